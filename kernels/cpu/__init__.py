@@ -1,0 +1,1 @@
+"""Emitters of LLVM IR for the CPU."""
