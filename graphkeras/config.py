@@ -1,0 +1,115 @@
+"""Process-wide settings, with Keras's names where Keras has them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+_settings: dict[str, Any] = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "run_eagerly": False,
+    "debug": os.environ.get("GRAPHKERAS_DEBUG", ""),
+    "interactive_logging": True,
+    "seed": None,
+}
+
+
+def floatx() -> str:
+    """Return the default float dtype, a string such as ``"float32"``."""
+    return _settings["floatx"]
+
+
+def set_floatx(value: str) -> None:
+    """Set the default float dtype.
+
+    Raises:
+        ValueError: if `value` is not one of the float dtypes.
+    """
+    if value not in _FLOATS:
+        raise ValueError(
+            f"set_floatx: expected one of {_FLOATS}.\n  Received value={value!r}."
+        )
+    _settings["floatx"] = value
+
+
+def epsilon() -> float:
+    """Return the small number that keeps divisions finite (1e-7 by default)."""
+    return _settings["epsilon"]
+
+
+def set_epsilon(value: float) -> None:
+    """Set the small number used to keep divisions finite."""
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """Return ``"channels_last"`` or ``"channels_first"``."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the default layout of images.
+
+    Raises:
+        ValueError: for anything but the two Keras names.
+    """
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(
+            "set_image_data_format: expected 'channels_last' or 'channels_first'."
+            f"\n  Received data_format={data_format!r}."
+        )
+    _settings["image_data_format"] = data_format
+
+
+def backend() -> str:
+    """Return the name of the backend; there is one."""
+    return "graphkeras"
+
+
+def run_functions_eagerly(run_eagerly: bool) -> None:
+    """Make every `fit`, `evaluate` and `predict` run step by step (for debugging)."""
+    _settings["run_eagerly"] = bool(run_eagerly)
+
+
+def functions_run_eagerly() -> bool:
+    """Return whether `run_functions_eagerly(True)` is in force."""
+    return _settings["run_eagerly"]
+
+
+def debug(what: str) -> bool:
+    """Return whether the environment asks to debug `what` (``GRAPHKERAS_DEBUG=ir``)."""
+    return what in _settings["debug"].split(",")
+
+
+def set_debug(value: str) -> None:
+    """Set the comma-separated debug switches (``"ir"``, ``"llvm"``, ``"asm"``)."""
+    _settings["debug"] = value
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Return whether progress bars may redraw the terminal line."""
+    return _settings["interactive_logging"]
+
+
+def enable_interactive_logging() -> None:
+    """Let progress bars redraw the terminal line."""
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Print plain lines instead of a progress bar."""
+    _settings["interactive_logging"] = False
+
+
+def global_seed() -> int | None:
+    """Return the seed given to `keras.utils.set_random_seed`, or None."""
+    return _settings["seed"]
+
+
+def set_global_seed(seed: int | None) -> None:
+    """Remember the seed from which layers without one draw theirs."""
+    _settings["seed"] = seed

@@ -1,0 +1,175 @@
+"""Ops that fold axes away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.ir import dims
+from graphkeras.ir.definers import composite, reduced_shape, reduction
+from graphkeras.ir.op import nondifferentiable
+from graphkeras.ir.types import TensorType, normalize_axes
+from graphkeras.ops.compare import equal, where
+from graphkeras.ops.creation import broadcast_to, cast
+from graphkeras.ops.math import sqrt, square
+from graphkeras.ops.shape import reshape
+
+if TYPE_CHECKING:
+    from graphkeras.ir.tensor import Tensor
+
+
+def keep_axes(value: Any, y: Any, x: Any) -> Any:
+    """Give a reduced value its axes of size 1 back, so that it stretches over x."""
+    return reshape(value, reduced_shape(x.shape, y.axis, True))
+
+
+def axes_canonical(x: TensorType, **attrs: Any) -> dict[str, Any]:
+    """Axes positive and sorted, None made all of them."""
+    attrs["axis"] = normalize_axes(attrs["axis"], x.rank)
+    if "keepdims" in attrs:
+        attrs["keepdims"] = bool(attrs["keepdims"])
+    return attrs
+
+
+def reduce_rule(name: str) -> Any:
+    """The ONNX rule of a Reduce operator: axes are an input, empty axes do nothing."""
+
+    def rule(b: Any, y: Any, x: Any) -> Any:
+        if not y.axis:
+            return b.Identity(x)
+        return getattr(b, name)(x, b.ints(y.axis), keepdims=int(y.keepdims))
+
+    return rule
+
+
+def _sum_dtype(dtype: str) -> str:
+    """Small integers are summed in 32 bits, as in Keras."""
+    if dtype in ("bool", "int8", "int16"):
+        return "int32"
+    return "uint32" if dtype in ("uint8", "uint16") else dtype
+
+
+@reduction(
+    combine="{0} + {1}",
+    identity=0,
+    vjp=lambda g, y, x: broadcast_to(keep_axes(g, y, x), x.shape),
+    onnx=lambda b, y, x: reduce_rule("ReduceSum")(b, y, b.cast_to(x, y.dtype)),
+    dtype=_sum_dtype,
+)
+def sum(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over `axis` (all axes by default).
+
+    Example:
+        >>> sum(np.ones((2, 3), "float32"), axis=1)
+        array([3., 3.], dtype=float32)
+    """
+    kind = dtypes.to_numpy(_sum_dtype(dtypes.of_array(np.asarray(x))))
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=kind)
+
+
+def _prod_vjp(g: Any, y: Any, x: Any) -> Any:
+    """Zeros are set aside: y / x alone would be 0 / 0."""
+    zero = equal(x, 0)
+    others = where(zero, 1.0, x)
+    product = keep_axes(prod(others, axis=y.axis), y, x)
+    count = keep_axes(sum(cast(zero, x.dtype), axis=y.axis), y, x)
+    only = where(equal(count, 1.0), where(zero, product, 0.0), 0.0)
+    return keep_axes(g, y, x) * where(equal(count, 0.0), product / others, only)
+
+
+@reduction(
+    combine="{0} * {1}", identity=1, vjp=_prod_vjp, dtype=_sum_dtype,
+    onnx=lambda b, y, x: reduce_rule("ReduceProd")(b, y, b.cast_to(x, y.dtype)),
+)  # fmt: skip
+def prod(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Product over `axis` (all axes by default)."""
+    kind = dtypes.to_numpy(_sum_dtype(dtypes.of_array(np.asarray(x))))
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=kind)
+
+
+def _extremum_vjp(g: Any, y: Any, x: Any) -> Any:
+    """Ties share the gradient equally, as in TensorFlow and JAX."""
+    winner = equal(x, keep_axes(y, y, x))
+    share = where(winner, broadcast_to(keep_axes(g, y, x), x.shape), 0.0)
+    count = sum(cast(winner, g.dtype), axis=y.axis)
+    return share / keep_axes(count, y, x)
+
+
+@reduction(
+    combine="maximum({0}, {1})", identity="lowest", vjp=_extremum_vjp, needs_elements=True,
+    onnx=reduce_rule("ReduceMax"),
+)  # fmt: skip
+def max(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest element over `axis` (all axes by default)."""
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@reduction(
+    combine="minimum({0}, {1})", identity="highest", vjp=_extremum_vjp,
+    onnx=reduce_rule("ReduceMin"), needs_elements=True,
+)  # fmt: skip
+def min(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest element over `axis` (all axes by default)."""
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+def _logic_rule(name: str) -> Any:
+    def rule(b: Any, y: Any, x: Any) -> Any:
+        numbers = b.Cast(x, to=b.dtype("int32"))
+        return b.Cast(reduce_rule(name)(b, y, numbers), to=b.dtype("bool"))
+
+    return rule
+
+
+@reduction(
+    combine="{0} | {1}", identity=0, vjp=nondifferentiable, onnx=_logic_rule("ReduceMax"),
+    domain="bool", dtype=lambda _: "bool",
+)  # fmt: skip
+def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether any element over `axis` is true."""
+    return np.any(x, axis=axis, keepdims=keepdims)
+
+
+@reduction(
+    combine="{0} & {1}", identity=1, vjp=nondifferentiable, onnx=_logic_rule("ReduceMin"),
+    domain="bool", dtype=lambda _: "bool",
+)  # fmt: skip
+def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all elements over `axis` are true."""
+    return np.all(x, axis=axis, keepdims=keepdims)
+
+
+def count_along(x: Any, axis: tuple[int, ...]) -> Any:
+    """Return how many elements are folded: an int or a symbolic size."""
+    shape = np.shape(x) if not hasattr(x, "shape") else x.shape
+    return dims.product(shape[a] for a in axis)
+
+
+def _axes(x: Any, axis: Any) -> tuple[int, ...]:
+    return normalize_axes(
+        axis, len(np.shape(x) if not hasattr(x, "shape") else x.shape)
+    )
+
+
+@composite(
+    onnx=reduce_rule("ReduceMean"), canonical=axes_canonical,
+    promote=lambda kinds: [dtypes.as_float(k) for k in map(dtypes.resolve, kinds)],
+)  # fmt: skip
+def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over `axis` (all axes by default)."""
+    axes = _axes(x, axis)
+    return sum(x, axis=axes, keepdims=keepdims) / count_along(x, axes)
+
+
+@composite()
+def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Mean squared distance from the mean over `axis`."""
+    return mean(square(x - mean(x, axis=axis, keepdims=True)), axis, keepdims)
+
+
+@composite()
+def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Square root of the variance over `axis`."""
+    return sqrt(var(x, axis=axis, keepdims=keepdims))

@@ -1,0 +1,212 @@
+"""Variables: named arrays that a trace reads and assigns."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.errors import ShapeError, message
+from graphkeras.ir.op import OPERATORS, Op, call
+from graphkeras.ir.operators import Operators
+from graphkeras.ir.tensor import Tensor
+from graphkeras.ir.trace import current_trace
+
+_ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
+_counter = itertools.count()
+
+
+def aligned(shape: Sequence[int], dtype: str) -> np.ndarray:
+    """Return a zeroed C-order array that starts on a cache line."""
+    kind = dtypes.to_numpy(dtype)
+    if kind.hasobject:
+        return np.zeros(tuple(shape), kind)
+    size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    raw = np.zeros(size + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + size].view(kind).reshape(tuple(shape))
+
+
+class Variable(Operators):
+    """An array with a name that layers, metrics and optimizers read and assign.
+
+    Args:
+        initializer: an array, a number, or a callable ``(shape, dtype) -> array``.
+        shape: needed with a callable.
+        dtype: dtype name; by default that of the array, float64 and Python floats
+            becoming the default float.
+        trainable: whether optimizers may change it.
+        name: name, unique within its layer.
+
+    Example:
+        >>> v = Variable(np.zeros(2), name="v")
+        >>> v.assign_add([1.0, 2.0])
+        <Variable v: f32[2]>
+        >>> v.numpy()
+        array([1., 2.], dtype=float32)
+    """
+
+    __op_priority__ = 20
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        name: str | None = None,
+        aggregation: str | None = None,
+        **unused: Any,
+    ) -> None:
+        self.name = name or f"variable_{next(_counter)}"
+        self.path = self.name
+        self.trainable = trainable
+        self.version = 0
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.array = _initial(initializer, shape, dtype, self.name)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes, all known."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype."""
+        return dtypes.of_array(self.array)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.array.ndim
+
+    @property
+    def value(self) -> Any:
+        """The tensor now: traced inside a trace, else one that holds the array."""
+        trace = current_trace()
+        return Tensor(None, self.numpy()) if trace is None else trace.read(self)
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy of the array."""
+        return self.array.copy()
+
+    def set_array(self, data: Any) -> None:
+        """Replace the array; earlier readings keep what they saw."""
+        fresh = aligned(self.shape, self.dtype)
+        fresh[...] = data
+        self.array = fresh
+        self.version += 1
+
+    def assign(self, value: Any) -> Variable:
+        """Give the variable a new value of its shape.
+
+        Raises:
+            ShapeError: if the shape differs.
+        """
+        shape = _shape_of(value)
+        if shape != self.shape:
+            raise ShapeError(
+                message(
+                    self.path, f"assign expected shape {list(self.shape)}.",
+                    f"shape {list(shape)}", "A variable never changes its shape.",
+                )
+            )  # fmt: skip
+        trace = current_trace()
+        if trace is None:
+            self.set_array(np.asarray(value))
+        else:
+            trace.assign(self, _as_tensor_of(value, self.dtype, trace))
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        """Add to the variable."""
+        return self.assign(self.value + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtract from the variable."""
+        return self.assign(self.value - value)
+
+    def __as_tensor__(self, trace: Any) -> Any:
+        return self.array if trace is None else trace.read(self)
+
+    @staticmethod
+    def __apply_op__(op: Op, operands: list[Any], given: dict[str, Any]) -> Any:
+        trace = current_trace()
+        read = [
+            o.__as_tensor__(trace) if isinstance(o, Variable) else o for o in operands
+        ]
+        if op.variadic:
+            return call(op, (read,), given)
+        return call(op, (), {**dict(zip(op.operands, read)), **given})
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        trace = current_trace()
+        if trace is not None:
+            return np.asarray(trace.read(self), dtype)
+        return np.array(self.array, dtype=dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kw: Any) -> Any:
+        read = [i.value if isinstance(i, Variable) else i for i in inputs]
+        return Tensor.__array_ufunc__(read[0], ufunc, method, *read, **kw)  # type: ignore[arg-type]
+
+    def __eq__(self, other: object) -> Any:
+        return (
+            self is other
+            if isinstance(other, Variable)
+            else OPERATORS["=="](self, other)
+        )
+
+    __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __repr__(self) -> str:
+        kind = dtypes.SHORT[self.dtype]
+        return f"<Variable {self.path}: {kind}[{', '.join(map(str, self.shape))}]>"
+
+
+def _initial(initializer: Any, shape: Any, dtype: Any, name: str) -> np.ndarray:
+    if isinstance(initializer, Callable):  # type: ignore[arg-type]
+        if shape is None:
+            raise ShapeError(message(name, "expected a shape beside the initializer."))
+        kind = dtypes.standardize(dtype)
+        source = np.asarray(initializer(tuple(shape), dtype=kind))
+    else:
+        source = np.asarray(initializer)
+        weak = dtype is None and source.dtype == np.float64
+        kind = dtypes.standardize(dtype) if dtype or weak else dtypes.of_array(source)
+        source = np.broadcast_to(
+            source, source.shape if shape is None else tuple(shape)
+        )
+    array = aligned(source.shape, kind)
+    array[...] = source
+    return array
+
+
+def _shape_of(value: Any) -> tuple:
+    shape = getattr(value, "shape", None)
+    return tuple(np.shape(value) if shape is None else shape)
+
+
+def _as_tensor_of(value: Any, dtype: str, trace: Any) -> Any:
+    tensor = OPERATORS["cast"](value, dtype=dtype)
+    if isinstance(tensor, Tensor):
+        return tensor
+    from graphkeras.ir.op import constant
+
+    array = np.asarray(tensor)
+    return trace.tensor(constant(array, dtype), array)
