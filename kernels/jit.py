@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import njit, types
@@ -24,19 +24,17 @@ def compile_entry(name: str, build: Build) -> Callable[[int, int], None]:
     """
     libm.register()
     symbol = f"{name}.{next(_numbers)}"
-    entry = njit(types.void(types.int64, types.int64), nogil=True)(
-        _calling(symbol, build)
-    )
+    jit: Any = njit(types.void(types.int64, types.int64), nogil=True)
+    entry = jit(_calling(symbol, build))
     (overload,) = entry.overloads.values()
     entry.address = overload.library.get_pointer_to_function(symbol)
-    return entry  # type: ignore[no-any-return]
+    return cast(Callable[[int, int], None], entry)
 
 
 def _calling(symbol: str, build: Build) -> Callable[[int, int], None]:
     """A Python function whose whole body is a call of the built one."""
 
-    @intrinsic  # type: ignore[misc]
-    def call(_typing: Any, _pointer: Any, _number: Any) -> Any:
+    def typed(_typing: Any, _pointer: Any, _number: Any) -> Any:
         def generate(
             context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any
         ) -> Any:
@@ -49,6 +47,8 @@ def _calling(symbol: str, build: Build) -> Callable[[int, int], None]:
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64), generate
+
+    call: Any = intrinsic(typed)
 
     def entry(pointer: int, number: int) -> None:
         call(pointer, number)

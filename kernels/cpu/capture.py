@@ -1,5 +1,7 @@
 """Turn a function that uses values of its caller into one that is passed them."""
 
+from collections.abc import Callable
+
 from llvmlite import ir
 from llvmlite.ir import instructions
 
@@ -36,7 +38,9 @@ def _is_foreign(value: ir.Value, function: ir.Function) -> bool:
     return isinstance(value, ir.Argument) and value.parent is not function
 
 
-def _rewire(instruction: instructions.Instruction, inside) -> None:  # type: ignore[no-untyped-def]
+def _rewire(
+    instruction: instructions.Instruction, inside: Callable[[ir.Value], ir.Value]
+) -> None:
     """Pass every operand through `inside`."""
     if isinstance(instruction, instructions.PhiInstr):
         instruction.incomings = [(inside(v), b) for v, b in instruction.incomings]

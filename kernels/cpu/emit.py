@@ -11,14 +11,13 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 
 from llvmlite import ir
 
 from graphkeras.kernels.cpu.capture import capture
-from graphkeras.kernels.cpu.convert import convert, from_memory, to_memory
+from graphkeras.kernels.cpu.convert import convert, from_memory, round_to, to_memory
 from graphkeras.kernels.cpu.target import (
-    HALVES,
     I1,
     I32,
     I64,
@@ -34,7 +33,16 @@ from graphkeras.kernels.cpu.value import Index, Scalar, known
 if TYPE_CHECKING:
     from graphkeras.kernels.cpu.array import Array
 
-__all__ = ["Emit", "Index", "Local", "Scalar", "kernel", "known", "native_lanes"]
+__all__ = [
+    "Counter",
+    "Emit",
+    "Index",
+    "Local",
+    "Scalar",
+    "kernel",
+    "known",
+    "native_lanes",
+]
 
 Branches = tuple[AbstractContextManager[None], AbstractContextManager[None]]
 P = ParamSpec("P")
@@ -61,6 +69,25 @@ class Local:
         if (value.dtype, value.lanes) != (self.dtype, self.lanes):
             raise TypeError(f"local holds {self.dtype} x {self.lanes}, not {value}")
         self.emit.builder.store(value.value, self.slot)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A mutable index."""
+
+    local: Local
+
+    def get(self) -> ir.Value:
+        """The present index."""
+        return self.local.get().value
+
+    def set(self, index: Index) -> None:
+        """Move to another index."""
+        self.local.set(Scalar(self.local.emit.index(index), "int64"))
+
+    def step(self, by: Index = 1) -> None:
+        """Move on."""
+        self.set(self.local.emit.add(self.get(), by))
 
 
 class Emit:
@@ -290,6 +317,20 @@ class Emit:
         self.builder.position_at_end(done)
 
     @contextmanager
+    def loop_while(self, condition: Callable[[], ir.Value]) -> Iterator[None]:
+        """Repeat the block while what `condition` emits, each time anew, is true."""
+        test = self.builder.append_basic_block("test")
+        body = self.builder.append_basic_block("while")
+        done = self.builder.append_basic_block("done")
+        self.builder.branch(test)
+        self.builder.position_at_end(test)
+        self.builder.cbranch(condition(), body, done)
+        self.builder.position_at_end(body)
+        yield
+        self.builder.branch(test)
+        self.builder.position_at_end(done)
+
+    @contextmanager
     def when(self, condition: ir.Value) -> Iterator[None]:
         """Do the block if an i1 is true."""
         decided = known(condition)
@@ -333,7 +374,7 @@ class Emit:
         if lanes > 1:
             constant = ir.Constant(register_type(dtype, lanes), [constant] * lanes)
         value = Scalar(constant, dtype, lanes)
-        return self.cast(value, dtype) if dtype in HALVES else value
+        return self.round(value)
 
     def local(self, dtype: str, init: Scalar, lanes: int = 1) -> Local:
         """A mutable variable that begins as `init` (spread over the lanes)."""
@@ -342,6 +383,11 @@ class Emit:
         variable = Local(self, slot, dtype, lanes)
         variable.set(self.splat(init, lanes))
         return variable
+
+    def counter(self, start: Index) -> "Counter":
+        """A mutable index."""
+        first = Scalar(self.index(start), "int64")
+        return Counter(self.local("int64", first))
 
     def scratch(self, dtype: str, count: int) -> ir.Value:
         """Pointer to stack memory for `count` elements, aligned to a cache line."""
@@ -394,6 +440,11 @@ class Emit:
         value = convert(self.builder, self.external, scalar, dtype)
         return Scalar(value, dtype, scalar.lanes)
 
+    def round(self, scalar: Scalar) -> Scalar:
+        """Round what is held in float32 to the half float it stands for."""
+        value = round_to(self.builder, scalar.value, scalar.dtype, scalar.lanes)
+        return Scalar(value, scalar.dtype, scalar.lanes)
+
     def from_index(self, index: Index, dtype: str, lanes: int = 1) -> Scalar:
         """index, index + 1, ... as values."""
         value = self.splat(Scalar(self.index(index), "int64"), lanes)
@@ -444,10 +495,10 @@ def kernel(
     """Make an emitter write into a function of its own and call it where it is used."""
 
     @functools.wraps(function)
-    def outlined(e: Emit, *args: P.args, **kwargs: P.kwargs) -> None:
+    def outlined(e: Emit, /, *args: P.args, **kwargs: P.kwargs) -> None:
         e.outline(function.__name__, lambda inner: function(inner, *args, **kwargs))
 
-    return outlined
+    return cast(Callable[Concatenate[Emit, P], None], outlined)
 
 
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {

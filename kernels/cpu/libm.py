@@ -6,59 +6,24 @@ import sys
 
 import llvmlite.binding as llvm
 
-ONE_ARGUMENT = [
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "cbrt",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "asinh",
-    "acosh",
-    "atanh",
-    "erf",
-    "erfc",
-    "lgamma",
-]
-TWO_ARGUMENTS = ["atan2", "pow", "fmod"]
-# LLVM itself turns frem, rounding and fma into these where the CPU has no such
-# instruction.
-BY_LLVM = [
-    "fmodf",
-    "floor",
-    "floorf",
-    "ceil",
-    "ceilf",
-    "trunc",
-    "truncf",
-    "rint",
-    "rintf",
-    "roundeven",
-    "roundevenf",
-    "fma",
-    "fmaf",
-    "sqrt",
-    "sqrtf",
-    "memcpy",
-    "memset",
-    "memmove",
-]
+# fmt: off
+FUNCTIONS = (
+    "exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "sin", "cos", "tan",
+    "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
+    "erfc", "lgamma", "atan2", "pow", "fmod",
+)
+# LLVM itself calls these where the CPU has no such instruction.
+BY_LLVM = (
+    "fmodf", "floor", "floorf", "ceil", "ceilf", "trunc", "truncf", "roundeven",
+    "roundevenf", "fma", "fmaf", "sqrt", "sqrtf", "memcpy", "memset", "memmove",
+)
+# fmt: on
 
 
 @functools.cache
 def register() -> None:
     """Tell LLVM the address of every function above that it cannot find by itself."""
-    for name in (*ONE_ARGUMENT, *TWO_ARGUMENTS, *BY_LLVM):
+    for name in (*FUNCTIONS, *BY_LLVM):
         if llvm.address_of_symbol(name):
             continue
         for library in _libraries():

@@ -12,6 +12,7 @@ into one a level up, and because four vectors of accumulators share the work:
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local, native_lanes
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
@@ -74,6 +75,17 @@ def elementwise(
         stretch(e, 0, shape[-1], width, lambda i, n: body((*outer, i), n))
 
     nest(e, shape[:-1], row)
+
+
+def zero(e: Emit, out: Array) -> None:
+    """Fill an array with zeros."""
+
+    def body(indices: Indices, lanes: int) -> None:
+        blank = e.constant(out.dtype, 0, lanes)
+        e.store(out, out.offset(e, indices), blank)
+
+    dense = not out.shape or out.strides[-1] == 1
+    elementwise(e, out.shape, body, dense, native_lanes(out.dtype))
 
 
 class _Fold:

@@ -65,12 +65,13 @@ def accumulator(dtype: str) -> str:
 @functools.cache
 def features() -> frozenset[str]:
     """Features LLVM may use here: the host's, within Numba's own settings."""
-    if config.CPU_FEATURES is not None:
-        named = config.CPU_FEATURES.split(",")
+    named_by_user = getattr(config, "CPU_FEATURES", None)
+    if named_by_user is not None:
+        named = named_by_user.split(",")
         return frozenset(f[1:] for f in named if f.startswith("+"))
     host = llvm.get_host_cpu_features()
     found = {name for name, present in host.items() if present}
-    if not config.ENABLE_AVX:
+    if not getattr(config, "ENABLE_AVX", True):
         found = {name for name in found if not name.startswith("avx")}
     return frozenset(found)
 

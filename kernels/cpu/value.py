@@ -1,10 +1,12 @@
 """What emitted code computes with: indices (numbers or i64) and typed values."""
 
+from typing import TypeAlias
+
 from llvmlite import ir
 
 from graphkeras.kernels.cpu.target import register_type
 
-Index = int | ir.Value
+Index: TypeAlias = "int | ir.Value"
 
 
 class Scalar:
