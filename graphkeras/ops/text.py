@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ COMMON_MARKS = ".,'\"-!?()/:;"
 RARE_MARKS = "#$%&*+<=>@[\\]^_`{|}~"
 SPACES = "\t\n\v\f\r"  # beside the blank itself
 
-_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _NO_MARKS = dict.fromkeys(map(ord, COMMON_MARKS + RARE_MARKS))
 _WORDS = re.compile(f"[^ {SPACES}]+")
 
@@ -82,12 +83,9 @@ def _all_match(b: Any, texts: Any, pattern: str) -> Any:
     return b.Cast(b.ReduceMin(fits, b.ints((0,)), keepdims=0), to=b.dtype("bool"))
 
 
-def _unless(b: Any, clean: str, texts: Any, change: Callable[[Any, Any], Any]) -> Any:
+def _unless(b: Any, clean: str, texts: Any, change: Callable[[], Any]) -> Any:
     """Return `texts` changed, or as they are when each of them matches `clean`."""
-    same = b.subgraph(lambda s: s.Identity(texts), outputs=("string",))
-    changed = b.subgraph(lambda s: change(s, texts), outputs=("string",))
-    found = _all_match(b, texts, clean)
-    return b.If(found, then_branch=same, else_branch=changed)
+    return b.If(_all_match(b, texts, clean), lambda: texts, change)
 
 
 def _one_of(marks: str) -> str:
@@ -96,27 +94,21 @@ def _one_of(marks: str) -> str:
 
 def _join(b: Any, pieces: Any) -> Any:
     """pieces[n, k] -> [n]: neighbours are joined in pairs until one column is left."""
-    last = b.ints((2**31 - 1,))
-    one, two = b.ints((1,)), b.ints((2,))
-    blank = b.constant(np.array([[""]], object))
+    one, two, last = b.ints((1,)), b.ints((2,)), b.ints((2**31 - 1,))
     rows = b.Shape(pieces, start=0, end=1)
-    blanks = b.Expand(blank, b.Concat(rows, one, axis=0))  # [n, 1]
-    wide = b.Concat(pieces, blanks, axis=1)  # at least one column
+    blank = b.Expand(b.constant([[""]]), b.Concat(rows, one, axis=0))  # [n, 1]
 
-    def pair(s: Any, _step: Any, _go: Any, columns: Any) -> tuple[Any, Any]:
-        even = s.Slice(columns, s.ints((0,)), last, one, two)
-        odd = s.Slice(s.Concat(columns, blanks, axis=1), one, last, one, two)
-        joined = s.StringConcat(even, odd)
-        left = s.Shape(joined, start=1, end=2)
-        return s.Squeeze(s.Greater(left, one)), joined
+    def several(columns: Any) -> Any:
+        return b.Squeeze(b.Greater(b.Shape(columns, start=1, end=2), one))
 
-    body = b.subgraph(
-        pair,
-        inputs=(("int64", 0), ("bool", 0), ("string", 2)),
-        outputs=("bool", "string"),
-    )
-    columns = b.Shape(wide, start=1, end=2)
-    joined = b.Loop(None, b.Squeeze(b.Greater(columns, one)), wide, body=body)
+    def pair(_: Any, columns: Any) -> tuple[Any, Any]:
+        even = b.Slice(columns, b.ints((0,)), last, one, two)
+        odd = b.Slice(b.Concat(columns, blank, axis=1), one, last, one, two)
+        joined = b.StringConcat(even, odd)
+        return several(joined), joined
+
+    wide = b.Concat(pieces, blank, axis=1)  # an empty text has no piece at all
+    joined = b.Loop(pair, wide, condition=several(wide), types=("string",))
     return b.Squeeze(joined, one)
 
 
@@ -136,8 +128,7 @@ def _between(b: Any, pieces: Any, counts: Any, text: str) -> Any:
     width = b.Squeeze(b.Shape(pieces, start=1, end=2))
     place = b.Unsqueeze(b.Range(zero, width, one), b.ints((0,)))
     last = b.Unsqueeze(b.Sub(counts, one), b.ints((1,)))
-    new, nothing = (b.constant(np.array(t, object)) for t in (text, ""))
-    return b.Where(b.Less(place, last), new, nothing)
+    return b.Where(b.Less(place, last), b.constant(text), b.constant(""))
 
 
 # -------------------------------------------------------------------------------- ops
@@ -149,26 +140,20 @@ def _lower_onnx(b: Any, texts: Any) -> Any:
     The operator lowers by the machine's C library: some (WebAssembly's) lower "À" even
     in the locale "C". A dummy keeps it from an empty vector, which it refuses.
     """
-    upper = [chr(code) for code in _TO_LOWER]
 
-    def normalize(s: Any) -> Any:
-        dummy = s.constant(np.array([""], object))
-        some = s.Concat(texts, dummy, axis=0)
-        lowered = s.StringNormalizer(
+    def normalize() -> Any:
+        some = b.Concat(texts, b.constant([""]), axis=0)
+        lowered = b.StringNormalizer(
             some, case_change_action="LOWER", is_case_sensitive=1, locale="C"
         )
-        return s.Slice(lowered, s.ints((0,)), s.ints((-1,)), s.ints((0,)))
+        return b.Slice(lowered, b.ints((0,)), b.ints((-1,)), b.ints((0,)))
 
-    def by_letter(s: Any) -> Any:
-        return _replace(s, texts, "".join(upper), [letter.lower() for letter in upper])
+    def letter_by_letter() -> Any:
+        return _replace(b, texts, ascii_uppercase, ascii_lowercase)
 
     # Everything non-ASCII with a lower case: two categories and two rows of numbers.
-    cased = r"(?s)(?:[A-Z]|[^\p{Lu}\p{Lt}\x{2160}-\x{216F}\x{24B6}-\x{24CF}])*"
-    return b.If(
-        _all_match(b, texts, cased),
-        then_branch=b.subgraph(normalize, outputs=("string",)),
-        else_branch=b.subgraph(by_letter, outputs=("string",)),
-    )
+    simple = r"(?s)(?:[A-Z]|[^\p{Lu}\p{Lt}\x{2160}-\x{216F}\x{24B6}-\x{24CF}])*"
+    return b.If(_all_match(b, texts, simple), normalize, letter_by_letter)
 
 
 @structured(
@@ -193,7 +178,7 @@ def lower_ascii(x: Tensor) -> Any:
 def _strip_onnx(b: Any, texts: Any) -> Any:
     for marks in (COMMON_MARKS, RARE_MARKS):
         clean = f"(?s)[^{_one_of(marks)}]*"
-        delete = lambda s, t, m=marks: _replace(s, t, m, [""] * len(m))  # noqa: E731
+        delete = partial(_replace, b, texts, marks, [""] * len(marks))
         texts = _unless(b, clean, texts, delete)
     return texts
 
@@ -226,14 +211,15 @@ def _split_type(x: TensorType, *, width: int | str) -> TensorType:
 def _split_onnx(b: Any, y: Any, x: Any) -> Any:
     """StringSplit without a delimiter splits at blanks only: make the others blanks."""
     clean = f"(?s)[^{_one_of(SPACES)}]*"
-    blank = [" "] * len(SPACES)
-    texts = _unless(b, clean, x, lambda s, t: _replace(s, t, SPACES, blank))
+    blanks = [" "] * len(SPACES)
+    texts = _unless(b, clean, x, lambda: _replace(b, x, SPACES, blanks))
     words, _ = b.StringSplit(texts, outputs=2)
     if isinstance(y.width, str):
         return words
     rows = b.Shape(words, start=0, end=1)
-    nothing = b.constant(np.array([[""]], object))
-    padding = b.Expand(nothing, b.Concat(rows, b.ints((y.width,)), axis=0))
+    padding = b.Expand(
+        b.constant([[PADDING]]), b.Concat(rows, b.ints((y.width,)), axis=0)
+    )
     padded = b.Concat(words, padding, axis=1)
     return b.Slice(padded, b.ints((0,)), b.ints((y.width,)), b.ints((1,)))
 
