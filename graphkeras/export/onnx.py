@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,11 @@ from graphkeras.errors import ExportError, message
 from graphkeras.export import proto
 from graphkeras.export.check import check_file
 from graphkeras.export.emit import Emitter
-from graphkeras.export.report import Report
-from graphkeras.ir.value import Graph
+from graphkeras.export.nodes import Node
+from graphkeras.export.prepare import prepare
+from graphkeras.export.report import Report, report_of
+from graphkeras.export.tidy import tidy
+from graphkeras.ir.value import Graph, Value
 
 _OLDEST = 18  # the rules give the axes of reductions as an input
 
@@ -61,7 +63,7 @@ def export_graph(
             the file does not compute what the graph does.
     """
     _check_opset(opset)
-    b, outputs = _build(graph, state, input_names, output_names, opset)
+    b = _build(graph, state, input_names, output_names, opset)
     with _staged(Path(path)) as staged:
         data = _data_path(staged) if proto.too_large(b.initializers) else None
         model = proto.to_model(
@@ -73,6 +75,92 @@ def export_graph(
         difference = None
         if check:
             difference = check_file(staged, graph, state, samples, atol=atol, rtol=rtol)
-    inputs = tuple((n, t) for n, t in b.body.inputs)
-    operators = count_operators(b)
-    return Report(Path(path), inputs, outputs, operators, size, opset, difference)
+    return report_of(b.body, Path(path), size, opset, difference)
+
+
+def _build(
+    graph: Graph,
+    state: Sequence[np.ndarray],
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    opset: int,
+) -> Emitter:
+    """Return a builder that holds the finished ONNX graph."""
+    _check_names(input_names, "input", len(graph.inputs))
+    _check_names(output_names, "output", len(graph.outputs))
+    b = Emitter(opset)
+    known: dict[Value, Any] = {}
+    for leaf, name in zip(graph.inputs, input_names):
+        known[leaf] = b.input(name, leaf._tensor_type)
+    names = [b.unique(name) for name in output_names]  # an output may be called as an input
+    graph, folded = prepare(graph, state)
+    for leaf, array in folded.items():
+        known[leaf] = b.weight(leaf.name, array)
+    refs = b.emit(graph.outputs, known)
+    for name, ref, value in zip(names, refs, graph.outputs):
+        b.body.nodes.append(Node("Identity", [ref], [name]))
+        b.body.outputs.append((name, value.type))
+    tidy(b)
+    return b
+
+
+def _check_names(names: Sequence[str], what: str, count: int) -> None:
+    if len(names) != count or len(set(names)) != count or not all(names):
+        raise ExportError(
+            message(
+                "export", f"expected a name of its own for each of {count} {what}s.",
+                f"{what}_names={[*names]}", "Name the layers apart.",
+            )
+        )  # fmt: skip
+
+
+def _check_opset(opset: int) -> None:
+    from onnx import defs
+
+    newest = defs.onnx_opset_version()
+    if not (isinstance(opset, int) and _OLDEST <= opset <= newest):
+        raise ExportError(
+            message(
+                "export", f"expected an opset from {_OLDEST} to {newest}.",
+                f"opset={opset!r}", "Leave it out for 20, which every recent runtime has.",
+            )
+        )  # fmt: skip
+
+
+def _data_path(model: Path) -> Path:
+    return model.with_name(model.name + ".data")
+
+
+@contextlib.contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """Give a path to write to; what lies there is moved to `target` if all went well.
+
+    A folder beside the target, so that the move is atomic and never half done.
+    """
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(21, "is a folder", str(target))
+        folder = tempfile.TemporaryDirectory(
+            dir=target.absolute().parent, prefix=f".{target.name}."
+        )
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    with folder:
+        staged = Path(folder.name) / target.name
+        yield staged
+        try:
+            for file in (_data_path(staged), staged):
+                if file.exists():
+                    os.replace(file, target.with_name(file.name))
+        except OSError as error:
+            raise _unwritable(target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> ExportError:
+    return ExportError(
+        message(
+            "export", "expected a path that can be written.",
+            f"{str(target)!r}: {error.strerror or error}",
+            "Make the folder first, or choose another path.",
+        )
+    )  # fmt: skip

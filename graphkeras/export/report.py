@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from graphkeras.export.nodes import Body
 from graphkeras.ir.types import TensorType
 
 
@@ -47,3 +50,15 @@ class Report:
         if self.difference is not None:
             lines.append(f"  largest difference in onnxruntime: {self.difference:.3g}")
         return "\n".join(lines)
+
+
+def report_of(
+    body: Body, path: Path, size: int, opset: int, difference: float | None
+) -> Report:
+    """Return the report of a finished graph."""
+    counts = Counter(
+        f"{node.domain}.{node.kind}" if node.domain else node.kind
+        for node in body.walk()
+    )
+    named: Any = [tuple(part) for part in (body.inputs, body.outputs)]
+    return Report(path, *named, dict(sorted(counts.items())), size, opset, difference)
