@@ -17,11 +17,8 @@ from graphkeras.ir.op import (
     OPS,
     Op,
     apply_to_values,
-<<<<<<< HEAD
     constant,
-=======
     host_only,
->>>>>>> text
     input_value,
     invoke_reference,
     run,
