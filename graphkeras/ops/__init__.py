@@ -55,6 +55,7 @@ from graphkeras.ops.compare import (
     where,
 )
 from graphkeras.ops.control import stop_gradient
+from graphkeras.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
 from graphkeras.ops.creation import (
     arange,
     broadcast_to,
@@ -173,6 +174,7 @@ from graphkeras.ops.norm import (
     normalize,
     rms_normalization,
 )
+from graphkeras.ops.pool import average_pool, max_pool
 from graphkeras.ops.reduce import (
     all,
     amax,
