@@ -35,6 +35,17 @@ from graphkeras.ops.arrange import (
     vsplit,
     vstack,
 )
+from graphkeras.ops.bitwise import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    left_shift,
+    right_shift,
+)
 from graphkeras.ops.compare import (
     equal,
     greater,
@@ -88,9 +99,6 @@ from graphkeras.ops.math import (
     conjugate,
     divide,
     divide_no_nan,
-    erf,
-    erfc,
-    erfinv,
     exp,
     exp2,
     expm1,
@@ -225,6 +233,7 @@ from graphkeras.ops.sort import (
     sort,
     top_k,
 )
+from graphkeras.ops.special import erf, erfc, erfinv
 from graphkeras.ops.trigonometry import (
     arccos,
     arccosh,

@@ -53,7 +53,7 @@ def explicit_padding(
         return ((0, 0), (reach(taps[1], dilation[1]) - 1, 0))
     raise ArgumentError(
         message(
-            "conv or pool", "expected padding 'valid' or 'same' ('causal' in 1-D conv).",
+            "conv or pool", "expected padding 'valid' or 'same', or 'causal' in 1-D.",
             f"padding={padding!r}",
         )
     )  # fmt: skip
