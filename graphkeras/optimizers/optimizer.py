@@ -147,7 +147,7 @@ class Optimizer:
         self, trainable_variables: Sequence[Variable], name: Any,
         initializer: Any = "zeros",
     ) -> Any:  # fmt: skip
-        """Make a slot for each variable: a list, or a tuple of lists for several names."""
+        """Make a slot for each variable: a list, or for several names some lists."""
         if isinstance(name, str):
             return [
                 self.add_variable_from_reference(v, name, initializer)
