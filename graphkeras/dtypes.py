@@ -68,7 +68,7 @@ def standardize(dtype: Any) -> str:
     """
     if dtype is None:
         return config.floatx()
-    if dtype in (int, float, bool, str):
+    if isinstance(dtype, type) and dtype in (int, float, bool, str):
         return {int: "int32", float: config.floatx(), bool: "bool", str: "string"}[
             dtype
         ]
