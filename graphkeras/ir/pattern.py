@@ -24,7 +24,7 @@ import numpy as np
 
 from graphkeras.ir.op import CONSTANT, Op, invoke_reference, rebuild
 from graphkeras.ir.operators import Operators
-from graphkeras.ir.value import Graph, Value, attribute_key, walk
+from graphkeras.ir.value import Graph, Value, attribute_key, note_origin, walk
 
 
 class Pattern(Operators):
@@ -178,4 +178,6 @@ def _settle(value: Value, change: Callable[[Value], Value], done: dict) -> None:
     for part in walk([new], stop=done):  # what the change built anew, itself last
         done[part] = change(rebuild(part, [done[i] for i in part.inputs]))
         done.setdefault(done[part], done[part])
+        if value.origin and part.inputs:
+            note_origin(done[part], value.origin)
     done[value] = done[new]
