@@ -133,6 +133,14 @@ class Builder:
         self._types[name] = type_of(array)
         return name
 
+    def restate(self, name: Ref, array: np.ndarray, alone: bool) -> Ref:
+        """Store another arrangement of a weight, in its place if it has one reader."""
+        if not alone or name in self._constants.values():
+            return self.weight(name, array)
+        self.initializers[name] = array
+        self._types[name] = type_of(array)
+        return name
+
     def constant(self, array: Any) -> Ref:
         """Return an array (of any dtype, strings as objects or str) as a constant."""
         array = np.asarray(array)
@@ -208,6 +216,10 @@ class Builder:
     def note_type(self, ref: Ref, type_: TensorType) -> None:
         """Remember the type of a value."""
         self._types[ref] = type_
+
+    def known_types(self) -> list[tuple[Ref, TensorType]]:
+        """Return every value whose type is known, with its type."""
+        return list(self._types.items())
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise the error that this op, used this way, cannot be said in ONNX."""
@@ -339,7 +351,7 @@ def _constant_name(array: np.ndarray) -> str:
     kind = dtypes.SHORT[dtypes.of_array(array)]
     if array.ndim > 1 or array.size > 6 or array.dtype == object:
         return f"constant:{kind}{[*array.shape]}"
-    return f"{kind}:{array.tolist()}".replace(" ", "")
+    return f"{kind}:{np.array2string(array, separator=',')}".replace(" ", "")
 
 
 def _reshape_target(dims: tuple[Dim, ...], old: tuple[Dim, ...]) -> list[int] | None:
