@@ -9,7 +9,7 @@ import numpy as np
 
 from graphkeras.errors import ShapeError
 from graphkeras.ir import dims
-from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, as_dtype, run
+from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, as_dtype, host_only, run
 from graphkeras.ir.value import Graph, Value, walk
 
 
@@ -67,12 +67,15 @@ def evaluate(
 ) -> list[Any]:
     """Return the arrays of `roots`, computing only what `known` does not hold."""
     computed: dict[Value, Any] = {}
+    sizes = dict(sizes)
 
     def find(value: Value) -> Any:
         return known[value] if value in known else computed[value]
 
     for value in walk(roots, stop=known):
         computed[value] = _evaluate_one(value, [find(i) for i in value.inputs], sizes)
+        if value.op.kernel is host_only:  # the words of a text: a size found only now
+            bind_sizes(value.op.name, value.type, computed[value].shape, sizes)
     return [find(root) for root in roots]
 
 
