@@ -26,19 +26,16 @@ from graphkeras.export.nodes import Node
 
 Order = tuple[int, ...]
 
-_ELEMENTWISE = frozenset(
-    """Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot
+_ELEMENTWISE = """
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot
     BitwiseOr BitwiseXor Cast Ceil Celu Clip Cos Cosh Div Elu Equal Erf Exp Floor Gelu
     Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less
     LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round
     Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Tan Tanh
-    ThresholdedRelu Where Xor""".split()
-)
-_WITH_AXIS = frozenset(("Concat", "LogSoftmax", "Softmax"))
-_REDUCTIONS = frozenset(
-    """ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
-    ReduceProd ReduceSum ReduceSumSquare""".split()
-)
+    ThresholdedRelu Where Xor
+"""
+_ELEMENTWISE_KINDS = frozenset(_ELEMENTWISE.split())
+_KINDS_WITH_AXIS = frozenset(("Concat", "LogSoftmax", "Softmax"))
 
 
 def cancel_transposes(b: Builder) -> None:
@@ -86,9 +83,13 @@ def _order(node: Node | None) -> Order | None:
     return tuple(node.attrs["perm"])
 
 
-def _place(node: Node) -> int | None:
-    """Return which operand names axes, or has one number for each axis."""
-    if node.kind in _REDUCTIONS:
+def _reduces(node: Node) -> bool:
+    return node.kind.startswith("Reduce")
+
+
+def _place(node: Node) -> int:
+    """Return which operand names axes, or has one number for each; 0 for none."""
+    if _reduces(node):
         return 1
     if node.kind == "Slice":
         return 3
@@ -96,7 +97,7 @@ def _place(node: Node) -> int | None:
         return 1
     if node.kind == "Resize" and "axes" not in node.attrs and not node.inputs[1]:
         return 3 if len(node.inputs) > 3 else 2
-    return None
+    return 0
 
 
 class _Layout:
@@ -116,9 +117,9 @@ class _Layout:
         order, inputs = _order(node), [i for i in node.inputs if i]
         if order is not None:
             return len(order)
-        if node.kind in _ELEMENTWISE and all(i in self.ranks for i in inputs):
+        if node.kind in _ELEMENTWISE_KINDS and all(i in self.ranks for i in inputs):
             return max(self.ranks[i] for i in inputs)
-        if node.kind in _WITH_AXIS or _place(node) is not None:
+        if node.kind in _KINDS_WITH_AXIS or _place(node):
             return self.ranks.get(inputs[0]) if node.attrs.get("keepdims", 1) else None
         return None
 
@@ -140,11 +141,12 @@ class _Layout:
         if rank < 2:
             return False
         inputs = [i for i in node.inputs if i]
-        if node.kind in _ELEMENTWISE:
+        if node.kind in _ELEMENTWISE_KINDS:
             return all(
-                self.ranks.get(i) in (0, rank) or i in self.b.initializers for i in inputs
+                self.ranks.get(i) in (0, rank) or i in self.b.initializers
+                for i in inputs
             )
-        if node.kind in _WITH_AXIS:
+        if node.kind in _KINDS_WITH_AXIS:
             return all(self.ranks.get(i) == rank for i in inputs) and not any(
                 i in self.b.initializers for i in inputs
             )
@@ -153,16 +155,16 @@ class _Layout:
     def _states_axes(self, node: Node) -> bool:
         """Return whether the operand that speaks of axes is there and constant."""
         place = _place(node)
-        stated = node.inputs[place] if place in range(len(node.inputs)) else ""
+        stated = node.inputs[place] if 0 < place < len(node.inputs) else ""
         return stated in self.b.initializers
 
     def _moved(self, node: Node) -> list[str]:
         """Return the operands whose axes move with the result's."""
         rank = self.ranks[node.outputs[0]]
-        operands = node.inputs[:1] if _place(node) is not None else node.inputs
+        operands = node.inputs[:1] if _place(node) else node.inputs
         return [
             i for i in dict.fromkeys(operands)
-            if i and i not in self.b.initializers and self.ranks[i] == rank
+            if i and i not in self.b.initializers and self.ranks.get(i) == rank
         ]  # fmt: skip
 
     # ---------------------------------------------------------------------- decision
@@ -170,7 +172,7 @@ class _Layout:
     def decide(self, stretch: list[Node]) -> None:
         """Turn a stretch over if that leaves fewer transposes.
 
-        At a tie it is turned if it follows a convolution, so that the two stand together.
+        At a tie it is turned if it follows a convolution: the two then stand together.
         """
         made, readers = self.b.body.producers(), self.b.body.readers()
         inside, border = set(stretch), self._border(stretch)
@@ -206,7 +208,7 @@ class _Layout:
 
         Such a reader takes either layout: only its axes get other numbers.
         """
-        if node.kind not in _REDUCTIONS or node.attrs.get("keepdims", 1):
+        if not _reduces(node) or node.attrs.get("keepdims", 1):
             return False
         if not self._states_axes(node):
             return False
@@ -262,10 +264,10 @@ class _Layout:
     ) -> None:
         """Make a node's own constants and attributes speak of the new order of axes."""
         rank, back = len(order), inverse(order)
-        if node.kind in _WITH_AXIS:
+        if node.kind in _KINDS_WITH_AXIS:
             default = 1 if node.kind == "Concat" else -1
             node.attrs["axis"] = order[node.attrs.get("axis", default) % rank]
-        elif _place(node) is None:
+        elif not _place(node):
             node.inputs = [self._spread(i, back, readers) for i in node.inputs]
         else:
             place = _place(node)
@@ -286,7 +288,7 @@ class _Layout:
 
 def _reordered(node: Node, numbers: np.ndarray, order: Order) -> np.ndarray:
     """Return the operand that speaks of axes, for axes in the order before `order`."""
-    if node.kind == "Slice" or node.kind in _REDUCTIONS:  # a list of axes
+    if node.kind == "Slice" or _reduces(node):  # a list of axes
         moved = [order[int(a) % len(order)] for a in numbers]
         return np.array(moved if node.kind == "Slice" else sorted(moved), np.int64)
     rows = numbers.reshape(-1, len(order))  # Pad: before and after; Resize: one number
@@ -294,7 +296,9 @@ def _reordered(node: Node, numbers: np.ndarray, order: Order) -> np.ndarray:
 
 
 def _usual_order(
-    before: Sequence[Node | None], results: Sequence[str], readers: dict[str, list[Node]]
+    before: Sequence[Node | None],
+    results: Sequence[str],
+    readers: dict[str, list[Node]],
 ) -> Order | None:
     """Return the order in which most transposes at a border hand axes over."""
     found = [_order(node) for node in before]

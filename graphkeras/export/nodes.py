@@ -78,7 +78,7 @@ class Body:
                 yield from body.walk()
 
     def readers(self) -> dict[str, list[Node]]:
-        """Return for each value the nodes of this body that read it, inside included."""
+        """Return for each value the nodes that read it, themselves or inside."""
         table: dict[str, list[Node]] = {}
         for node in self.nodes:
             for name in dict.fromkeys(node.reads()):

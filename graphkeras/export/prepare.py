@@ -9,12 +9,13 @@ import numpy as np
 
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import evaluate
-from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, inline, state_value
+from graphkeras.ir.op import (
+    CONSTANT, DIM, INPUT, ITEM, OPS, STATE, inline, state_value,
+)  # fmt: skip
 from graphkeras.ir.pattern import rewrite
 from graphkeras.ir.types import type_of
 from graphkeras.ir.value import Graph, Value, note_origin, walk
 from graphkeras.ops.linalg import gemm
-from graphkeras.ops.shape import reshape
 
 
 def prepare(
@@ -33,11 +34,11 @@ def prepare(
 
 def _join_leading_axes(value: Value) -> Value:
     """A product over flattened leading axes is one product: MatMul keeps them."""
-    product = value.inputs[0] if value.op is reshape.op else None
-    if product is None or product.op is not gemm.op:
+    product = value.inputs[0] if value.op is OPS["reshape"] else None
+    if product is None or product.op is not OPS["gemm"]:
         return value
     flat, w = product.inputs
-    x = flat.inputs[0] if flat.op is reshape.op else flat
+    x = flat.inputs[0] if flat.op is OPS["reshape"] else flat
     whole = w.rank == 2 and x.rank > 2 and x.shape[-1] == w.shape[0]
     return gemm(x, w) if whole and (*x.shape[:-1], w.shape[1]) == value.shape else value
 

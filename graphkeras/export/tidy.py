@@ -7,7 +7,7 @@ the operators want them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,11 @@ def _lay_out_weights(b: Builder) -> None:
         names = [new.get(name, name) for name in node.inputs]
         arrays = [b.initializers.get(name) for name in names]
         rule = _ON_WEIGHTS.get(node.kind)
-        if rule is None or len(arrays) != _arity(rule) or any(a is None for a in arrays):
+        if (
+            rule is None
+            or len(arrays) != _arity(rule)
+            or any(a is None for a in arrays)
+        ):
             kept.append(node)
             continue
         alone = names[0] != node.inputs[0] or len(readers[names[0]]) == 1
