@@ -9,7 +9,6 @@ from graphkeras.errors import ExportError, message
 from graphkeras.export.builder import Builder, Ref
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.op import CONSTANT, DIM, ITEM, Word, inline
-from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, walk
 
 Refs = Ref | tuple[Ref, ...]
@@ -47,7 +46,8 @@ class Emitter(Builder):
         return refs
 
     def _by_rule(self, value: Value, known: dict[Value, Refs]) -> Refs:
-        rule, operands = value.op.onnx, [known[i] for i in value.inputs]
+        rule = value.op.onnx
+        operands: list[Any] = [known[i] for i in value.inputs]
         if isinstance(rule, str):
             return self.node(rule, *operands)
         if isinstance(rule, Word) and rule is not inline:
@@ -59,7 +59,9 @@ class Emitter(Builder):
 
     def _expanded(self, value: Value, known: dict[Value, Refs]) -> Refs:
         if value.op.family != "composite":
-            self.refuse(f"{value.op.name} of {', '.join(str(i.type) for i in value.inputs)}")
+            self.refuse(
+                f"{value.op.name} of {', '.join(str(i.type) for i in value.inputs)}"
+            )
         result = expand_call(value.op, value.inputs, value.attributes)
         if isinstance(result, tuple):
             return self.emit(result, known)
@@ -71,7 +73,6 @@ class Emitter(Builder):
         for name, type_ in zip(names, types, strict=True):
             if self.type(name) is None:
                 self.note_type(name, type_)
-
 
 
 def _who(value: Value) -> str:
