@@ -17,6 +17,7 @@ from graphkeras.ir.op import (
     OPS,
     Op,
     apply_to_values,
+    constant,
     host_only,
     input_value,
     invoke_reference,
@@ -92,7 +93,7 @@ class Tensor(Operators):
                     "so it runs only eagerly: use ops.where, or run_eagerly=True.",
                 )
             )  # fmt: skip
-        values = [o.value if isinstance(o, Tensor) else o for o in operands]
+        values = [_graph_value(o) for o in operands]
         result = apply_to_values(op, values, given)
         if isinstance(result, tuple):
             return tuple(trace.tensor(r) for r in result)
@@ -183,6 +184,13 @@ def _readable(operand: Any, trace: Any) -> Any:
     """A variable answers by putting its value in its place."""
     read = getattr(operand, "__as_tensor__", None)
     return read(trace) if read is not None else operand
+
+
+def _graph_value(operand: Any) -> Any:
+    """What a tensor is in a compiled trace; one without history is a constant there."""
+    if not isinstance(operand, Tensor):
+        return operand
+    return constant(operand.data) if operand._value is None else operand.value
 
 
 def _apply_eagerly(op: Op, operands: list[Any], given: Any, trace: Any) -> Any:

@@ -19,7 +19,8 @@ class Machine:
     """Collects cases, compiles them as one function, runs it once.
 
     Every address comes from a table in memory. With `dynamic` the sizes and strides
-    do too, so that a kernel meets them as run-time values.
+    do too, so that a kernel meets them as run-time values; that an axis is contiguous
+    stays known, as it is of every array the compiler lays out.
     """
 
     dynamic: bool = False
@@ -61,8 +62,10 @@ class Machine:
         pointer = e.builder.inttoptr(word(0), POINTER)
         rank = array.ndim
         shape = tuple(word(1 + i) for i in range(rank))
-        strides = tuple(word(1 + rank + i) for i in range(rank))
+        steps = tuple(s // array.itemsize for s in array.strides)
+        strides = tuple(
+            step if step == 1 else word(1 + rank + i) for i, step in enumerate(steps)
+        )
         if not self.dynamic:
-            shape = array.shape
-            strides = tuple(s // array.itemsize for s in array.strides)
+            shape, strides = array.shape, steps
         return Array(pointer, str(array.dtype), shape, strides)

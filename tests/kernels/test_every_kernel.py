@@ -112,6 +112,21 @@ def test_gemm_of_every_size_and_stride(rng, dtype):
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
+def test_gemm_in_several_blocks_of_depth_and_height(rng, dynamic):
+    sweep = Sweep(dynamic)
+    for m, k, n in [(70, 600, 70), (3, 513, 300), (30, 1024, 50), (1100, 20, 5)]:
+        for turn in range(3):
+            a, b = numbers(rng, (m, k)), numbers(rng, (k, n))
+            if turn == 1:
+                a = np.ascontiguousarray(a.T).T
+            if turn == 2:
+                b = np.ascontiguousarray(b.T).T
+            wide = a.astype("float64") @ b.astype("float64")
+            sweep.add(matmul.gemm, (a, b), wide.astype("float32"))
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
 def test_gemm_broadcasts_the_batch(rng, dynamic):
     sweep = Sweep(dynamic)
     for left, right in [((3,), (3,)), ((2, 1), (1, 3)), ((), (4,)), ((4,), ())]:
