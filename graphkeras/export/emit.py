@@ -8,9 +8,9 @@ from typing import Any
 from graphkeras.errors import ExportError, message
 from graphkeras.export.builder import Builder, Ref
 from graphkeras.ir.definers import expand_call
+from graphkeras.ir.interpret import host_first
 from graphkeras.ir.op import CONSTANT, DIM, ITEM, Word, inline
-from graphkeras.ir.types import TensorType
-from graphkeras.ir.value import Graph, Value, walk
+from graphkeras.ir.value import Graph, Value
 
 Refs = Ref | tuple[Ref, ...]
 
@@ -28,7 +28,7 @@ class Emitter(Builder):
 
     def emit(self, roots: Sequence[Value], known: dict[Value, Refs]) -> tuple[Ref, ...]:
         """Add what `roots` need beyond the `known` values; return their names."""
-        for value in walk(roots, stop=frozenset(known)):
+        for value in host_first(roots, stop=frozenset(known)):
             known[value] = self._emit_one(value, known)
         return tuple(known[root] for root in roots)  # type: ignore[misc]
 
@@ -47,7 +47,8 @@ class Emitter(Builder):
         return refs
 
     def _by_rule(self, value: Value, known: dict[Value, Refs]) -> Refs:
-        rule, operands = value.op.onnx, [known[i] for i in value.inputs]
+        rule = value.op.onnx
+        operands: list[Any] = [known[i] for i in value.inputs]
         if isinstance(rule, str):
             return self.node(rule, *operands)
         if isinstance(rule, Word) and rule is not inline:
@@ -59,7 +60,9 @@ class Emitter(Builder):
 
     def _expanded(self, value: Value, known: dict[Value, Refs]) -> Refs:
         if value.op.family != "composite":
-            self.refuse(f"{value.op.name} of {', '.join(str(i.type) for i in value.inputs)}")
+            self.refuse(
+                f"{value.op.name} of {', '.join(str(i.type) for i in value.inputs)}"
+            )
         result = expand_call(value.op, value.inputs, value.attributes)
         if isinstance(result, tuple):
             return self.emit(result, known)
@@ -71,7 +74,6 @@ class Emitter(Builder):
         for name, type_ in zip(names, types, strict=True):
             if self.type(name) is None:
                 self.note_type(name, type_)
-
 
 
 def _who(value: Value) -> str:

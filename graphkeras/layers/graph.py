@@ -405,7 +405,9 @@ def _search(given: set[int], outputs: Sequence[SymbolicTensor]) -> tuple[list, d
                 stack.append((event, True))
                 needed = [call_of(t) for t in event.input_tensors if id(t) not in given
                           or call_of(t).is_input]  # fmt: skip
-                stack += [(n, False) for n in reversed(needed) if state.get(n) != "done"]
+                stack += [
+                    (n, False) for n in reversed(needed) if state.get(n) != "done"
+                ]
     return finished, seen
 
 

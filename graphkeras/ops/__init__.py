@@ -35,6 +35,17 @@ from graphkeras.ops.arrange import (
     vsplit,
     vstack,
 )
+from graphkeras.ops.bitwise import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    left_shift,
+    right_shift,
+)
 from graphkeras.ops.compare import (
     equal,
     greater,
@@ -55,6 +66,7 @@ from graphkeras.ops.compare import (
     where,
 )
 from graphkeras.ops.control import stop_gradient
+from graphkeras.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
 from graphkeras.ops.creation import (
     arange,
     broadcast_to,
@@ -87,9 +99,6 @@ from graphkeras.ops.math import (
     conjugate,
     divide,
     divide_no_nan,
-    erf,
-    erfc,
-    erfinv,
     exp,
     exp2,
     expm1,
@@ -173,6 +182,7 @@ from graphkeras.ops.norm import (
     normalize,
     rms_normalization,
 )
+from graphkeras.ops.pool import average_pool, max_pool
 from graphkeras.ops.reduce import (
     all,
     amax,
@@ -223,6 +233,7 @@ from graphkeras.ops.sort import (
     sort,
     top_k,
 )
+from graphkeras.ops.special import erf, erfc, erfinv
 from graphkeras.ops.trigonometry import (
     arccos,
     arccosh,

@@ -10,7 +10,6 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.ir.definers import composite, elementwise
-from graphkeras.ir.op import unsupported
 from graphkeras.ops.compare import (
     equal,
     greater,
@@ -298,49 +297,6 @@ def hypot(x1: Tensor, x2: Tensor) -> Any:
 def ldexp(x1: Tensor, x2: Tensor) -> Any:
     """x1 * 2**x2, elementwise."""
     return multiply(x1, exp2(x2))
-
-
-# ------------------------------------------------------------- special functions
-
-
-_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none; exact, and slow enough to see
-
-
-@elementwise(
-    scalar="erf({0})", promote="float", onnx="Erf", monotone=True,
-    vjp=lambda g, y, x: g * exp(-x * x) * (2 / math.sqrt(math.pi)),
-)  # fmt: skip
-def erf(x: Tensor) -> Any:
-    """Error function 2/sqrt(pi) * integral of exp(-t**2) over [0, x], elementwise."""
-    return _erf(x).astype(x.dtype) if np.ndim(x) else np.asarray(_erf(x), x.dtype)
-
-
-@composite()
-def erfc(x: Tensor) -> Any:
-    """1 - erf(x), elementwise."""
-    return 1 - erf(x)
-
-
-@elementwise(
-    scalar="erfinv({0})", promote="float", onnx=unsupported("no inverse of Erf"),
-    vjp=lambda g, y, x: g * exp(y * y) * (math.sqrt(math.pi) / 2), domain="unit",
-)  # fmt: skip
-def erfinv(x: Tensor) -> Any:
-    """The number whose `erf` is x, elementwise, for -1 < x < 1.
-
-    Winitzki's closed form, polished by Halley's steps.
-    """
-    wide = np.asarray(x, "float64")
-    log_rest = np.log1p(-wide * wide)
-    half = 2 / (math.pi * 0.147) + log_rest / 2
-    y = np.sign(wide) * np.sqrt(np.sqrt(half * half - log_rest / 0.147) - half)
-    inside = np.abs(wide) < 1
-    for _ in range(3):
-        error = np.where(inside, _erf(y).astype("float64") - wide, 0.0)
-        slope = 2 / math.sqrt(math.pi) * np.exp(-y * y)
-        step = np.divide(error, slope, out=np.zeros_like(y), where=inside & (slope > 0))
-        y = np.where(inside, y - step / (1 + y * step), y)
-    return np.where(np.abs(wide) > 1, np.nan, y)
 
 
 @elementwise(

@@ -15,7 +15,6 @@ from graphkeras.ops.index import cumulative
 from graphkeras.ops.math import (
     absolute,
     clip,
-    erf,
     exp,
     expm1,
     log,
@@ -32,6 +31,7 @@ from graphkeras.ops.math import (
 from graphkeras.ops.reduce import max, mean, sum
 from graphkeras.ops.shape import expand_dims, flip, ndim, reshape, shape_of, slice_axes
 from graphkeras.ops.sort import sort
+from graphkeras.ops.special import erf
 
 if TYPE_CHECKING:
     from graphkeras.ir.tensor import Tensor
