@@ -62,7 +62,7 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
 
 
 def _target(module: str, name: str) -> str:
-    """``from graphkeras import ops`` names a module, ``from graphkeras.ir.op`` an Op."""
+    """``from graphkeras import ops`` names a module, ``from graphkeras.ir.op`` not."""
     inside = ROOT / module.replace(".", "/") / name
     is_module = inside.is_dir() or inside.with_suffix(".py").exists()
     return f"{module}.{name}" if is_module or module == "graphkeras" else module

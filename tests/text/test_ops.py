@@ -44,6 +44,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "look up": lambda x: text.lookup_words(x, vocabulary=VOCABULARY),
     "ids": to_ids,
     "all ids": lambda x: to_ids(x, "words"),
+    "free size used": lambda x: ops.full_like(ids := to_ids(x, "words"), 7) + ids,
     "column": lambda x: text.strip_punctuation(
         text.lower_ascii(ops.reshape(x, (-1, 1)))
     ),
