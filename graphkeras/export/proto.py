@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import graphkeras
+from graphkeras import __version__
 from graphkeras.errors import ExportError, message
 from graphkeras.export.nodes import DTYPE_CODES, ML, Body, Node
 from graphkeras.ir.types import TensorType
@@ -52,7 +52,7 @@ def to_model(
         imports.append(helper.make_opsetid(ML, 4 if opset >= 20 else 3))
     model = helper.make_model(
         graph, opset_imports=imports, producer_name="graphkeras",
-        producer_version=graphkeras.__version__,
+        producer_version=__version__,
         ir_version=helper.find_min_ir_version_for(imports),
     )  # fmt: skip
     helper.set_model_props(model, dict(sorted(metadata.items())))
