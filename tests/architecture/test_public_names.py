@@ -12,16 +12,14 @@ from tools import check_api
 
 def test_public_names_are_as_listed(capsys: pytest.CaptureFixture[str]) -> None:
     changed = check_api.main([])
-    assert not changed, capsys.readouterr().out + "\n  python tools/check_api.py --write"
+    shown = capsys.readouterr().out
+    assert not changed, f"{shown}\n  python tools/check_api.py --write"
 
 
 def test_signature_shows_no_annotation_and_no_address() -> None:
-    def function(x: int, by: object = object.__init__, *, way: object = len) -> None: ...
+    def function(x: int, *, by: object = check_api.main) -> None: ...
 
-    shown = check_api.signature_text(function)
-    assert shown == "(x, by=object.__init__, *, way=<built-in function len>)" or (
-        "0x" not in shown and "int" not in shown.split(",")[0]
-    )
+    assert check_api.signature_text(function) == "(x, *, by=main)"
 
 
 def test_distance_to_keras_names_what_is_missing(
