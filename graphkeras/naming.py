@@ -1,47 +1,48 @@
-"""Names users did not give: ``dense``, ``dense_1`` ..., counted in one place."""
+"""Names given to layers, metrics and ops that have none: "dense", "dense_1", ..."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import Any
 
-_counts: defaultdict[str, int] = defaultdict(int)
+_uids: defaultdict[str, int] = defaultdict(int)
 
 
 def to_snake_case(name: str) -> str:
-    """Return ``MeanSquaredError`` as ``mean_squared_error``.
+    """Return a class name as Keras spells it in lower case.
 
     Example:
-        >>> to_snake_case("Conv2DTranspose"), to_snake_case("AUC")
-        ('conv2d_transpose', 'auc')
+        >>> to_snake_case("MaxPooling2D"), to_snake_case("PReLU"), to_snake_case("LSTM")
+        ('max_pooling2d', 'p_re_lu', 'lstm')
     """
     name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    return "private" + name if name.startswith("_") else name
+
+
+def get_uid(prefix: str = "") -> int:
+    """Return 1, 2, 3 ... for successive requests of one prefix."""
+    _uids[prefix] += 1
+    return _uids[prefix]
 
 
 def uniquify(name: str) -> str:
     """Return `name` the first time, then ``name_1``, ``name_2`` ..."""
-    count = _counts[name]
-    _counts[name] += 1
+    count = get_uid(name) - 1
     return f"{name}_{count}" if count else name
 
 
 def auto_name(class_name: str) -> str:
-    """Return a fresh name for an object of a class."""
+    """Return the next free name for an object of a class."""
     return uniquify(to_snake_case(class_name))
 
 
-def object_name(thing: Any) -> str:
-    """Return the name of an object, function or class instance."""
-    name = getattr(thing, "name", None)
-    if isinstance(name, str):
-        return name
-    plain = getattr(thing, "__name__", None) or type(thing).__name__
-    return to_snake_case(plain)
+def reset_uids() -> None:
+    """Forget all names given so far."""
+    _uids.clear()
 
 
-def reset() -> None:
-    """Start all counts again (`keras.backend.clear_session`)."""
-    _counts.clear()
+def clear_session(free_memory: bool = True) -> None:
+    """Start naming afresh; models hold their own state, so nothing else is global."""
+    reset_uids()

@@ -1,7 +1,7 @@
 """The builder `b` that the ops' ONNX rules speak to.
 
-A rule reads as ONNX: ``lambda b, y, x: b.Softmax(x, axis=y.axis)``. Values are passed by
-name; equal constants and equal nodes are one.
+A rule reads as ONNX: ``lambda b, y, x: b.Softmax(x, axis=y.axis)``. Values go by name;
+equal constants and equal nodes are one.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _INT = TensorType("int64", ())
 class Builder:
     """Collects nodes; every method named like an ONNX operator adds one.
 
-    ``b.Gather(x, i, axis=0)`` returns the name of its result; `outputs=2` gives a tuple,
-    ``domain="ai.onnx.ml"`` the other operator set; an operand left out is None.
+    ``b.Gather(x, i, axis=0)`` returns the name of its result; ``outputs=2`` gives two,
+    ``domain="ai.onnx.ml"`` takes the other operator set; None leaves an operand out.
 
     Args:
         opset: version of the ``ai.onnx`` operators.
@@ -122,13 +122,20 @@ class Builder:
         """Declare an input of the outermost graph; its free sizes become known."""
         name = self.unique(name)
         self.body.inputs.append((name, type_))
-        self._types[name] = type_
-        self._sizes.learn(name, type_.shape)
+        self.note_type(name, type_)
         return name
 
     def weight(self, name: str, array: np.ndarray) -> Ref:
         """Store a variable's array under its own name."""
         name = self.unique(name)
+        self.initializers[name] = array
+        self._types[name] = type_of(array)
+        return name
+
+    def restate(self, name: Ref, array: np.ndarray, alone: bool) -> Ref:
+        """Store another arrangement of a weight, in its place if it has one reader."""
+        if not alone or name in self._constants.values():
+            return self.weight(name, array)
         self.initializers[name] = array
         self._types[name] = type_of(array)
         return name
@@ -167,7 +174,7 @@ class Builder:
     def reshape(self, ref: Ref, dims: Sequence[Dim]) -> Ref:
         """Reshape to sizes that may be symbolic, right also where a size is 0.
 
-        A lone free size is written -1, sizes that stay in place 0; otherwise the shape is
+        A lone free size is written -1, sizes that stay in place 0; any other shape is
         computed.
         """
         dims = tuple(dims)
@@ -180,7 +187,7 @@ class Builder:
         return self.Reshape(ref, self.ints(target))
 
     def iota(self, type_: TensorType, axis: int) -> Ref:
-        """Return a tensor of `type_` whose elements are their own index along `axis`."""
+        """Return a tensor whose elements are their own index along `axis`."""
         line = self.Range(self.size(0), self.size(type_.shape[axis]), self.size(1))
         if type_.dtype != "int64":
             line = self.Cast(line, to=self.dtype(type_.dtype))
@@ -206,15 +213,21 @@ class Builder:
         return self._types.get(ref)
 
     def note_type(self, ref: Ref, type_: TensorType) -> None:
-        """Remember the type of a value."""
+        """Remember a value's type; sizes not met before can be read off the value."""
         self._types[ref] = type_
+        if len(self._bodies) == 1:
+            self._sizes.learn(ref, type_.shape)
+
+    def known_types(self) -> list[tuple[Ref, TensorType]]:
+        """Return every value whose type is known, with its type."""
+        return list(self._types.items())
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise the error that this op, used this way, cannot be said in ONNX."""
         raise ExportError(
             message(
                 self.who, f"ONNX opset {self.opset} cannot express this: {reason}.", "",
-                "Leave this layer out of the exported model, or write it with other ops.",
+                "Leave this layer out of the exported model, or use other ops.",
             )
         )  # fmt: skip
 
@@ -263,7 +276,9 @@ class Builder:
     def _close(self, body: Body, refs: list[Ref], results: Sequence[Any]) -> None:
         """Name the results; each must come from a node of the body, and only once."""
         made = {name for node in body.nodes for name in node.outputs}
-        types = [*results] or [self._types.get(r) and self._types[r].dtype for r in refs]
+        types = [*results] or [
+            self._types.get(r) and self._types[r].dtype for r in refs
+        ]
         for ref, type_ in zip(refs, types, strict=True):
             if ref not in made or ref in body.output_names:
                 again = Node("Identity", [ref], [self._name("Identity")])
@@ -275,7 +290,7 @@ class Builder:
         self, condition: Ref, then: Callable[[], Any], otherwise: Callable[[], Any],
         outputs: int = 1,
     ) -> Any:  # fmt: skip
-        """Return what `then` makes where the scalar `condition` holds, else `otherwise`.
+        """Return what `then` makes if the scalar `condition` holds, else `otherwise`.
 
         Both take nothing and give as many values as `outputs`.
         """
@@ -307,7 +322,9 @@ class Builder:
         Returns:
             The last carried values, then the stacked ones: one name or a tuple.
         """
-        known = [*types] or [self._types.get(r) and self._types[r].dtype for r in carried]
+        known = [*types] or [
+            self._types.get(r) and self._types[r].dtype for r in carried
+        ]
         start = self.scalar(True, "bool") if condition is None else condition
         body = self.subgraph(
             lambda i, _, *values: step(i, *values), _INT, _BOOL, *known, name="loop"
@@ -339,7 +356,7 @@ def _constant_name(array: np.ndarray) -> str:
     kind = dtypes.SHORT[dtypes.of_array(array)]
     if array.ndim > 1 or array.size > 6 or array.dtype == object:
         return f"constant:{kind}{[*array.shape]}"
-    return f"{kind}:{array.tolist()}".replace(" ", "")
+    return f"{kind}:{np.array2string(array, separator=',')}".replace(" ", "")
 
 
 def _reshape_target(dims: tuple[Dim, ...], old: tuple[Dim, ...]) -> list[int] | None:
@@ -354,4 +371,3 @@ def _reshape_target(dims: tuple[Dim, ...], old: tuple[Dim, ...]) -> list[int] | 
     if all(i < len(old) and old[i] == dims[i] for i in free):
         return [d if isinstance(d, int) else 0 for d in dims]
     return None
-

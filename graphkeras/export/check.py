@@ -233,12 +233,16 @@ def compare(
     """
     if found.shape != expected.shape or found.dtype != expected.dtype:
         raise _differs(
-            name, f"{expected.dtype}{[*expected.shape]}", f"{found.dtype}{[*found.shape]}"
+            name,
+            f"{expected.dtype}{[*expected.shape]}",
+            f"{found.dtype}{[*found.shape]}",
         )
     if not np.issubdtype(found.dtype, np.inexact):
         wrong = int(np.sum(found != expected))
         if wrong:
-            raise _differs(name, "equal elements", f"{wrong} of {found.size} that differ")
+            raise _differs(
+                name, "equal elements", f"{wrong} of {found.size} that differ"
+            )
         return 0.0
     a, b = found.astype(np.float64), expected.astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -257,9 +261,9 @@ def compare(
 def _differs(name: str, expected: str, received: str) -> ExportError:
     return ExportError(
         message(
-            f"output {name!r}", f"onnxruntime should give the model's result: {expected}.",
+            f"output {name!r}",
+            f"expected onnxruntime to give what the model does: {expected}.",
             received,
-            "Raise atol if that is acceptable; otherwise report it as a fault of an op's"
-            " ONNX rule.",
+            "Raise atol if that is acceptable; else report the op's ONNX rule.",
         )
     )  # fmt: skip

@@ -9,8 +9,7 @@ from graphkeras.errors import ExportError, message
 from graphkeras.export.builder import Builder, Ref
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import host_first
-from graphkeras.ir.op import CONSTANT, DIM, ITEM, Word, host_only, inline
-from graphkeras.ir.types import TensorType
+from graphkeras.ir.op import CONSTANT, DIM, ITEM, Word, inline
 from graphkeras.ir.value import Graph, Value
 
 Refs = Ref | tuple[Ref, ...]
@@ -48,7 +47,8 @@ class Emitter(Builder):
         return refs
 
     def _by_rule(self, value: Value, known: dict[Value, Refs]) -> Refs:
-        rule, operands = value.op.onnx, [known[i] for i in value.inputs]
+        rule = value.op.onnx
+        operands: list[Any] = [known[i] for i in value.inputs]
         if isinstance(rule, str):
             return self.node(rule, *operands)
         if isinstance(rule, Word) and rule is not inline:
@@ -74,8 +74,6 @@ class Emitter(Builder):
         for name, type_ in zip(names, types, strict=True):
             if self.type(name) is None:
                 self.note_type(name, type_)
-            if value.op.kernel is host_only:  # the words of a text: a size found here
-                self._sizes.learn(name, type_.shape)
 
 
 def _who(value: Value) -> str:

@@ -6,7 +6,7 @@ nothing of onnx is imported before the file is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,21 @@ class Node:
         """The graphs inside an If, Loop or Scan."""
         return [v for v in self.attrs.values() if isinstance(v, Body)]
 
+    def reads(self) -> Iterator[str]:
+        """Yield what the node reads, itself or through the graphs inside it."""
+        yield from (name for name in self.inputs if name)
+        for body in self.bodies:
+            for inner in body.nodes:
+                yield from inner.reads()
+            yield from body.output_names
+
+    def rename(self, change: Callable[[str], str]) -> None:
+        """Replace the names that are read, in the graphs inside too."""
+        self.inputs = [change(name) for name in self.inputs]
+        for body in self.bodies:
+            body.rename(change)
+            body.outputs = [(change(name), type_) for name, type_ in body.outputs]
+
 
 @dataclass(slots=True, eq=False)
 class Body:
@@ -63,10 +78,10 @@ class Body:
                 yield from body.walk()
 
     def readers(self) -> dict[str, list[Node]]:
-        """Return for each value the nodes of this body that read it, inside included."""
+        """Return for each value the nodes that read it, themselves or inside."""
         table: dict[str, list[Node]] = {}
         for node in self.nodes:
-            for name in dict.fromkeys(_reads(node)):
+            for name in dict.fromkeys(node.reads()):
                 table.setdefault(name, []).append(node)
         return table
 
@@ -76,28 +91,34 @@ class Body:
 
     def rename(self, change: Callable[[str], str]) -> None:
         """Replace every name that is read, in inner bodies too."""
-        for node in self.walk():
-            node.inputs = [change(name) for name in node.inputs]
-            for body in node.bodies:
-                body.outputs = [(change(name), t) for name, t in body.outputs]
+        for node in self.nodes:
+            node.rename(change)
 
     def prune(self) -> None:
         """Drop the nodes whose results nobody reads."""
         wanted = set(self.output_names)
         kept = []
         for node in reversed(self.nodes):
-            for body in node.bodies:
-                body.prune()
             if wanted.intersection(node.outputs):
+                for body in node.bodies:
+                    body.prune()
                 kept.append(node)
-                wanted.update(_reads(node))
+                wanted.update(node.reads())
         self.nodes = kept[::-1]
 
-
-def _reads(node: Node) -> Iterable[str]:
-    """Yield what a node reads, itself or through the bodies inside it."""
-    yield from (name for name in node.inputs if name)
-    for body in node.bodies:
-        for inner in body.nodes:
-            yield from _reads(inner)
-        yield from body.output_names
+    def sort(self) -> None:
+        """Bring the nodes into an order in which every value is written before read."""
+        producers = self.producers()
+        done: dict[Node, None] = {}
+        stack = [(node, False) for node in reversed(self.nodes)]
+        while stack:
+            node, ready = stack.pop()
+            if node in done:
+                continue
+            if ready:
+                done[node] = None
+                continue
+            stack.append((node, True))
+            made_by = (producers.get(name) for name in node.reads())
+            stack.extend((n, False) for n in made_by if n is not None and n not in done)
+        self.nodes = list(done)

@@ -92,14 +92,16 @@ def _build(
     known: dict[Value, Any] = {}
     for leaf, name in zip(graph.inputs, input_names):
         known[leaf] = b.input(name, leaf._tensor_type)
-    names = [b.unique(name) for name in output_names]  # an output may be called as an input
+    names = [
+        b.unique(name) for name in output_names
+    ]  # an output may be called as an input
     graph, folded = prepare(graph, state)
     for leaf, array in folded.items():
         known[leaf] = b.weight(leaf.name, array)
     refs = b.emit(graph.outputs, known)
     for name, ref, value in zip(names, refs, graph.outputs):
         b.body.nodes.append(Node("Identity", [ref], [name]))
-        b.body.outputs.append((name, value.type))
+        b.body.outputs.append((name, value._tensor_type))
     tidy(b)
     return b
 
@@ -122,7 +124,7 @@ def _check_opset(opset: int) -> None:
         raise ExportError(
             message(
                 "export", f"expected an opset from {_OLDEST} to {newest}.",
-                f"opset={opset!r}", "Leave it out for 20, which every recent runtime has.",
+                f"opset={opset!r}", "Leave it out for 20, which recent runtimes have.",
             )
         )  # fmt: skip
 

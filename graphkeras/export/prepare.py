@@ -9,10 +9,13 @@ import numpy as np
 
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import evaluate
-from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, inline, state_value
+from graphkeras.ir.op import (
+    CONSTANT, DIM, INPUT, ITEM, OPS, STATE, inline, state_value,
+)  # fmt: skip
 from graphkeras.ir.pattern import rewrite
 from graphkeras.ir.types import type_of
 from graphkeras.ir.value import Graph, Value, note_origin, walk
+from graphkeras.ops.linalg import gemm
 
 
 def prepare(
@@ -24,9 +27,20 @@ def prepare(
     alone is computed now, and stands as a weight named after the layer.
     """
     graph = Graph(graph.inputs, graph.outputs, graph.state, graph.state)
-    graph = rewrite(graph, _open)
+    graph = rewrite(rewrite(graph, _open), _join_leading_axes)
     arrays = dict(zip(graph.state, map(np.asarray, state), strict=True))
     return _fold_weights(graph, arrays)
+
+
+def _join_leading_axes(value: Value) -> Value:
+    """A product over flattened leading axes is one product: MatMul keeps them."""
+    product = value.inputs[0] if value.op is OPS["reshape"] else None
+    if product is None or product.op is not OPS["gemm"]:
+        return value
+    flat, w = product.inputs
+    x = flat.inputs[0] if flat.op is OPS["reshape"] else flat
+    whole = w.rank == 2 and x.rank > 2 and x.shape[-1] == w.shape[0]
+    return gemm(x, w) if whole and (*x.shape[:-1], w.shape[1]) == value.shape else value
 
 
 def _open(value: Value) -> Value:

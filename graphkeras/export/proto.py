@@ -103,7 +103,7 @@ def _to_node(node: Node, opset: int) -> Any:
             raise ExportError(
                 message(
                     node.kind, f"opset {opset} has no attribute {name!r}.",
-                    f"{name}={value!r}", f"Known: {', '.join(sorted(known)) or 'none'}.",
+                    f"{name}={value!r}", f"Known: {', '.join(sorted(known))}.",
                 )
             )  # fmt: skip
         proto.attribute.append(_to_attribute(name, value, known[name], opset))

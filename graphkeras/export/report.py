@@ -40,7 +40,9 @@ class Report:
         return sum(self.operators.values())
 
     def __str__(self) -> str:
-        listed = ", ".join(f"{k} x{n}" if n > 1 else k for k, n in self.operators.items())
+        listed = ", ".join(
+            f"{k} x{n}" if n > 1 else k for k, n in self.operators.items()
+        )
         lines = [
             f"{self.path}  ({self.bytes:,} bytes, opset {self.opset})",
             *(f"  input   {name}: {type_}" for name, type_ in self.inputs),

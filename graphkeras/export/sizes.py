@@ -111,8 +111,7 @@ def _never_negative(dim: Dim) -> bool:
     if isinstance(dim, int):
         return dim >= 0
     return all(
-        coefficient > 0
-        and all(isinstance(a, str) or _atom_is(a) for a, _ in monomial)
+        coefficient > 0 and all(isinstance(a, str) or _atom_is(a) for a, _ in monomial)
         for monomial, coefficient in dim.terms.items()
     )
 

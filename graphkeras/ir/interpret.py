@@ -21,6 +21,7 @@ def interpret(
     Example:
         >>> from graphkeras import ops
         >>> from graphkeras.ir.op import input_value
+        >>> from graphkeras.ir.types import TensorType
         >>> x = input_value("x", TensorType("float32", (2,)))
         >>> interpret(Graph((x,), (ops.add(x, x),)), [np.ones(2, "float32")])[0]
         [array([2., 2.], dtype=float32)]

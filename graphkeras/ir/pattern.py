@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras.ir.op import CONSTANT, Op, rebuild
+from graphkeras.ir.op import CONSTANT, Op, invoke_reference, rebuild
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.value import Graph, Value, attribute_key, note_origin, walk
 
@@ -47,7 +47,7 @@ class Pattern(Operators):
     @staticmethod
     def __apply_op__(op: Op, operands: list[Any], given: dict[str, Any]) -> Pattern:
         if op.expands:  # its values are made of other ops: so is its pattern
-            return op.reference(*operands, **op.complete(given))
+            return invoke_reference(op, operands, op.complete(given))
         parts = [o if isinstance(o, Pattern) else Pattern(literal=o) for o in operands]
         return Pattern(op, parts, given)
 

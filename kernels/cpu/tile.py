@@ -30,6 +30,7 @@ Epilogue = Callable[[Emit, Scalar, Index, Index, int], Scalar]
 DTYPES = ("float32", "float64")
 
 YES = ir.Constant(ir.IntType(1), 1)
+NO = ir.Constant(ir.IntType(1), 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ class Machine:
 
     Every address comes from a table in memory. With `dynamic` the sizes and strides
     do too, so that a kernel meets them as run-time values; that an axis is contiguous
-    stays known, as it is of every array the compiler lays out.
+    stays known, as it is of every array the compiler lays out. "batch" hides
+    the first size only.
     """
 
-    dynamic: bool = False
+    dynamic: bool | str = False
     cases: list[tuple[Case, list[np.ndarray]]] = field(default_factory=list)
 
     def add(self, case: Case, *arrays: np.ndarray) -> None:
@@ -66,6 +67,8 @@ class Machine:
         strides = tuple(
             step if step == 1 else word(1 + rank + i) for i, step in enumerate(steps)
         )
-        if not self.dynamic:
+        if self.dynamic == "batch":
+            shape, strides = (*shape[:1], *array.shape[1:]), steps
+        elif not self.dynamic:
             shape, strides = array.shape, steps
         return Array(pointer, str(array.dtype), shape, strides)
