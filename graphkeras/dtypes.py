@@ -68,7 +68,8 @@ def standardize(dtype: Any) -> str:
     """
     if dtype is None:
         return config.floatx()
-    if dtype in (int, float, bool, str):
+    # isinstance first: np.dtype("bool") == bool, but it is no key of the table.
+    if isinstance(dtype, type) and dtype in (int, float, bool, str):
         return {int: "int32", float: config.floatx(), bool: "bool", str: "string"}[
             dtype
         ]

@@ -1,11 +1,14 @@
 """The one place that says njit and intrinsic: LLVM IR in, a callable out."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core import config
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from graphkeras.kernels.cpu import libm
@@ -25,10 +28,33 @@ def compile_entry(name: str, build: Build) -> Callable[[int, int], None]:
     libm.register()
     symbol = f"{name}.{next(_numbers)}"
     jit: Any = njit(types.void(types.int64, types.int64), nogil=True)
-    entry = jit(_calling(symbol, build))
+    with _few_passes():
+        entry = jit(_calling(symbol, build))
     (overload,) = entry.overloads.values()
     entry.address = overload.library.get_pointer_to_function(symbol)
     return cast(Callable[[int, int], None], entry)
+
+
+@contextmanager
+def _few_passes() -> Iterator[None]:
+    """Have Numba optimise lightly while the block compiles.
+
+    Emitted code is in its final form; looking for vectors and loops to unroll doubles
+    the compile time and leaves the speed as it was. Numba reads these settings at
+    each compilation, under the lock that is held here; without them it does more.
+    """
+    level: Any = getattr(config, "OPT", 3)
+    wanted: dict[str, Any] = {"LOOP_VECTORIZE": False, "SLP_VECTORIZE": False}
+    wanted["OPT"] = type(level)(min(2, level))
+    with global_compiler_lock:
+        before: dict[str, Any] = {name: getattr(config, name, None) for name in wanted}
+        try:
+            for name, value in wanted.items():
+                setattr(config, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(config, name, value)
 
 
 def _calling(symbol: str, build: Build) -> Callable[[int, int], None]:

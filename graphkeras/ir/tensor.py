@@ -17,6 +17,8 @@ from graphkeras.ir.op import (
     OPS,
     Op,
     apply_to_values,
+    constant,
+    host_only,
     input_value,
     invoke_reference,
     run,
@@ -91,7 +93,7 @@ class Tensor(Operators):
                     "so it runs only eagerly: use ops.where, or run_eagerly=True.",
                 )
             )  # fmt: skip
-        values = [o.value if isinstance(o, Tensor) else o for o in operands]
+        values = [_graph_value(o) for o in operands]
         result = apply_to_values(op, values, given)
         if isinstance(result, tuple):
             return tuple(trace.tensor(r) for r in result)
@@ -184,11 +186,18 @@ def _readable(operand: Any, trace: Any) -> Any:
     return read(trace) if read is not None else operand
 
 
+def _graph_value(operand: Any) -> Any:
+    """What a tensor is in a compiled trace; one without history is a constant there."""
+    if not isinstance(operand, Tensor):
+        return operand
+    return constant(operand.data) if operand._value is None else operand.value
+
+
 def _apply_eagerly(op: Op, operands: list[Any], given: Any, trace: Any) -> Any:
     arrays = [o.numpy_view() if isinstance(o, Tensor) else o for o in operands]
     result = run(op, arrays, op.complete(given))
-    if trace is None or op.fact("data_dependent"):
-        if isinstance(result, tuple):
+    if trace is None or op.fact("data_dependent") or op.kernel is host_only:
+        if isinstance(result, tuple):  # no history: nothing differentiates strings
             return tuple(Tensor(None, r) for r in result)
         return Tensor(None, result)
     values = [_eager_value(o, trace) for o in operands]

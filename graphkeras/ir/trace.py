@@ -115,6 +115,16 @@ class Trace:
             note_origin(value, Origin("/".join(self.path), user_location()))
 
 
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Suspend all traces of this thread, as while a layer makes its variables."""
+    held, _stack.traces = _stack.traces, []
+    try:
+        yield
+    finally:
+        _stack.traces = held
+
+
 def _leaf_of(variable: Any) -> Value:
     type_ = type_of(variable.array)
     return state_value(variable.path, type_, id(variable), variable.version)

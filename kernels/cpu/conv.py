@@ -3,19 +3,22 @@
     out[n, y, x, o] = sum over (kh, kw, i) of
         x[n, y * s - p + kh * d, x * s - p + kw * d, i] * w[kh, kw, i, o]
 
-Sums stay in registers; a window that hangs over the edge has fewer taps, so nothing
-is padded.
+One shape of each of the three products a training step needs, by four ways:
+
+    matmul          one tap that covers every cell: a plain product
+    conv_tile       float32 and float64: the register tile, without im2col
+    conv_depthwise  one channel a group: vectors run along the groups
+    conv_plain      everything else
 """
 
-from llvmlite import ir
-
+from graphkeras.kernels.cpu import conv_depthwise, conv_plain, conv_tile
 from graphkeras.kernels.cpu.array import Array
-from graphkeras.kernels.cpu.emit import Emit, Local, kernel, native_lanes
-from graphkeras.kernels.cpu.loop import nest, stretch
-from graphkeras.kernels.cpu.target import accumulator
-from graphkeras.kernels.cpu.term import Term
-from graphkeras.kernels.cpu.value import Index
-from graphkeras.kernels.cpu.window import Padding, axes
+from graphkeras.kernels.cpu.emit import Emit, kernel
+from graphkeras.kernels.cpu.loop import zero
+from graphkeras.kernels.cpu.matmul import multiply_tiled
+from graphkeras.kernels.cpu.tile import DTYPES, Epilogue
+from graphkeras.kernels.cpu.value import Index, known
+from graphkeras.kernels.cpu.window import Geometry, Padding, axes
 
 Pair = tuple[Index, Index]
 
@@ -31,33 +34,23 @@ def conv2d(
     padding: Padding,
     dilation: Pair = (1, 1),
     groups: Index = 1,
+    epilogue: Epilogue | None = None,
 ) -> None:
-    """x[n, h, w, c], w[kh, kw, i, o] -> out[n, y, x, o]: convolution."""
-    down, across = axes(x.shape[1:3], w.shape[:2], strides, padding, dilation)
-    inputs = w.shape[2]
-    outputs = e.floordiv(out.shape[3], groups)
-    lanes = native_lanes(out.dtype)
+    """x[n, h, w, c], w[kh, kw, i, o] -> out[n, y, x, o]: convolution.
 
-    def pixel(index: tuple[Index, ...]) -> None:
-        n, oy, ox, group = index
-        rows, columns = down.taps_inside(e, oy), across.taps_inside(e, ox)
-        first = e.mul(group, outputs)
-
-        def channels(channel: Index, width: int) -> None:
-            total = _zero(e, out.dtype, width)
-            with (
-                e.loop(*rows) as kh,
-                e.loop(*columns) as kw,
-                e.loop(0, inputs) as i,
-            ):
-                source = e.add(e.mul(group, inputs), i)
-                at = (n, down.cell(e, oy, kh), across.cell(e, ox, kw), source)
-                _add_product(e, total, (x, at, 1), (w, (kh, kw, i, channel), width))
-            _store(e, out, (n, oy, ox, channel), total)
-
-        stretch(e, first, e.add(first, outputs), lanes, channels)
-
-    nest(e, (*out.shape[:3], groups), pixel)
+    `epilogue(e, value, row, column, lanes)` is applied to each result before it is
+    stored; row counts pixels through the batch, column is the channel.
+    """
+    shape = _geometry(e, x, w, out, strides, padding, dilation, groups)
+    if _is_product(shape, padding, x, w, out):
+        left, right = _matrix(e, x), _matrix(e, w)
+        multiply_tiled(e, left, right, _matrix(e, out), epilogue, 0)
+    elif _is_depthwise(shape):
+        conv_depthwise.forward(e, x, w, out, shape, epilogue)
+    elif conv_tile.fits(x, w, out) and conv_tile.patch_rows(x, out, shape):
+        conv_tile.forward(e, x, w, out, shape, epilogue)
+    else:
+        conv_plain.forward(e, x, w, out, shape, epilogue)
 
 
 @kernel
@@ -72,39 +65,18 @@ def conv2d_backward_data(
     dilation: Pair = (1, 1),
     groups: Index = 1,
 ) -> None:
-    """g[n, y, x, o], w[kh, kw, i, o] -> out[n, h, w, c]: gradient of the input.
-
-    Each product is a dot product over the output channels, which both arrays hold
-    side by side.
-    """
-    inputs = w.shape[2]
-    outputs = e.floordiv(g.shape[3], groups)
-    lanes = native_lanes(out.dtype)
-
-    def cell(index: tuple[Index, ...]) -> None:
-        n, h, v, group, i = index
-        wide, single = _zero(e, out.dtype, lanes), _zero(e, out.dtype, 1)
-        first = e.mul(group, outputs)
-        with e.loop(0, w.shape[0]) as kh, e.loop(0, w.shape[1]) as kw:
-            oy, vertical = _source(e, h, kh, strides[0], padding[0][0], dilation[0])
-            ox, horizontal = _source(e, v, kw, strides[1], padding[1][0], dilation[1])
-            inside = e.both(_within(e, oy, g.shape[1]), _within(e, ox, g.shape[2]))
-            exact = e.both(e.eq(vertical, 0), e.eq(horizontal, 0))
-            with e.when(e.both(inside, exact)):
-
-                def channels(channel: Index, width: int) -> None:
-                    total = wide if width > 1 else single
-                    left = (g, (n, oy, ox, channel), width)
-                    _add_product(e, total, left, (w, (kh, kw, i, channel), width))
-
-                stretch(e, first, e.add(first, outputs), lanes, channels)
-        total = Term(e, single.get())
-        if lanes > 1:
-            total = total + _sum(e, wide)
-        place = (n, h, v, e.add(e.mul(group, inputs), i))
-        e.store(out, out.offset(e, place), e.cast(total.scalar, out.dtype))
-
-    nest(e, (*out.shape[:3], groups, inputs), cell)
+    """g[n, y, x, o], w[kh, kw, i, o] -> out[n, h, w, c]: gradient of the input."""
+    shape = _geometry(e, out, w, g, strides, padding, dilation, groups)
+    if _is_product(shape, padding, g, w, out):
+        right = _turned(_matrix(e, w))
+        multiply_tiled(e, _matrix(e, g), right, _matrix(e, out), None, 0)
+    elif _is_depthwise(shape):
+        conv_depthwise.backward_data(e, g, w, out, shape)
+    elif conv_tile.fits(g, w, out):
+        zero(e, out)
+        conv_tile.backward_data(e, g, w, out, shape)
+    else:
+        conv_plain.backward_data(e, g, w, out, shape)
 
 
 @kernel
@@ -120,73 +92,71 @@ def conv2d_backward_weights(
     groups: Index = 1,
 ) -> None:
     """x[n, h, w, c], g[n, y, x, o] -> out[kh, kw, i, o]: gradient of the kernel."""
-    down, across = axes(x.shape[1:3], out.shape[:2], strides, padding, dilation)
-    inputs = out.shape[2]
-    outputs = e.floordiv(g.shape[3], groups)
-    lanes = native_lanes(out.dtype)
-
-    def tap(index: tuple[Index, ...]) -> None:
-        kh, kw, i, group = index
-        rows = down.outputs_inside(e, kh, g.shape[1])
-        columns = across.outputs_inside(e, kw, g.shape[2])
-        source = e.add(e.mul(group, inputs), i)
-        first = e.mul(group, outputs)
-
-        def channels(channel: Index, width: int) -> None:
-            total = _zero(e, out.dtype, width)
-            with e.loop(0, x.shape[0]) as n:
-                image = _zero(e, out.dtype, width)  # a level of sums per image
-                with e.loop(*rows) as oy, e.loop(*columns) as ox:
-                    at = (n, down.cell(e, oy, kh), across.cell(e, ox, kw), source)
-                    right = (g, (n, oy, ox, channel), width)
-                    _add_product(e, image, (x, at, 1), right)
-                total.set((Term(e, total.get()) + Term(e, image.get())).scalar)
-            _store(e, out, (kh, kw, i, channel), total)
-
-        stretch(e, first, e.add(first, outputs), lanes, channels)
-
-    nest(e, (*out.shape[:3], groups), tap)
+    shape = _geometry(e, x, out, g, strides, padding, dilation, groups)
+    if _is_product(shape, padding, x, g, out):
+        left = _turned(_matrix(e, x))
+        multiply_tiled(e, left, _matrix(e, g), _matrix(e, out), None, 0)
+    elif _is_depthwise(shape):
+        conv_depthwise.backward_weights(e, x, g, out, shape)
+    elif conv_tile.fits(x, g, out):
+        zero(e, out)
+        conv_tile.backward_weights(e, x, g, out, shape)
+    else:
+        conv_plain.backward_weights(e, x, g, out, shape)
 
 
-Place = tuple[Array, tuple[Index, ...], int]
+def _geometry(
+    e: Emit,
+    image: Array,
+    weights: Array,
+    result: Array,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: Index,
+) -> Geometry:
+    """The convolution that maps `image` to `result`."""
+    down, across = axes(image.shape[1:3], weights.shape[:2], strides, padding, dilation)
+    outputs = e.floordiv(result.shape[3], groups)
+    return Geometry(down, across, weights.shape[2], outputs, groups)
 
 
-def _zero(e: Emit, dtype: str, lanes: int) -> Local:
-    kind = accumulator(dtype)
-    return e.local(kind, e.constant(kind, 0), lanes)
+def _is_product(shape: Geometry, padding: Padding, *arrays: Array) -> bool:
+    """Whether the one tap of the kernel lies on every cell of dense images."""
+    taps = [
+        known(axis.taps) == known(axis.stride) == 1
+        for axis in (shape.down, shape.across)
+    ]
+    ends = [known(end) == 0 for side in padding for end in side]
+    one_group = known(shape.groups) == 1
+    dense = all(a.dtype in DTYPES and known(a.strides[3]) == 1 for a in arrays)
+    same = len({a.dtype for a in arrays}) == 1
+    packed = all(_rows_touch(a) for a in arrays)
+    return all(taps) and all(ends) and one_group and dense and same and packed
 
 
-def _add_product(e: Emit, total: Local, left: Place, right: Place) -> None:
-    """total += left * right, each read where it lies."""
-    factors = []
-    for array, indices, lanes in (left, right):
-        value = e.cast(e.load(array, array.offset(e, indices), lanes), total.dtype)
-        factors.append(Term(e, e.splat(value, total.lanes)))
-    total.set((factors[0] * factors[1] + Term(e, total.get())).scalar)
+def _rows_touch(array: Array) -> bool:
+    """Whether every pixel follows the one before: the image is one long matrix."""
+    _, height, width, channels = (known(size) for size in array.shape)
+    image, line, pixel = (known(step) for step in array.strides[:3])
+    if height is None or width is None or pixel is None:
+        return False
+    line_touches = line == width * pixel
+    return pixel == channels and line_touches and image == height * width * pixel
 
 
-def _store(e: Emit, out: Array, indices: tuple[Index, ...], total: Local) -> None:
-    e.store(out, out.offset(e, indices), e.cast(total.get(), out.dtype))
+def _is_depthwise(shape: Geometry) -> bool:
+    return known(shape.inputs) == 1 and known(shape.outputs) == 1
 
 
-def _sum(e: Emit, local: Local) -> Term:
-    """Lanes added in halves."""
-    value = local.get()
-    while value.lanes > 1:
-        half = value.lanes // 2
-        low = e.shuffle(value, value, range(half))
-        high = e.shuffle(value, value, range(half, 2 * half))
-        value = (Term(e, low) + Term(e, high)).scalar
-    return Term(e, value)
+def _matrix(e: Emit, array: Array) -> Array:
+    """[..., c] as [pixels, c]."""
+    rows = e.product(array.shape[:3])
+    shape, strides = (rows, array.shape[3]), array.strides[2:]
+    return Array(array.pointer, array.dtype, shape, strides)
 
 
-def _source(
-    e: Emit, cell: Index, tap: Index, stride: Index, before: Index, dilation: Index
-) -> tuple[Index, Index]:
-    """Output whose window has the cell under the tap, and 0 if there is one."""
-    reach = e.sub(e.add(cell, before), e.mul(tap, dilation))
-    return e.floordiv(reach, stride), e.mod(reach, stride)
-
-
-def _within(e: Emit, index: Index, size: Index) -> ir.Value:
-    return e.both(e.ge(index, 0), e.lt(index, size))
+def _turned(matrix: Array) -> Array:
+    """The transposed view."""
+    shape, strides = matrix.shape[::-1], matrix.strides[::-1]
+    return Array(matrix.pointer, matrix.dtype, shape, strides)

@@ -21,6 +21,7 @@ from graphkeras.kernels.cpu.target import (
     I1,
     I32,
     I64,
+    POINTER,
     VOID,
     itemsize,
     memory_type,
@@ -277,11 +278,22 @@ class Emit:
 
     def both(self, a: ir.Value, b: ir.Value) -> ir.Value:
         """a and b, of conditions"""
+        for one, other in ((a, b), (b, a)):
+            decided = known(one)
+            if decided is not None:
+                return other if decided else one
         return self.builder.and_(a, b)
 
     def either(self, a: ir.Value, b: ir.Value) -> ir.Value:
         """a or b, of conditions"""
         return self.builder.or_(a, b)
+
+    def invert(self, condition: ir.Value) -> ir.Value:
+        """not a condition"""
+        decided = known(condition)
+        if decided is not None:
+            return ir.Constant(I1, int(not decided))
+        return self.builder.not_(condition)
 
     def choose(self, condition: ir.Value, a: Index, b: Index) -> Index:
         """a if condition else b"""
@@ -351,6 +363,11 @@ class Emit:
     @contextmanager
     def when_else(self, condition: ir.Value) -> Iterator[Branches]:
         """`as (then, otherwise)`: do the one block or the other."""
+        decided = known(condition)
+        if decided is not None:
+            opposite = ir.Constant(I1, int(not decided))
+            yield self.when(condition), self.when(opposite)
+            return
         first = self.builder.append_basic_block("then")
         second = self.builder.append_basic_block("otherwise")
         done = self.builder.append_basic_block("done")
@@ -394,6 +411,7 @@ class Emit:
         with self.builder.goto_entry_block():
             slot = self.builder.alloca(memory_type(dtype), count)
         slot.align = 64
+        slot.type = POINTER  # llvmlite still types what alloca gives; LLVM does not
         return slot
 
     def splat(self, scalar: Scalar, lanes: int) -> Scalar:
@@ -482,6 +500,50 @@ class Emit:
         raw = to_memory(self.builder, scalar)
         place = self.address(array.pointer, array.dtype, offset)
         self.builder.store(raw, place, align=itemsize(array.dtype))
+
+    def load_some(
+        self, array: "Array", offset: Index, lanes: int, live: Index
+    ) -> Scalar:
+        """The first `live` of `lanes` consecutive elements; 0 in the other lanes."""
+        count = known(live)
+        if count is not None and count >= lanes:
+            return self.load(array, offset, lanes)
+        kind = memory_type(array.dtype, lanes)
+        mask = self._mask(lanes, live)
+        place = self.address(array.pointer, array.dtype, offset)
+        align = ir.Constant(I32, itemsize(array.dtype))
+        name = f"llvm.masked.load.{suffix(kind)}.p0"
+        load = self.external(name, kind, [POINTER, I32, mask.type, kind])
+        zero = ir.Constant(kind, None)
+        raw = self.builder.call(load, [place, align, mask, zero])
+        value = from_memory(self.builder, raw, array.dtype, lanes)
+        return Scalar(value, array.dtype, lanes)
+
+    def store_some(
+        self, array: "Array", offset: Index, scalar: Scalar, live: Index
+    ) -> None:
+        """Store the first `live` lanes."""
+        count = known(live)
+        if count is not None and count >= scalar.lanes:
+            self.store(array, offset, scalar)
+            return
+        raw = to_memory(self.builder, scalar)
+        mask = self._mask(scalar.lanes, live)
+        place = self.address(array.pointer, array.dtype, offset)
+        align = ir.Constant(I32, itemsize(array.dtype))
+        name = f"llvm.masked.store.{suffix(raw.type)}.p0"
+        store = self.external(name, VOID, [raw.type, POINTER, I32, mask.type])
+        self.builder.call(store, [raw, place, align, mask])
+
+    def _mask(self, lanes: int, live: Index) -> ir.Value:
+        """<lanes x i1>, true in the first `live`."""
+        count = known(live)
+        if count is not None:
+            ones = [ir.Constant(I1, int(lane < count)) for lane in range(lanes)]
+            return ir.Constant(ir.VectorType(I1, lanes), ones)
+        ramp = self.from_index(0, "int64", lanes).value
+        limit = self.splat(Scalar(self.index(live), "int64"), lanes).value
+        return self.builder.icmp_signed("<", ramp, limit)
 
     @staticmethod
     def native_lanes(dtype: str) -> int:

@@ -19,10 +19,12 @@ class Machine:
     """Collects cases, compiles them as one function, runs it once.
 
     Every address comes from a table in memory. With `dynamic` the sizes and strides
-    do too, so that a kernel meets them as run-time values.
+    do too, so that a kernel meets them as run-time values; that an axis is contiguous
+    stays known, as it is of every array the compiler lays out. "batch" hides
+    the first size only.
     """
 
-    dynamic: bool = False
+    dynamic: bool | str = False
     cases: list[tuple[Case, list[np.ndarray]]] = field(default_factory=list)
 
     def add(self, case: Case, *arrays: np.ndarray) -> None:
@@ -61,8 +63,12 @@ class Machine:
         pointer = e.builder.inttoptr(word(0), POINTER)
         rank = array.ndim
         shape = tuple(word(1 + i) for i in range(rank))
-        strides = tuple(word(1 + rank + i) for i in range(rank))
-        if not self.dynamic:
-            shape = array.shape
-            strides = tuple(s // array.itemsize for s in array.strides)
+        steps = tuple(s // array.itemsize for s in array.strides)
+        strides = tuple(
+            step if step == 1 else word(1 + rank + i) for i, step in enumerate(steps)
+        )
+        if self.dynamic == "batch":
+            shape, strides = (*shape[:1], *array.shape[1:]), steps
+        elif not self.dynamic:
+            shape, strides = array.shape, steps
         return Array(pointer, str(array.dtype), shape, strides)

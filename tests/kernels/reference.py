@@ -5,40 +5,46 @@ import itertools
 import numpy as np
 
 
-def conv2d(x, w, *, strides, padding, dilation=(1, 1), groups=1):
-    """NHWC by HWIO; slow and obvious."""
-    padded = np.pad(x, ((0, 0), *padding, (0, 0))).astype(np.float64)
+def taps(x, w, *, strides, padding, dilation=(1, 1), groups=1):
+    """For each tap and group: where it is in w, and its cells in the padded image."""
     kh, kw, inputs, outputs = w.shape
-    height = (padded.shape[1] - (kh - 1) * dilation[0] - 1) // strides[0] + 1
-    width = (padded.shape[2] - (kw - 1) * dilation[1] - 1) // strides[1] + 1
-    out = np.zeros((x.shape[0], height, width, outputs))
+    tall, wide = (x.shape[1 + i] + sum(padding[i]) for i in range(2))
+    height = (tall - (kh - 1) * dilation[0] - 1) // strides[0] + 1
+    width = (wide - (kw - 1) * dilation[1] - 1) // strides[1] + 1
     each = outputs // groups
     for i, j, group in itertools.product(range(kh), range(kw), range(groups)):
         top, left = i * dilation[0], j * dilation[1]
-        cells = padded[
-            :,
-            top : top + (height - 1) * strides[0] + 1 : strides[0],
-            left : left + (width - 1) * strides[1] + 1 : strides[1],
-            group * inputs : (group + 1) * inputs,
-        ]
-        part = slice(group * each, (group + 1) * each)
-        out[..., part] += cells @ w[i, j, :, part].astype(np.float64)
+        cells = (
+            slice(None),
+            slice(top, top + (height - 1) * strides[0] + 1, strides[0]),
+            slice(left, left + (width - 1) * strides[1] + 1, strides[1]),
+            slice(group * inputs, (group + 1) * inputs),
+        )
+        yield (i, j), slice(group * each, (group + 1) * each), cells, (height, width)
+
+
+def conv2d(x, w, **attributes):
+    """NHWC by HWIO; slow and obvious."""
+    padded = np.pad(x, ((0, 0), *attributes["padding"], (0, 0))).astype(np.float64)
+    out = None
+    for tap, part, cells, size in taps(x, w, **attributes):
+        if out is None:
+            out = np.zeros((x.shape[0], *size, w.shape[3]))
+        out[..., part] += padded[cells] @ w[tap][:, part].astype(np.float64)
     return out
 
 
 def conv2d_backward(x, w, g, **attributes):
-    """Gradients by the linearity of conv2d: one basis vector after another."""
-    data, weights = np.zeros(x.shape), np.zeros(w.shape)
-    for index in np.ndindex(*x.shape[1:]):
-        basis = np.zeros((1, *x.shape[1:]))
-        basis[(0, *index)] = 1
-        response = conv2d(basis, w, **attributes)
-        data[(slice(None), *index)] = (response * g).sum((1, 2, 3))
-    for index in np.ndindex(*w.shape):
-        basis = np.zeros(w.shape)
-        basis[index] = 1
-        weights[index] = (conv2d(x, basis, **attributes) * g).sum()
-    return data, weights
+    """Each product of conv2d, turned round."""
+    padding = ((0, 0), *attributes["padding"], (0, 0))
+    padded = np.pad(x, padding).astype(np.float64)
+    data, weights = np.zeros(padded.shape), np.zeros(w.shape)
+    for tap, part, cells, _ in taps(x, w, **attributes):
+        slope = g[..., part].astype(np.float64)
+        data[cells] += slope @ w[tap][:, part].T
+        weights[tap][:, part] += np.tensordot(padded[cells], slope, ([0, 1, 2],) * 2)
+    inner = tuple(slice(low, low + n) for (low, _), n in zip(padding, x.shape))
+    return data[inner], weights
 
 
 def windows(x, *, window, strides, padding):

@@ -112,6 +112,21 @@ def test_gemm_of_every_size_and_stride(rng, dtype):
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
+def test_gemm_in_several_blocks_of_depth_and_height(rng, dynamic):
+    sweep = Sweep(dynamic)
+    for m, k, n in [(70, 600, 70), (3, 513, 300), (30, 1024, 50), (1100, 20, 5)]:
+        for turn in range(3):
+            a, b = numbers(rng, (m, k)), numbers(rng, (k, n))
+            if turn == 1:
+                a = np.ascontiguousarray(a.T).T
+            if turn == 2:
+                b = np.ascontiguousarray(b.T).T
+            wide = a.astype("float64") @ b.astype("float64")
+            sweep.add(matmul.gemm, (a, b), wide.astype("float32"))
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
 def test_gemm_broadcasts_the_batch(rng, dynamic):
     sweep = Sweep(dynamic)
     for left, right in [((3,), (3,)), ((2, 1), (1, 3)), ((), (4,)), ((4,), ())]:
@@ -139,35 +154,96 @@ def test_gemm_epilogue_sees_rows_and_columns(rng):
     sweep.run()
 
 
+FLUSH, SAME = ((0, 0), (0, 0)), ((1, 1), (1, 1))
+# image, kernel, attributes: what each of the ways to convolve takes, and its edges
 CONVOLUTIONS = [
-    {"strides": (1, 1), "padding": ((0, 0), (0, 0))},
-    {"strides": (1, 1), "padding": ((1, 1), (1, 1))},
-    {"strides": (2, 3), "padding": ((0, 1), (2, 1))},
-    {"strides": (1, 1), "padding": ((2, 2), (2, 2)), "dilation": (2, 2)},
-    {"strides": (2, 1), "padding": ((1, 0), (0, 1)), "groups": 2},
+    ((2, 5, 6, 2), (3, 2, 2, 2), {"strides": (1, 1), "padding": FLUSH}),
+    ((2, 5, 6, 3), (3, 2, 3, 34), {"strides": (1, 1), "padding": SAME}),
+    ((2, 7, 9, 3), (3, 4, 3, 5), {"strides": (2, 3), "padding": ((0, 1), (2, 1))}),
+    ((1, 9, 33, 20), (3, 3, 20, 17), {"strides": (1, 1), "padding": SAME}),
+    ((1, 9, 8, 30), (3, 3, 30, 16), {"strides": (2, 2), "padding": ((0, 1), (0, 1))}),
+    ((2, 1, 40, 4), (1, 5, 4, 8), {"strides": (1, 1), "padding": ((0, 0), (4, 0))}),
+    ((1, 3, 3, 2), (3, 3, 2, 4), {"strides": (1, 1), "padding": ((2, 2), (2, 2))}),
+    ((1, 40, 60, 48), (3, 3, 48, 9), {"strides": (1, 1), "padding": SAME}),
+    ((1, 2, 3, 300), (2, 2, 300, 300), {"strides": (1, 1), "padding": SAME}),
+    ((2, 6, 7, 18), (1, 1, 18, 40), {"strides": (1, 1), "padding": FLUSH}),
+    ((2, 6, 7, 18), (1, 1, 18, 40), {"strides": (2, 2), "padding": FLUSH}),
+    (
+        (2, 6, 8, 4),
+        (3, 3, 4, 33),
+        {"strides": (1, 1), "padding": ((2, 2), (2, 2)), "dilation": (2, 2)},
+    ),
+    (
+        (2, 5, 6, 8),
+        (3, 2, 4, 40),
+        {"strides": (2, 1), "padding": ((1, 0), (0, 1)), "groups": 2},
+    ),
+    (
+        (2, 5, 6, 19),
+        (3, 3, 1, 19),
+        {"strides": (2, 1), "padding": SAME, "groups": 19},
+    ),
 ]
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_convolutions_and_their_gradients(rng, dynamic):
+def convolution_kernels(x, w, g, attributes):
+    """(kernel, inputs, what it must give) of one convolution."""
+    data, weights = reference.conv2d_backward(x, w, g, **attributes)
+    y = reference.conv2d(x, w, **attributes)
+    return [
+        (conv.conv2d, (x, w), y),
+        (conv.conv2d_backward_data, (g, w), data),
+        (conv.conv2d_backward_weights, (x, g), weights),
+    ]
+
+
+def convolution_sweep(rng, table, dtype, dynamic):
     sweep = Sweep(dynamic)
-    for attributes, channels in itertools.product(CONVOLUTIONS, [(2, 2), (4, 34)]):
-        groups = attributes.get("groups", 1)
-        x = numbers(rng, (2, 5, 6, channels[0]))
-        w = numbers(rng, (3, 2, channels[0] // groups, channels[1]))
-        y = reference.conv2d(x, w, **attributes)
-        g = numbers(rng, y.shape)
-        data, weights = reference.conv2d_backward(x, w, g, **attributes)
-        for kernel, inputs, expected in [
-            (conv.conv2d, (x, w), y),
-            (conv.conv2d_backward_data, (g, w), data),
-            (conv.conv2d_backward_weights, (x, g), weights),
-        ]:
+    for image, kernel_shape, attributes in table:
+        x, w = numbers(rng, image, dtype), numbers(rng, kernel_shape, dtype)
+        g = numbers(rng, reference.conv2d(x, w, **attributes).shape, dtype)
+        for kernel, inputs, expected in convolution_kernels(x, w, g, attributes):
 
             def case(e, *arrays, kernel=kernel, attributes=attributes):
                 kernel(e, *arrays, **attributes)
 
-            sweep.add(case, inputs, expected.astype("float32"))
+            sweep.add(case, inputs, expected.astype(dtype))
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, "batch"])
+def test_convolutions_and_their_gradients(rng, dynamic):
+    convolution_sweep(rng, CONVOLUTIONS, "float32", dynamic)
+
+
+def test_convolutions_of_unknown_sizes(rng):
+    convolution_sweep(rng, CONVOLUTIONS[1:3], "float32", True)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_convolutions_of_other_dtypes(rng, dtype):
+    convolution_sweep(rng, CONVOLUTIONS[1:3], dtype, False)
+
+
+def test_conv2d_epilogue_sees_pixels_and_channels(rng):
+    sweep = Sweep()
+    for groups, channels in [(1, 21), (1, 16), (2, 20), (20, 20)]:
+        x = numbers(rng, (2, 5, 6, 20))
+        w = numbers(rng, (3, 3, 20 // groups, channels))
+        bias, pixel = numbers(rng, (channels,)), numbers(rng, (60,))
+        attributes = {"strides": (1, 1), "padding": SAME, "groups": groups}
+
+        def case(e, x, w, bias, pixel, out, attributes=attributes):
+            def finish(inner, value, row, column, lanes):
+                add = Term(inner, inner.load(bias, column, lanes))
+                spread = Term(inner, inner.splat(inner.load(pixel, row), lanes))
+                return ((Term(inner, value) + add) * spread).scalar
+
+            conv.conv2d(e, x, w, out, epilogue=finish, **attributes)
+
+        y = reference.conv2d(x, w, **attributes) + bias
+        expected = y * pixel.reshape(2, 5, 6, 1)
+        sweep.add(case, (x, w, bias, pixel), expected.astype("float32"))
     sweep.run()
 
 

@@ -1,0 +1,261 @@
+"""Layers with a matrix or table of weights, and the plainest ones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from graphkeras import activations, constraints, initializers, ops, regularizers
+from graphkeras.errors import ArgumentError, SavingError, message
+from graphkeras.layers.input_spec import InputSpec
+from graphkeras.layers.layer import Layer
+from graphkeras.saving.registry import deserialize_keras_object
+
+
+def positive_int(who: str, name: str, value: Any) -> int:
+    """Return `value` as an int.
+
+    Raises:
+        ArgumentError: if it is not a positive one.
+    """
+    if not hasattr(value, "__index__") or isinstance(value, bool) or value <= 0:
+        raise ArgumentError(
+            message(who, f"expected {name} to be a positive int.", f"{name}={value!r}")
+        )
+    return int(value)
+
+
+class Dense(Layer):
+    """activation(x @ kernel + bias).
+
+    Args:
+        units: size of the last axis of the output.
+        activation: name or callable; none by default.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: first values.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
+        kernel_constraint, bias_constraint: projections after each update.
+
+    Shapes: x: (batch, ..., features) -> (batch, ..., units).
+
+    Example:
+        >>> import numpy as np
+        >>> Dense(4, activation="tanh")(np.ones((2, 3), "float32")).shape
+        (2, 4)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_int("Dense", "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Make kernel (features, units) and bias (units,)."""
+        self.kernel = self.add_weight(
+            (input_shape[-1], self.units), self.kernel_initializer, name="kernel",
+            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
+        )  # fmt: skip
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, name="bias",
+                regularizer=self.bias_regularizer, constraint=self.bias_constraint,
+            )  # fmt: skip
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs."""
+        x = ops.matmul(inputs, self.kernel)
+        return self.activation(x if self.bias is None else ops.add(x, self.bias))
+
+
+class Embedding(Layer):
+    """Row i of a table for each integer i.
+
+    Args:
+        input_dim: number of rows.
+        output_dim: length of a row.
+        embeddings_initializer: first values.
+        embeddings_regularizer: penalty on the table.
+        embeddings_constraint: projection after each update.
+        mask_zero: whether 0 is padding, masked in the layers after.
+        weights: first values as an array (in a list or not).
+
+    Shapes: ids: (batch, ...) -> (batch, ..., output_dim).
+    """
+
+    _not_in_config = ("weights",)
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.pop("input_length", None)  # Keras ignores it as well
+        super().__init__(**kwargs)
+        self.input_dim = positive_int("Embedding", "input_dim", input_dim)
+        self.output_dim = positive_int("Embedding", "output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = self.supports_masking = mask_zero
+        self.autocast = False
+        self._first_values = weights
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table (input_dim, output_dim)."""
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim), self.embeddings_initializer,
+            name="embeddings", regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )  # fmt: skip
+        if self._first_values is not None:
+            given = self._first_values
+            self.embeddings.assign(given[0] if isinstance(given, list) else given)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the rows."""
+        return ops.take(self.embeddings, ops.cast(inputs, "int32"), axis=0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where the ids are not padding."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+class Masking(Layer):
+    """Mask the time steps all of whose features equal `mask_value`.
+
+    Shapes: x: (batch, time, features) -> the same.
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where a step holds something else."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs with masked steps set to zero."""
+        kept = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return inputs * ops.cast(kept, inputs.dtype)
+
+
+class Identity(Layer):
+    """The inputs themselves."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs."""
+        return inputs
+
+
+class Lambda(Layer):
+    """A function of the user's as a layer.
+
+    Its code is never stored: to save a model with it, use a named function registered
+    with `keras.saving.register_keras_serializable`.
+
+    Args:
+        function: callable written in `keras.ops`; it may take `mask` and `training`.
+        output_shape: accepted for Keras's sake; the shape is found by tracing.
+        mask: mask of the output, or a callable ``(inputs, mask) -> mask``.
+        arguments: further keyword arguments for `function`.
+
+    Example:
+        >>> import numpy as np
+        >>> float(Lambda(lambda x: x * 2)(np.array([3.0]))[0])
+        6.0
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise ArgumentError(
+                message("Lambda", "expected a callable.", f"function={function!r}")
+            )
+        self.function, self.output_shape, self.mask = function, output_shape, mask
+        self.arguments = arguments or {}
+        self.supports_masking = mask is not None
+        self._takes = set(inspect.signature(function).parameters)
+
+    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
+        """Return the function's result."""
+        extra = {"mask": mask, "training": training}
+        known = {k: v for k, v in extra.items() if k in self._takes}
+        return self.function(inputs, **{**known, **self.arguments})
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the mask that was given, or what the given callable makes."""
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, functions by their registered names.
+
+        Raises:
+            SavingError: for a lambda or an unnamed function.
+        """
+        if getattr(self.function, "__name__", "<").startswith("<"):
+            raise SavingError(
+                message(
+                    self.name, "expected a named function, since code is never stored.",
+                    "a Python lambda", "Define it with def and "
+                    "@keras.saving.register_keras_serializable(), or write a Layer.",
+                )
+            )  # fmt: skip
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Lambda:
+        """Make the layer; its function must be registered."""
+        config = {k: _revive_function(v) for k, v in config.items()}
+        return super().from_config(config)
+
+
+def _revive_function(value: Any) -> Any:
+    tagged = isinstance(value, dict) and "class_name" in value
+    known = ("function", "__lambda__")
+    if tagged and value["class_name"] in known:
+        return deserialize_keras_object(value)
+    return value

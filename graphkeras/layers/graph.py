@@ -1,0 +1,495 @@
+"""The layer DAG: which layer (or op) was called on what.
+
+A `Call` is an event, since one layer may be called many times; `SymbolicTensor`s are
+what calls give and take before there is data. The DAG is what a functional model saves,
+prints and runs; the tensor graph is traced anew from it for each purpose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from graphkeras import dtypes, naming, tree
+from graphkeras.errors import ArgumentError, GraphKerasError, TraceError, message
+from graphkeras.ir import dims
+from graphkeras.ir.op import OPS, Op, call
+from graphkeras.ir.operators import Operators
+from graphkeras.ir.tensor import Tensor
+from graphkeras.ir.trace import Trace, user_location
+from graphkeras.ir.types import TensorType
+from graphkeras.layers.input_spec import KerasShape, keras_shape
+
+
+class KerasHistory(NamedTuple):
+    """Where a symbolic tensor comes from: which output of which call of what."""
+
+    operation: Any
+    node_index: int
+    tensor_index: int
+
+
+def type_from_shape(shape: Sequence[Any], dtype: Any, name: str = "x") -> TensorType:
+    """Return the type of a Keras shape: None becomes a named size.
+
+    The first axis is the batch, which all inputs of a model share.
+    """
+    word = re.sub(r"\W", "_", name)
+    sizes = tuple(
+        size if size is not None else dims.symbol(f"{word}_{axis}" if axis else "batch")
+        for axis, size in enumerate(shape)
+    )
+    return TensorType(dtypes.standardize(dtype), sizes)
+
+
+class SymbolicTensor(Operators):
+    """A tensor of known dtype and shape but no data; public as `keras.KerasTensor`.
+
+    Args:
+        shape: sizes, None where free.
+        dtype: dtype name.
+        name: name for messages and for the free sizes.
+
+    Example:
+        >>> x = SymbolicTensor((None, 3))
+        >>> x.shape, (x + 1).dtype
+        ((None, 3), 'float32')
+    """
+
+    __op_priority__ = 40
+    __array_ufunc__ = None  # NumPy leaves `array + symbolic` to us
+    sparse = ragged = False
+
+    def __init__(
+        self,
+        shape: Sequence[Any],
+        dtype: Any = "float32",
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        record_history: bool = True,
+        name: str | None = None,
+        **unused: Any,
+    ) -> None:
+        _refuse_sparse(sparse, ragged)
+        self.name = name or naming.auto_name("keras_tensor")
+        self.type = type_from_shape(shape, dtype, self.name)
+        self.mask_type: TensorType | None = None
+        self._keras_history = KerasHistory(None, 0, 0)
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> SymbolicTensor:
+        """Return the symbolic tensor of a traced tensor's type and mask."""
+        self = cls((), tensor.dtype)
+        self.type = TensorType(tensor.dtype, tuple(tensor.shape))
+        mask = tensor._keras_mask
+        if mask is not None:
+            self.mask_type = TensorType(mask.dtype, tuple(mask.shape))
+        return self
+
+    @property
+    def shape(self) -> KerasShape:
+        """Sizes of the axes, None where free."""
+        return keras_shape(self.type.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.type.rank
+
+    @property
+    def _keras_mask(self) -> Any:
+        return None if self.mask_type is None else MaskOf()(self)
+
+    @staticmethod
+    def __apply_op__(op: Op, operands: list[Any], given: dict[str, Any]) -> Any:
+        if op.variadic:
+            return Operation(op)(list(operands), **given)
+        leading = tuple(op.signature.parameters)[: len(op.operands)]
+        if leading == op.operands:
+            return Operation(op)(*operands, **given)
+        return Operation(op)(**dict(zip(op.operands, operands)), **given)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return shape, dtype and origin, as they stand in a functional config."""
+        operation, node, index = self._keras_history
+        name = getattr(operation, "name", None)
+        return {
+            "shape": self.shape, "dtype": self.dtype,
+            "keras_history": [name, node, index],
+        }  # fmt: skip
+
+    def _no_data(self, wanted: str) -> TraceError:
+        where = user_location()
+        return TraceError(
+            message(
+                self.name, f"expected data, since Python asks for {wanted}"
+                + (f" at {where}." if where else "."),
+                f"a symbolic tensor {self.type}, which only stands for data",
+                "Put the computation into a layer or ops.*, or call the model on "
+                "arrays.",
+            )
+        )  # fmt: skip
+
+    def __bool__(self) -> bool:
+        raise self._no_data("a Python bool (in an `if`, `while`, `and` or `or`)")
+
+    def __float__(self) -> float:
+        raise self._no_data("a Python float")
+
+    def __int__(self) -> int:
+        raise self._no_data("a Python int")
+
+    __index__ = __int__
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise self._no_data("a NumPy array")
+
+    def numpy(self) -> Any:
+        """There is no data yet: raise TraceError."""
+        raise self._no_data("a NumPy array")
+
+    def __len__(self) -> int:
+        size = self.shape[0] if self.shape else None
+        if size is None:
+            raise self._no_data("the length of a free axis")
+        return size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+KerasTensor = SymbolicTensor
+
+
+def _refuse_sparse(sparse: bool | None, ragged: bool | None) -> None:
+    if sparse or ragged:
+        raise ArgumentError(
+            message(
+                "Input", "expected a dense tensor.", "sparse=True or ragged=True",
+                "Feed dense arrays; ids go through Embedding, lengths through Masking.",
+            )
+        )  # fmt: skip
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Return whether `x` is a symbolic tensor."""
+    return isinstance(x, SymbolicTensor)
+
+
+class Call:
+    """One event: `operation` called on `args` and `kwargs` gave `outputs`."""
+
+    __slots__ = ("args", "kwargs", "operation", "outputs")
+
+    def __init__(self, operation: Any, args: tuple, kwargs: dict, outputs: Any) -> None:
+        self.operation, self.args, self.kwargs = operation, args, kwargs
+        self.outputs = outputs
+        history = len(operation._inbound_nodes)
+        operation._inbound_nodes.append(self)
+        for index, tensor in enumerate(self.output_tensors):
+            tensor._keras_history = KerasHistory(operation, history, index)
+
+    @property
+    def input_tensors(self) -> list[SymbolicTensor]:
+        """Symbolic tensors among the arguments, in order."""
+        return _symbolic((self.args, self.kwargs))
+
+    @property
+    def output_tensors(self) -> list[SymbolicTensor]:
+        """Symbolic tensors of the result, in order."""
+        return _symbolic(self.outputs)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether nothing came before: the call belongs to an Input."""
+        return not self.input_tensors
+
+    def run(self, known: dict[int, Any], operation: Any = None) -> None:
+        """Repeat the call on what `known` holds for its tensors, and add its results.
+
+        Another `operation` may take the place of the call's own.
+        """
+
+        def data(x: Any) -> Any:
+            return known[id(x)] if isinstance(x, SymbolicTensor) else x
+
+        args = tree.map_structure(data, self.args)
+        kwargs = tree.map_structure(data, self.kwargs)
+        results = (operation or self.operation)(*args, **kwargs)
+        pairs = zip(tree.flatten(self.outputs), tree.flatten(results), strict=True)
+        known.update((id(symbolic), result) for symbolic, result in pairs)
+
+
+def _symbolic(structure: Any) -> list[SymbolicTensor]:
+    return [x for x in tree.flatten(structure) if isinstance(x, SymbolicTensor)]
+
+
+def has_symbolic(args: Any, kwargs: Any) -> bool:
+    """Return whether a symbolic tensor is among the arguments."""
+    return any(isinstance(x, SymbolicTensor) for x in tree.flatten((args, kwargs)))
+
+
+def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Run `function` on placeholders of its symbolic arguments; return what it gives.
+
+    Nothing happens to variables: their reads and assignments end with the trace.
+    """
+    with Trace() as trace:
+        made: dict[int, Tensor] = {}
+
+        def placeholder(x: Any) -> Any:
+            if not isinstance(x, SymbolicTensor):
+                return x
+            if id(x) not in made:
+                made[id(x)] = tensor = trace.input(x.name, x.type)
+                if x.mask_type is not None:
+                    tensor._keras_mask = trace.input(f"{x.name}_mask", x.mask_type)
+            return made[id(x)]
+
+        args = tree.map_structure(placeholder, args)
+        kwargs = tree.map_structure(placeholder, kwargs)
+        result = function(*args, **kwargs)
+        return tree.map_structure(
+            lambda x: SymbolicTensor.of(x) if isinstance(x, Tensor) else x, result
+        )
+
+
+class Operation:
+    """An op as it stands in the layer DAG, with a name of its own."""
+
+    def __init__(self, op: Op | str, name: str | None = None) -> None:
+        self.op = _known_op(op) if isinstance(op, str) else op
+        self.name = name or naming.auto_name(self.op.name)
+        self._inbound_nodes: list[Call] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not has_symbolic(args, kwargs):
+            return self._run(*args, **kwargs)
+        try:
+            outputs = infer(self._run, args, kwargs)
+        except GraphKerasError as error:
+            raise type(error)(f"{self.name}: {error}") from error
+        Call(self, args, kwargs, outputs)
+        return outputs
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        return call(self.op, args, kwargs)
+
+    @property
+    def output(self) -> Any:
+        """What the first call gave."""
+        return self._inbound_nodes[0].outputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the name of the op and of this use of it."""
+        return {"name": self.name, "op": self.op.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Operation:
+        """Make an operation from `get_config`'s result."""
+        return cls(config["op"], config["name"])
+
+    def __repr__(self) -> str:
+        return f"<Operation name={self.name}>"
+
+    @property
+    def kind(self) -> str:
+        """The op's name as Keras writes the class behind it: "LeakyRelu"."""
+        return "".join(part.title() for part in self.op.name.split("_"))
+
+
+def _known_op(name: str) -> Op:
+    if name not in OPS:
+        raise ArgumentError(message("Operation", "expected the name of an op.", name))
+    return OPS[name]
+
+
+class MaskOf(Operation):
+    """The mask that travels with a tensor, as a tensor of the DAG."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or naming.auto_name("mask_of")
+        self._inbound_nodes = []
+
+    @property
+    def kind(self) -> str:
+        """Name of the class."""
+        return "MaskOf"
+
+    def _run(self, x: Any) -> Any:
+        return x._keras_mask
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the name of this use."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MaskOf:
+        """Make an operation from `get_config`'s result."""
+        return cls(**config)
+
+
+# ----------------------------------------------------------------------- order of calls
+
+
+class CallGraph(NamedTuple):
+    """The calls between some inputs and outputs.
+
+    Attributes:
+        calls: in an order in which they can run.
+        operations: layers and ops, furthest from the outputs first, as Keras lists them.
+        depths: calls by their distance from the outputs.
+    """
+
+    calls: list[Call]
+    operations: list[Any]
+    depths: dict[int, list[Call]]
+
+
+def call_of(tensor: SymbolicTensor) -> Call:
+    """Return the call that gave a tensor.
+
+    Raises:
+        ArgumentError: if none did.
+    """
+    operation, node, _ = tensor._keras_history
+    if operation is None:
+        raise ArgumentError(
+            message(
+                tensor.name, "expected a tensor that comes from an Input.", f"{tensor}",
+                "Start from keras.Input(shape=...).",
+            )
+        )  # fmt: skip
+    return operation._inbound_nodes[node]
+
+
+def order_calls(
+    inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]
+) -> CallGraph:
+    """Return the calls that lead from `inputs` to `outputs`.
+
+    Raises:
+        ArgumentError: if an output needs an Input that is not given, if no input leads
+            to an output, or if there is a cycle.
+    """
+    given = {id(x) for x in inputs}
+    calls, seen = _search(given, outputs)
+    _check_connected(given, inputs, outputs, calls)
+    levels = _levels(calls)
+    for tensor in inputs:  # inputs nobody uses are part of the model all the same
+        if call_of(tensor).is_input and call_of(tensor) not in levels:
+            levels[call_of(tensor)] = 0
+            calls.append(call_of(tensor))
+            seen.setdefault(tensor._keras_history.operation, -1)
+    heights: dict[Any, int] = {}
+    depths: dict[int, list[Call]] = {}
+    for event, level in levels.items():
+        depths.setdefault(level, []).append(event)
+        heights[event.operation] = max(heights.get(event.operation, 0), level)
+    operations = sorted(heights, key=lambda o: (-heights[o], seen[o]))
+    _check_names(operations)
+    return CallGraph(calls, operations, depths)
+
+
+def _search(given: set[int], outputs: Sequence[SymbolicTensor]) -> tuple[list, dict]:
+    """Depth first from the outputs: calls after what they need, operations as met."""
+    finished: list[Call] = []
+    state: dict[Call, str] = {}
+    seen: dict[Any, int] = {}
+    stack: list[tuple[Call, bool]] = []
+    for output in outputs:
+        stack.append((call_of(output), False))
+        while stack:
+            event, expanded = stack.pop()
+            if expanded:
+                state[event] = "done"
+                finished.append(event)
+            elif state.get(event) == "open":
+                raise _cycle(event)
+            elif event not in state and not _is_cut(event, given):
+                state[event] = "open"
+                seen.setdefault(event.operation, len(seen))
+                stack.append((event, True))
+                needed = [call_of(t) for t in event.input_tensors if id(t) not in given
+                          or call_of(t).is_input]  # fmt: skip
+                stack += [
+                    (n, False) for n in reversed(needed) if state.get(n) != "done"
+                ]
+    return finished, seen
+
+
+def _is_cut(event: Call, given: set[int]) -> bool:
+    """Whether a call made only tensors that are inputs: it lies outside the model."""
+    if event.is_input:
+        return False
+    return all(id(t) in given for t in event.output_tensors)
+
+
+def _cycle(event: Call) -> ArgumentError:
+    return ArgumentError(
+        message(
+            event.operation.name, "expected a graph without cycles.",
+            "a layer whose input depends on its own output",
+            "Make a second call of the layer instead of feeding its result back.",
+        )
+    )  # fmt: skip
+
+
+def _levels(calls: list[Call]) -> dict[Call, int]:
+    """Distance of each call from the outputs; calls of one layer share the largest."""
+    levels: dict[Call, int] = {}
+    highest: dict[Any, int] = {}
+    inside = set(calls)
+    for event in reversed(calls):
+        level = max(levels.get(event, 0), highest.get(event.operation, 0))
+        levels[event] = highest[event.operation] = level
+        for tensor in event.input_tensors:
+            before = call_of(tensor) if tensor._keras_history.operation else None
+            if before in inside:
+                levels[before] = max(level + 1, levels.get(before, 0))
+    return levels
+
+
+def _check_connected(given: set[int], inputs: Any, outputs: Any, calls: Any) -> None:
+    for event in calls:
+        for tensor in event.output_tensors if event.is_input else ():
+            if id(tensor) not in given:
+                raise _disconnected(tensor, inputs)
+    used = {id(t) for event in calls for t in event.input_tensors}
+    used |= {id(t) for t in outputs}
+    if inputs and outputs and not used & given:
+        raise _disconnected(outputs[0], inputs)
+
+
+def _disconnected(tensor: SymbolicTensor, inputs: Any) -> ArgumentError:
+    names = ", ".join(repr(x.name) for x in inputs) or "none"
+    return ArgumentError(
+        message(
+            "Model", "expected a path from the inputs to every output (the graph is "
+            "disconnected).",
+            f"inputs {names}, while the outputs need {tensor.name!r} "
+            f"of shape {tensor.shape}",
+            f"Add {tensor.name!r} to the model's inputs, or take it out of the path.",
+        )
+    )  # fmt: skip
+
+
+def _check_names(operations: list[Any]) -> None:
+    names = [o.name for o in operations]
+    for name in names:
+        if names.count(name) > 1:
+            raise ArgumentError(
+                message(
+                    "Model", "expected every layer of a model to have its own name.",
+                    f"{names.count(name)} named {name!r}", "Give one another name=.",
+                )
+            )  # fmt: skip
