@@ -39,7 +39,7 @@ class Check:
                 origin.path if origin and origin.path else self.value.op.name,
                 f"{self.value.op.name} would reach outside of its operand"
                 + (f" (asked for at {origin.location})." if origin else "."),
-                f"{self.value.inputs[0].type if self.value.inputs else ''} with {bound}",
+                f"{', '.join(str(i.type) for i in self.value.inputs)} with {bound}",
                 "Give larger arrays, or slice less.",
             )
         )  # fmt: skip
