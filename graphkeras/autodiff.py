@@ -17,7 +17,7 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Value, walk
 from graphkeras.ops.creation import cast, full_value
 from graphkeras.ops.math import add
-from graphkeras.ops.reduce import sum
+from graphkeras.ops.reduce import sum as sum_over
 from graphkeras.ops.shape import reshape
 
 
@@ -157,7 +157,7 @@ def unbroadcast(g: Value, operand: Value) -> Value:
         raise GradientError(
             f"gradient of {operand!r}: expected {expected}, got {g.type}"
         )
-    return unbroadcast(reshape(sum(g, axis=axes), operand.shape), operand)
+    return unbroadcast(reshape(sum_over(g, axis=axes), operand.shape), operand)
 
 
 def differentiable(op: Op) -> bool:

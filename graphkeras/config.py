@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -15,6 +16,7 @@ _settings: dict[str, Any] = {
     "debug": os.environ.get("GRAPHKERAS_DEBUG", ""),
     "interactive_logging": True,
     "seed": None,
+    "seeds": random.Random(),
 }
 
 
@@ -111,5 +113,16 @@ def global_seed() -> int | None:
 
 
 def set_global_seed(seed: int | None) -> None:
-    """Remember the seed from which layers without one draw theirs."""
+    """Start anew the series of seeds for whoever is given none."""
     _settings["seed"] = seed
+    _settings["seeds"] = random.Random(seed)
+
+
+def draw_seed() -> int:
+    """Return the next seed of the series that `set_global_seed` began."""
+    return _settings["seeds"].getrandbits(31)
+
+
+def seed_series() -> object:
+    """Return an object that changes whenever the series of seeds begins anew."""
+    return _settings["seeds"]

@@ -1,1 +1,1 @@
-"""Machine loops: numpy, numba and llvmlite only; nothing of graphkeras is imported here."""
+"""Machine loops: numpy, numba and llvmlite; nothing of graphkeras is imported."""

@@ -19,7 +19,15 @@ from typing import Any, ParamSpec, TypeVar
 
 from graphkeras import dtypes
 from graphkeras.errors import ShapeError
-from graphkeras.ir.op import OPERATORS, OPS, Op, call, inline, input_value
+from graphkeras.ir.op import (
+    OPERATORS,
+    OPS,
+    Op,
+    call,
+    inline,
+    input_value,
+    invoke_reference,
+)
 from graphkeras.ir.types import TensorType, broadcast_shapes, normalize_axes
 from graphkeras.ir.value import Value
 
@@ -239,8 +247,8 @@ def parse_scalar(text: str) -> ast.expr:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             raise ValueError(
-                f"scalar {text!r}: expected no literal, since it would set the precision."
-                f"\n  Received {node.value!r}.\n  Make it an operand."
+                f"scalar {text!r}: expected no literal: it would set the precision.\n"
+                f"  Received {node.value!r}.\n  Make it an operand."
             )
     return tree
 
@@ -320,9 +328,7 @@ def _with_traced_type(op: Op) -> Op:
 
 def expand_call(op: Op, inputs: Sequence[Value], attrs: dict[str, Any]) -> Any:
     """Run a composite's body on values; the result is made of other ops."""
-    if op.variadic:
-        return op.reference(list(inputs), **attrs)
-    return op.reference(*inputs, **attrs)
+    return invoke_reference(op, inputs, attrs)
 
 
 def require(condition: object, fact: str) -> None:

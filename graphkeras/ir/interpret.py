@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphkeras.errors import ShapeError
 from graphkeras.ir import dims
-from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, as_dtype, run
+from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, as_dtype, host_only, run
 from graphkeras.ir.value import Graph, Value, walk
 
 
@@ -21,6 +21,7 @@ def interpret(
     Example:
         >>> from graphkeras import ops
         >>> from graphkeras.ir.op import input_value
+        >>> from graphkeras.ir.types import TensorType
         >>> x = input_value("x", TensorType("float32", (2,)))
         >>> interpret(Graph((x,), (ops.add(x, x),)), [np.ones(2, "float32")])[0]
         [array([2., 2.], dtype=float32)]
@@ -67,13 +68,23 @@ def evaluate(
 ) -> list[Any]:
     """Return the arrays of `roots`, computing only what `known` does not hold."""
     computed: dict[Value, Any] = {}
+    sizes = dict(sizes)
 
     def find(value: Value) -> Any:
         return known[value] if value in known else computed[value]
 
-    for value in walk(roots, stop=known):
+    for value in host_first(roots, known):
         computed[value] = _evaluate_one(value, [find(i) for i in value.inputs], sizes)
+        if value.op.kernel is host_only:  # the words of a text: a size found only now
+            bind_sizes(value.op.name, value.type, computed[value].shape, sizes)
     return [find(root) for root in roots]
+
+
+def host_first(roots: Sequence[Value], stop: Container[Value] = ()) -> list[Value]:
+    """Return ``walk(roots, stop)``, string ops first: they find sizes for others."""
+    order = walk(roots, stop)
+    hosts = [value for value in order if value.op.kernel is host_only]
+    return walk([*hosts, *roots], stop) if hosts else order
 
 
 def _evaluate_one(value: Value, operands: list[Any], sizes: Mapping[str, int]) -> Any:

@@ -126,16 +126,17 @@ def call(op: Op, args: tuple, kwargs: dict[str, Any]) -> Any:
 
 
 def invoke_reference(op: Op, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
-    """Call the op's own body."""
+    """Call the op's own body; operands by name, since attributes may precede them."""
     if op.variadic:
         return op.reference(list(operands), **attrs)
-    return op.reference(*operands, **attrs)
+    return op.reference(**dict(zip(op.operands, operands, strict=True)), **attrs)
 
 
 def run(op: Op, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
     """Run the NumPy reference on arrays, with the dtypes the type rule promises."""
     if op.expands:
-        return invoke_reference(op, operands, attrs)
+        result = invoke_reference(op, operands, attrs)
+        return np.asarray(result) if isinstance(result, np.generic) else result
     arrays = as_arrays(op, operands)
     kinds = [type_of(a) for a in arrays]
     attrs = canonical_attrs(op, kinds, attrs)

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras.ir.op import CONSTANT, Op, rebuild
+from graphkeras.ir.op import CONSTANT, Op, invoke_reference, rebuild
 from graphkeras.ir.operators import Operators
-from graphkeras.ir.value import Graph, Value, attribute_key, walk
+from graphkeras.ir.value import Graph, Value, attribute_key, note_origin, walk
 
 
 class Pattern(Operators):
@@ -47,7 +47,7 @@ class Pattern(Operators):
     @staticmethod
     def __apply_op__(op: Op, operands: list[Any], given: dict[str, Any]) -> Pattern:
         if op.expands:  # its values are made of other ops: so is its pattern
-            return op.reference(*operands, **op.complete(given))
+            return invoke_reference(op, operands, op.complete(given))
         parts = [o if isinstance(o, Pattern) else Pattern(literal=o) for o in operands]
         return Pattern(op, parts, given)
 
@@ -178,4 +178,6 @@ def _settle(value: Value, change: Callable[[Value], Value], done: dict) -> None:
     for part in walk([new], stop=done):  # what the change built anew, itself last
         done[part] = change(rebuild(part, [done[i] for i in part.inputs]))
         done.setdefault(done[part], done[part])
+        if value.origin and part.inputs:
+            note_origin(done[part], value.origin)
     done[value] = done[new]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphkeras.ir.definers import elementwise
+from graphkeras.ir.definers import composite, elementwise
 from graphkeras.ir.op import nondifferentiable
-from graphkeras.ops.creation import zeros_like
+from graphkeras.ops.creation import ones_like, zeros_like
 
 if TYPE_CHECKING:
     from graphkeras.ir.tensor import Tensor
@@ -82,3 +84,95 @@ def _where_vjp(g: Any, y: Any, condition: Any, x1: Any, x2: Any) -> Any:
 def where(condition: Tensor, x1: Tensor, x2: Tensor) -> Any:
     """x1 where the condition holds, else x2."""
     return np.where(condition, x1, x2)
+
+
+# -------------------------------------------------------------------------- logic
+
+
+def _bools(kinds: Sequence[str]) -> list[str]:
+    """Every operand is read as "is it not zero"."""
+    return ["bool"] * len(kinds)
+
+
+@elementwise(
+    scalar="{0} & {1}", vjp=nondifferentiable, onnx="And", promote=_bools, dtype="bool",
+    commutative=True, idempotent=True, domain="bool",
+)  # fmt: skip
+def logical_and(x1: Tensor, x2: Tensor) -> Any:
+    """Whether both x1 and x2 are true (not zero), elementwise."""
+    return np.logical_and(x1, x2)
+
+
+@elementwise(
+    scalar="{0} | {1}", vjp=nondifferentiable, onnx="Or", promote=_bools, dtype="bool",
+    commutative=True, idempotent=True, domain="bool",
+)  # fmt: skip
+def logical_or(x1: Tensor, x2: Tensor) -> Any:
+    """Whether x1 or x2 is true (not zero), elementwise."""
+    return np.logical_or(x1, x2)
+
+
+@elementwise(
+    scalar="{0} ^ {1}", vjp=nondifferentiable, onnx="Xor", promote=_bools, dtype="bool",
+    commutative=True, domain="bool",
+)  # fmt: skip
+def logical_xor(x1: Tensor, x2: Tensor) -> Any:
+    """Whether exactly one of x1 and x2 is true (not zero), elementwise."""
+    return np.logical_xor(x1, x2)
+
+
+@elementwise(
+    scalar="not {0}", vjp=nondifferentiable, onnx="Not", promote=_bools, dtype="bool",
+    involution=True, domain="bool",
+)  # fmt: skip
+def logical_not(x: Tensor) -> Any:
+    """Whether x is false (zero), elementwise."""
+    return np.logical_not(x)
+
+
+# --------------------------------------------------------------- kinds of number
+
+
+@elementwise(
+    scalar="isnan({0})", vjp=nondifferentiable, onnx="IsNaN", promote="float",
+    dtype="bool",
+)  # fmt: skip
+def isnan(x: Tensor) -> Any:
+    """Whether x is not a number, elementwise."""
+    return np.isnan(x)
+
+
+@elementwise(
+    scalar="isinf({0})", vjp=nondifferentiable, onnx="IsInf", promote="float",
+    dtype="bool",
+)  # fmt: skip
+def isinf(x: Tensor) -> Any:
+    """Whether x is infinite, elementwise."""
+    return np.isinf(x)
+
+
+@elementwise(
+    scalar="isfinite({0})", vjp=nondifferentiable, promote="float", dtype="bool",
+    onnx=lambda b, y, x: b.Not(b.Or(b.IsNaN(x), b.IsInf(x))),
+)  # fmt: skip
+def isfinite(x: Tensor) -> Any:
+    """Whether x is neither infinite nor NaN, elementwise."""
+    return np.isfinite(x)
+
+
+@composite()
+def isposinf(x: Tensor) -> Any:
+    """Whether x is plus infinity, elementwise."""
+    return equal(x, math.inf)
+
+
+@composite()
+def isneginf(x: Tensor) -> Any:
+    """Whether x is minus infinity, elementwise."""
+    return equal(x, -math.inf)
+
+
+@composite()
+def isreal(x: Tensor) -> Any:
+    """Whether x has no imaginary part, elementwise: there are only real dtypes."""
+    return ones_like(x, "bool")

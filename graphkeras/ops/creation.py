@@ -87,7 +87,7 @@ def _iota_onnx(b: Any, y: Any) -> Any:
     infer=lambda *, shape, axis, dtype: TensorType(dtype, tuple(shape)),
 )
 def iota(*, shape: tuple, axis: int = 0, dtype: str = "int32") -> Any:
-    """Return for each element its index along `axis`; fused loops compute it for free."""
+    """Return for each element its index along `axis`; free in a fused loop."""
     line = np.arange(shape[axis], dtype=dtypes.to_numpy(dtype))
     around = [1] * len(shape)
     around[axis] = shape[axis]
@@ -160,8 +160,36 @@ def ones_like(x: Tensor, dtype: Any = None) -> Any:
 @composite()
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Any:
     """Return a tensor of the shape (and dtype) of `x` filled with one number."""
-    kind = dtypes.standardize(getattr(x, "dtype", None) if dtype is None else dtype)
-    return full(np.shape(x) if not hasattr(x, "shape") else x.shape, fill_value, kind)
+    given = getattr(x, "dtype", None) if dtype is None else dtype
+    kind = dtypes.standardize(np.asarray(x).dtype if given is None else given)
+    shape = x.shape if hasattr(x, "shape") else np.shape(x)
+    if is_symbolic(x) and not hasattr(fill_value, "__apply_op__"):
+        return beside(x, full_value(fill_value, shape, kind))
+    return full(shape, fill_value, kind)
+
+
+def is_symbolic(x: Any) -> bool:
+    """Return whether `x` is a value, or a tensor that has no number yet."""
+    from graphkeras.ir.value import Value
+
+    return isinstance(x, Value) or getattr(x, "data", x) is None
+
+
+def beside(x: Any, value: Any) -> Any:
+    """Return a graph value as whatever `x` is: a value or a tensor of the trace."""
+    from graphkeras.ir.value import Value
+
+    return value if isinstance(x, Value) else _traced(value)
+
+
+def positions(x: Any, shape: tuple, axis: int, dtype: str = "int32") -> Any:
+    """Return the index along `axis` of each cell of `shape`, to be combined with `x`.
+
+    It costs nothing in a graph; beside an array it is an array.
+    """
+    if is_symbolic(x):
+        return beside(x, iota_value(tuple(shape), axis, dtype))
+    return iota(shape=tuple(shape), axis=axis, dtype=dtype)
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:

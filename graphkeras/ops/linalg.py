@@ -47,10 +47,9 @@ def matmul(x1: Tensor, x2: Tensor) -> Any:
     require(a and b, "matmul: expected at least rank 1")
     left = reshape(x1, (1, *a)) if len(a) == 1 else x1
     right = reshape(x2, (*b, 1)) if len(b) == 1 else x2
-    if len(b) == 2 and len(a) > 2:  # one large product instead of many small ones
-        out = _flattened(left, right)
-    else:
-        out = gemm(left, right)
+    # A matrix on the right makes one large product of many small ones.
+    product = _flattened if len(b) == 2 and len(a) > 2 else gemm
+    out = product(left, right)
     sizes = list(shape_of(out))
     if len(b) == 1:
         del sizes[-1]
@@ -61,6 +60,9 @@ def matmul(x1: Tensor, x2: Tensor) -> Any:
 
 def _flattened(x1: Any, x2: Any) -> Any:
     a, b = shape_of(x1), shape_of(x2)
-    require(a[-1] == b[0], f"matmul: expected x1.shape[-1] == x2.shape[-2].\n  Received "
-                           f"x1: {list(a)}, x2: {list(b)}.")  # fmt: skip
+    require(
+        a[-1] == b[0],
+        "matmul: expected x1.shape[-1] == x2.shape[-2].\n"
+        f"  Received x1: {list(a)}, x2: {list(b)}.",
+    )
     return reshape(gemm(reshape(x1, (-1, a[-1])), x2), (*a[:-1], b[-1]))

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import builtins
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphkeras.ir.definers import elementwise
-from graphkeras.ops.compare import equal, greater, where
+from graphkeras import dtypes
+from graphkeras.ir.definers import composite, elementwise
+from graphkeras.ops.compare import (
+    equal,
+    greater,
+    isfinite,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_or,
+    where,
+)
+from graphkeras.ops.creation import zeros_like
 
 if TYPE_CHECKING:
     from graphkeras.ir.tensor import Tensor
@@ -158,3 +172,359 @@ def _power_vjp(g: Any, y: Any, x1: Any, x2: Any) -> Any:
 def power(x1: Tensor, x2: Tensor) -> Any:
     """x1 to the power x2, elementwise."""
     return np.power(x1, x2)
+
+
+# ------------------------------------------------------- powers, roots, logarithms
+
+
+@elementwise(
+    scalar="rsqrt({0})", vjp=lambda g, y, x: g * -0.5 * y / x, promote="float",
+    onnx=lambda b, y, x: b.Reciprocal(b.Sqrt(x)), domain="positive",
+)  # fmt: skip
+def rsqrt(x: Tensor) -> Any:
+    """1 / sqrt(x), elementwise."""
+    return 1 / np.sqrt(x)
+
+
+def _cbrt_onnx(b: Any, y: Any, x: Any) -> Any:
+    third = b.scalar(1 / 3, y.dtype)
+    return b.Mul(b.Sign(x), b.Pow(b.Abs(x), third))
+
+
+@elementwise(
+    scalar="cbrt({0})", vjp=lambda g, y, x: g / (3.0 * y * y), promote="float",
+    onnx=_cbrt_onnx, domain="nonzero",
+)  # fmt: skip
+def cbrt(x: Tensor) -> Any:
+    """Cube root, elementwise."""
+    return np.cbrt(x)
+
+
+@elementwise(
+    scalar="expm1({0})", vjp=lambda g, y, x: g * (y + 1.0), promote="float",
+    onnx=lambda b, y, x: b.Sub(b.Exp(x), b.scalar(1, y.dtype)), monotone=True,
+)  # fmt: skip
+def expm1(x: Tensor) -> Any:
+    """exp(x) - 1 without the loss of digits near 0, elementwise."""
+    return np.expm1(x)
+
+
+@elementwise(
+    scalar="log1p({0})", vjp=lambda g, y, x: g / (x + 1.0), promote="float",
+    onnx=lambda b, y, x: b.Log(b.Add(x, b.scalar(1, y.dtype))), domain="positive",
+)  # fmt: skip
+def log1p(x: Tensor) -> Any:
+    """log(1 + x) without the loss of digits near 0, elementwise."""
+    return np.log1p(x)
+
+
+def _log_of_base(base: float) -> Any:
+    def rule(b: Any, y: Any, x: Any) -> Any:
+        return b.Mul(b.Log(x), b.scalar(1 / math.log(base), y.dtype))
+
+    return rule
+
+
+@elementwise(
+    scalar="log2({0})", vjp=lambda g, y, x: g / (x * math.log(2)), promote="float",
+    onnx=_log_of_base(2), domain="positive", monotone=True,
+)  # fmt: skip
+def log2(x: Tensor) -> Any:
+    """Logarithm to base 2, elementwise."""
+    return np.log2(x)
+
+
+@elementwise(
+    scalar="log10({0})", vjp=lambda g, y, x: g / (x * math.log(10)), promote="float",
+    onnx=_log_of_base(10), domain="positive", monotone=True,
+)  # fmt: skip
+def log10(x: Tensor) -> Any:
+    """Logarithm to base 10, elementwise."""
+    return np.log10(x)
+
+
+@composite(vjp=lambda g, y, x: g * y * math.log(2), promote="float")
+def exp2(x: Tensor) -> Any:
+    """2 to the power x, elementwise."""
+    return power(2.0, x)
+
+
+def _logaddexp_onnx(b: Any, y: Any, x1: Any, x2: Any) -> Any:
+    top = b.Max(x1, x2)
+    return b.Add(top, b.Log(b.Add(b.Exp(b.Sub(x1, top)), b.Exp(b.Sub(x2, top)))))
+
+
+@elementwise(
+    scalar="logaddexp({0}, {1})", promote="float", commutative=True,
+    vjp=lambda g, y, x1, x2: (g * exp(x1 - y), g * exp(x2 - y)), onnx=_logaddexp_onnx,
+)  # fmt: skip
+def logaddexp(x1: Tensor, x2: Tensor) -> Any:
+    """log(exp(x1) + exp(x2)) without overflow, elementwise."""
+    return np.logaddexp(x1, x2)
+
+
+@composite()
+def logaddexp2(x1: Tensor, x2: Tensor) -> Any:
+    """log2(2**x1 + 2**x2) without overflow, elementwise."""
+    ln2 = math.log(2)
+    return logaddexp(multiply(x1, ln2), multiply(x2, ln2)) / ln2
+
+
+@composite()
+def reciprocal(x: Tensor) -> Any:
+    """1 / x, elementwise."""
+    return divide(1, x)
+
+
+@composite()
+def divide_no_nan(x1: Tensor, x2: Tensor) -> Any:
+    """x1 / x2, and 0 where x2 is 0, elementwise."""
+    zero = equal(x2, 0)
+    return where(zero, 0, divide(x1, where(zero, 1, x2)))
+
+
+@composite()
+def hypot(x1: Tensor, x2: Tensor) -> Any:
+    """sqrt(x1**2 + x2**2) without overflow, elementwise."""
+    a, b = absolute(x1), absolute(x2)
+    large = maximum(a, b)
+    zero = equal(large, 0)
+    ratio = divide(minimum(a, b), where(zero, 1, large))
+    return where(zero, 0, large * sqrt(1 + ratio * ratio))
+
+
+@composite()
+def ldexp(x1: Tensor, x2: Tensor) -> Any:
+    """x1 * 2**x2, elementwise."""
+    return multiply(x1, exp2(x2))
+
+
+@elementwise(
+    scalar="sigmoid({0})", vjp=lambda g, y, x: g * y * (1.0 - y), onnx="Sigmoid",
+    promote="float", monotone=True,
+)  # fmt: skip
+def sigmoid(x: Tensor) -> Any:
+    """1 / (1 + exp(-x)), elementwise."""
+    small = np.exp(-np.abs(x))  # never above 1, so nothing overflows
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+# ------------------------------------------------------------ division, rounding
+
+
+def _floored_onnx(b: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """ONNX truncates integers: step down where a remainder has the wrong sign."""
+    if dtypes.is_float(y.dtype):
+        return b.Floor(b.Div(x1, x2))
+    zero = b.scalar(0, y.dtype)
+    quotient = b.Div(x1, x2)
+    rest = b.Sub(x1, b.Mul(quotient, x2))
+    wrong = b.Xor(b.Less(rest, zero), b.Less(x2, zero))
+    inexact = b.And(b.Not(b.Equal(rest, zero)), wrong)
+    return b.Where(inexact, b.Sub(quotient, b.scalar(1, y.dtype)), quotient)
+
+
+@elementwise(
+    scalar="{0} // {1}", vjp=lambda g, y, x1, x2: (None, None), onnx=_floored_onnx,
+    operator="//", domain=("any", "positive"),
+)  # fmt: skip
+def floor_divide(x1: Tensor, x2: Tensor) -> Any:
+    """The largest integer not above x1 / x2, elementwise."""
+    return np.floor_divide(x1, x2)
+
+
+def _mod_onnx(b: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """ONNX's Mod takes Python's sign for integers only."""
+    if not dtypes.is_float(y.dtype):
+        return b.Mod(x1, x2)
+    zero = b.scalar(0, y.dtype)
+    rest = b.Mod(x1, x2, fmod=1)
+    wrong = b.Xor(b.Less(rest, zero), b.Less(x2, zero))
+    inexact = b.And(b.Not(b.Equal(rest, zero)), wrong)
+    return b.Where(inexact, b.Add(rest, x2), rest)
+
+
+@elementwise(
+    scalar="{0} % {1}", vjp=lambda g, y, x1, x2: (g, -g * floor(x1 / x2)),
+    onnx=_mod_onnx, operator="%", domain=("any", "positive"),
+)  # fmt: skip
+def mod(x1: Tensor, x2: Tensor) -> Any:
+    """Remainder of the floored division, of x2's sign, elementwise."""
+    return np.mod(x1, x2)
+
+
+@elementwise(
+    scalar="fmod({0}, {1})", vjp=lambda g, y, x1, x2: (g, -g * trunc(x1 / x2)),
+    onnx=lambda b, y, x1, x2: b.Mod(x1, x2, fmod=1), domain=("any", "positive"),
+)  # fmt: skip
+def fmod(x1: Tensor, x2: Tensor) -> Any:
+    """Remainder of the truncated division, of x1's sign, elementwise."""
+    return np.fmod(x1, x2)
+
+
+def _step_vjp(g: Any, y: Any, x: Any) -> None:
+    """A staircase has gradient 0 wherever it has one."""
+
+
+@elementwise(scalar="floor({0})", vjp=_step_vjp, onnx="Floor", promote="float")
+def floor(x: Tensor) -> Any:
+    """The largest integer not above x, elementwise."""
+    return np.floor(x)
+
+
+@elementwise(scalar="ceil({0})", vjp=_step_vjp, onnx="Ceil", promote="float")
+def ceil(x: Tensor) -> Any:
+    """The smallest integer not below x, elementwise."""
+    return np.ceil(x)
+
+
+def _trunc_onnx(b: Any, y: Any, x: Any) -> Any:
+    return b.Mul(b.Sign(x), b.Floor(b.Abs(x)))
+
+
+@elementwise(scalar="trunc({0})", vjp=_step_vjp, onnx=_trunc_onnx, promote="float")
+def trunc(x: Tensor) -> Any:
+    """x without its fraction, elementwise."""
+    return np.trunc(x)
+
+
+@elementwise(scalar="round({0})", vjp=_step_vjp, onnx="Round", promote="float")
+def round_half_even(x: Tensor) -> Any:
+    """The nearest integer, halves to the even one, elementwise."""
+    return np.round(x)
+
+
+@composite()
+def round(x: Tensor, decimals: int = 0) -> Any:
+    """x rounded to `decimals` places, halves to even, elementwise.
+
+    Example:
+        >>> round(np.array([2.345, 0.52], "float32"), decimals=1)
+        array([2.3, 0.5], dtype=float32)
+    """
+    if not decimals:
+        return round_half_even(x)
+    unit = 10.0 ** builtins.abs(decimals)
+    if decimals > 0:
+        return round_half_even(multiply(x, unit)) / unit
+    return round_half_even(divide(x, unit)) * unit
+
+
+def _clip_vjp(g: Any, y: Any, x: Any, x_min: Any, x_max: Any) -> Any:
+    """Whoever supplies the result gets the gradient; a tie is x's."""
+    below, above = less(x, x_min), greater(x, x_max)
+    kept = where(logical_or(below, above), 0, g)
+    return kept, where(below, g, 0), where(above, g, 0)
+
+
+@composite(vjp=_clip_vjp, promote="same")
+def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> Any:
+    """x, but no less than x_min and no more than x_max, elementwise.
+
+    Example:
+        >>> clip(np.array([-2, 0, 9]), 0, 5)
+        array([0, 0, 5])
+    """
+    return minimum(maximum(x, x_min), x_max)
+
+
+# ------------------------------------------------------ signs and special numbers
+
+
+@composite()
+def fmax(x1: Tensor, x2: Tensor) -> Any:
+    """The larger of x1 and x2, elementwise; a number wins over NaN."""
+    return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
+
+
+@composite()
+def fmin(x1: Tensor, x2: Tensor) -> Any:
+    """The smaller of x1 and x2, elementwise; a number wins over NaN."""
+    return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
+
+
+@composite()
+def fabs(x: Tensor) -> Any:
+    """|x| as a float, elementwise."""
+    return absolute(multiply(x, 1.0))
+
+
+@composite()
+def signbit(x: Tensor) -> Any:
+    """Whether the sign bit of x is set, elementwise: true for -0.0."""
+    kind = dtypes.standardize(getattr(x, "dtype", None) or np.asarray(x).dtype)
+    if not dtypes.is_float(kind):
+        return less(x, 0)
+    return where(equal(x, 0), less(divide(1, x), 0), less(x, 0))
+
+
+@composite()
+def heaviside(x1: Tensor, x2: Tensor) -> Any:
+    """0 where x1 < 0, 1 where x1 > 0, x2 where x1 is 0, elementwise."""
+    return where(less(x1, 0), 0, where(greater(x1, 0), 1, multiply(x2, 1.0)))
+
+
+@composite()
+def nan_to_num(
+    x: Tensor, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """x with NaN, inf and -inf replaced by numbers (the largest finite by default)."""
+    kind = dtypes.standardize(getattr(x, "dtype", None) or np.asarray(x).dtype)
+    if not dtypes.is_float(kind):
+        return x
+    low, high = finite_range(kind)
+    x = where(isnan(x), nan, x)
+    x = where(equal(x, math.inf), high if posinf is None else posinf, x)
+    return where(equal(x, -math.inf), low if neginf is None else neginf, x)
+
+
+def finite_range(dtype: str) -> tuple[float, float]:
+    """Return the lowest and the highest finite number of a float dtype."""
+    if dtype == "bfloat16":  # NumPy's finfo does not know it
+        return -3.3895313892515355e38, 3.3895313892515355e38
+    info = np.finfo(dtypes.to_numpy(dtype))
+    return float(info.min), float(info.max)
+
+
+@composite()
+def isclose(
+    x1: Tensor, x2: Tensor, rtol: float = 1e-5, atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Any:  # fmt: skip
+    """Whether |x1 - x2| <= atol + rtol * |x2|, elementwise."""
+    near = less_equal(absolute(subtract(x1, x2)), atol + rtol * absolute(x2))
+    finite = logical_and(isfinite(x1), isfinite(x2))
+    close = where(finite, near, equal(x1, x2))
+    if not equal_nan:
+        return close
+    return logical_or(close, logical_and(isnan(x1), isnan(x2)))
+
+
+@composite()
+def real(x: Tensor) -> Any:
+    """x: there are only real dtypes."""
+    return positive(x)
+
+
+@composite()
+def imag(x: Tensor) -> Any:
+    """0, elementwise: there are only real dtypes."""
+    return zeros_like(x)
+
+
+@composite()
+def positive(x: Tensor) -> Any:
+    """x, elementwise."""
+    return multiply(x, 1)
+
+
+@composite()
+def angle(x: Tensor) -> Any:
+    """pi where x < 0, else 0, elementwise."""
+    return where(less(x, 0), math.pi, multiply(x, 0.0))
+
+
+abs = absolute
+conj = conjugate = real
+true_divide = divide
+remainder = mod

@@ -11,9 +11,9 @@ from graphkeras.ir import dims
 from graphkeras.ir.definers import composite, reduced_shape, reduction
 from graphkeras.ir.op import nondifferentiable
 from graphkeras.ir.types import TensorType, normalize_axes
-from graphkeras.ops.compare import equal, where
+from graphkeras.ops.compare import equal, isfinite, not_equal, where
 from graphkeras.ops.creation import broadcast_to, cast
-from graphkeras.ops.math import sqrt, square
+from graphkeras.ops.math import exp, log, sqrt, square
 from graphkeras.ops.shape import reshape
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def _extremum_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 @reduction(
-    combine="maximum({0}, {1})", identity="lowest", vjp=_extremum_vjp, needs_elements=True,
-    onnx=reduce_rule("ReduceMax"),
+    combine="maximum({0}, {1})", identity="lowest", vjp=_extremum_vjp,
+    onnx=reduce_rule("ReduceMax"), needs_elements=True,
 )  # fmt: skip
 def max(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Largest element over `axis` (all axes by default)."""
@@ -124,8 +124,8 @@ def _logic_rule(name: str) -> Any:
 
 
 @reduction(
-    combine="{0} | {1}", identity=0, vjp=nondifferentiable, onnx=_logic_rule("ReduceMax"),
-    domain="bool", dtype=lambda _: "bool",
+    combine="{0} | {1}", identity=0, vjp=nondifferentiable, domain="bool",
+    onnx=_logic_rule("ReduceMax"), dtype=lambda _: "bool",
 )  # fmt: skip
 def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether any element over `axis` is true."""
@@ -133,8 +133,8 @@ def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @reduction(
-    combine="{0} & {1}", identity=1, vjp=nondifferentiable, onnx=_logic_rule("ReduceMin"),
-    domain="bool", dtype=lambda _: "bool",
+    combine="{0} & {1}", identity=1, vjp=nondifferentiable, domain="bool",
+    onnx=_logic_rule("ReduceMin"), dtype=lambda _: "bool",
 )  # fmt: skip
 def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether all elements over `axis` are true."""
@@ -173,3 +173,58 @@ def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
 def std(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Square root of the variance over `axis`."""
     return sqrt(var(x, axis=axis, keepdims=keepdims))
+
+
+@composite()
+def logsumexp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over `axis` without overflow.
+
+    Example:
+        >>> logsumexp(np.array([1000.0, 1000.0]))
+        array(1000.69314718)
+    """
+    top = max(x, axis=axis, keepdims=True)
+    top = where(isfinite(top), top, 0)
+    total = log(sum(exp(x - top), axis=axis, keepdims=True)) + top
+    axes = _axes(x, axis)
+    shape = total.shape
+    return total if keepdims else reshape(total, reduced_shape(shape, axes, False))
+
+
+@composite()
+def count_nonzero(x: Tensor, axis: Any = None) -> Any:
+    """Number of elements over `axis` that are not zero."""
+    return sum(cast(not_equal(x, 0), "int32"), axis=axis)
+
+
+@composite()
+def average(x: Tensor, axis: Any = None, weights: Tensor | None = None) -> Any:
+    """Weighted arithmetic mean over `axis`.
+
+    Args:
+        x: a tensor.
+        axis: axes to average over, all by default.
+        weights: of x's shape, or a vector along the one `axis`.
+
+    Example:
+        >>> average(np.array([1.0, 3.0]), weights=np.array([3.0, 1.0]))
+        array(1.5)
+    """
+    if weights is None:
+        return mean(x, axis=axis)
+    if np.ndim(weights) != len(x.shape) and isinstance(axis, int):
+        line = [1] * len(x.shape)
+        line[axis] = -1
+        weights = reshape(weights, tuple(line))
+    weights = broadcast_to(weights, x.shape)
+    return sum(x * weights, axis=axis) / sum(weights, axis=axis)
+
+
+@composite()
+def ptp(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest minus smallest element over `axis`."""
+    return max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
+
+
+amax = max
+amin = min

@@ -1,0 +1,269 @@
+"""Does the file compute what the graph does? onnxruntime against the NumPy references.
+
+The only module that imports onnxruntime.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.errors import ExportError, GraphKerasError, message
+from graphkeras.ir import dims
+from graphkeras.ir.interpret import interpret
+from graphkeras.ir.op import as_dtype
+from graphkeras.ir.types import TensorType
+from graphkeras.ir.value import Graph
+
+_BATCHES = (2, 5)
+_FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
+_INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: an index must fit its table
+_WORDS = ("the", "Cat", "sat on", "a mat.", "", "Zebra, zebra!", "don't", "été")
+_ROWS = 32  # of the samples given, which may be a whole data set
+
+Arrays = list[np.ndarray]
+
+
+def check_file(
+    path: Path,
+    graph: Graph,
+    state: Sequence[np.ndarray],
+    samples: Any = None,
+    *,
+    atol: float = 1e-4,
+    rtol: float = 1e-4,
+) -> float:
+    """Return the largest absolute difference between the file and the references.
+
+    Args:
+        path: an ONNX file with the graph's inputs and outputs in their order.
+        graph: the computation as traced.
+        state: arrays of ``graph.state``.
+        samples: arrays to run on, as a list or by input name; random ones otherwise.
+        atol: largest absolute difference allowed.
+        rtol: largest relative difference allowed.
+
+    Raises:
+        ExportError: if the file is not valid, does not load, or differs by more.
+    """
+    check_standard(path)
+    session = open_session(path)
+    names = [i.name for i in session.get_inputs()]
+    results = [o.name for o in session.get_outputs()]
+    rounds = (
+        _random_rounds(graph, state)
+        if samples is None
+        else _given_rounds(graph, state, arrays_by_order(samples, names))
+    )
+    differences = [0.0]
+    for arrays, expected in rounds:
+        found = run_session(session, dict(zip(names, arrays, strict=True)))
+        for row in zip(results, found, expected, strict=True):
+            differences.append(compare(*row, atol=atol, rtol=rtol))
+    return max(differences)
+
+
+# ---------------------------------------------------------------- the file by itself
+
+
+def check_standard(path: Path) -> None:
+    """Check a file against the ONNX standard, shapes and types of every node included.
+
+    Raises:
+        ExportError: if it breaks the standard.
+    """
+    from onnx import checker, shape_inference
+
+    try:
+        checker.check_model(str(path), full_check=True)
+    except (checker.ValidationError, shape_inference.InferenceError) as error:
+        raise ExportError(
+            message(
+                str(path), "expected a file that keeps to the ONNX standard.",
+                str(error).strip(), "This is a fault of an op's ONNX rule: report it.",
+            )
+        ) from error  # fmt: skip
+
+
+def open_session(path: Path) -> Any:
+    """Open a file in onnxruntime: CPU, one thread, no chatter.
+
+    Raises:
+        ExportError: if onnxruntime does not load it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # fatal only: what is wrong comes as an exception
+    try:
+        # Always name the provider: the GPU build offers CUDA where there is none.
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its many classes share only this base
+        raise _runtime_error(error, "loads") from error
+
+
+def run_session(session: Any, feeds: Mapping[str, np.ndarray]) -> Arrays:
+    """Run a session and return its outputs.
+
+    Raises:
+        ExportError: if onnxruntime cannot run the file on these inputs.
+    """
+    try:
+        return session.run(None, dict(feeds))
+    except Exception as error:  # its many classes share only this base
+        raise _runtime_error(error, "runs") from error
+
+
+def _runtime_error(error: Exception, verb: str) -> ExportError:
+    return ExportError(
+        message(
+            "onnxruntime", f"expected a file that {verb} on the CPU.",
+            " ".join(str(error).split()),
+            "Some operators have no kernel for some dtypes: cast to float32 or int64"
+            " before the layer.",
+        )
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------- inputs
+
+
+def arrays_by_order(samples: Any, names: Sequence[str]) -> list[Any]:
+    """Return samples in the order of the inputs.
+
+    Raises:
+        ExportError: if there is not exactly one array for each input.
+    """
+    if isinstance(samples, Mapping):
+        found = [samples[n] for n in names if n in samples]
+        fits = len(found) == len(names) == len(samples)
+    else:
+        found = list(samples) if isinstance(samples, (list, tuple)) else [samples]
+        fits = len(found) == len(names)
+    if not fits:
+        shown = [*samples] if isinstance(samples, Mapping) else f"{len(found)} arrays"
+        raise ExportError(
+            message(
+                "check", f"expected samples for the inputs {', '.join(names)}.",
+                f"{shown}", "Give a list in that order, or a dict by these names.",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _given_rounds(
+    graph: Graph, state: Sequence[np.ndarray], samples: list[Any]
+) -> Iterator[tuple[Arrays, Arrays]]:
+    """Yield the samples as they are, then their first row if the batch is free."""
+    leaves = [leaf._tensor_type for leaf in graph.inputs]
+    full = [as_dtype(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
+    batched = all(t.shape and not isinstance(t.shape[0], int) for t in leaves)
+    for count in (_ROWS, 1) if batched else (None,):
+        arrays = [array[:count] if batched else array for array in full]
+        yield arrays, interpret(graph, arrays, state)[0]
+
+
+def _random_rounds(
+    graph: Graph, state: Sequence[np.ndarray]
+) -> Iterator[tuple[Arrays, Arrays]]:
+    """Yield random inputs on which the reference runs, at two batch sizes."""
+    rng = np.random.default_rng(0)
+    for batch in _BATCHES:
+        yield _first_that_runs(graph, state, batch, rng)
+
+
+def _first_that_runs(
+    graph: Graph, state: Sequence[np.ndarray], batch: int, rng: np.random.Generator
+) -> tuple[Arrays, Arrays]:
+    types = [leaf._tensor_type for leaf in graph.inputs]
+    names = sorted({s for t in types for d in t.shape for s in dims.symbols(d)})
+    failure: Exception | None = None
+    for free, limit in itertools.product(_FREE_SIZES, _INTEGER_LIMITS):
+        sizes = {n: batch if n == "batch" else free + i for i, n in enumerate(names)}
+        arrays = [random_array(t, sizes, limit, rng) for t in types]
+        try:
+            return arrays, interpret(graph, arrays, state)[0]
+        except (GraphKerasError, IndexError, ValueError) as error:
+            failure = error
+        if len(names) == ("batch" in names) and limit == _INTEGER_LIMITS[-1]:
+            break  # no free size to vary
+    raise ExportError(
+        message(
+            "check", "expected the model to run on random inputs.", str(failure),
+            "Give samples=... (or --check data.npz), or pass check=False.",
+        )
+    ) from failure  # fmt: skip
+
+
+def random_array(
+    type_: TensorType, sizes: Mapping[str, int], limit: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a random array of a type: normal floats, integers in [0, limit), words."""
+    shape = tuple(dims.evaluate(d, sizes) for d in type_.shape)
+    kind = dtypes.to_numpy(type_.dtype)
+    if type_.dtype == "string":
+        return rng.choice(np.array(_WORDS, object), shape)
+    if type_.dtype == "bool":
+        return rng.random(shape) < 0.5
+    if dtypes.is_integer(type_.dtype):
+        return rng.integers(0, min(limit, np.iinfo(kind).max), shape).astype(kind)
+    return rng.standard_normal(shape).astype(kind)
+
+
+# ----------------------------------------------------------------------- comparison
+
+
+def compare(
+    name: str, found: np.ndarray, expected: np.ndarray, *, atol: float, rtol: float
+) -> float:
+    """Return the largest difference of two arrays; 0 for equal strings.
+
+    NaN equals NaN. Strings, bools and integers must be equal.
+
+    Raises:
+        ExportError: if shapes, dtypes or any element differ by more than allowed.
+    """
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        raise _differs(
+            name,
+            f"{expected.dtype}{[*expected.shape]}",
+            f"{found.dtype}{[*found.shape]}",
+        )
+    if not np.issubdtype(found.dtype, np.inexact):
+        wrong = int(np.sum(found != expected))
+        if wrong:
+            raise _differs(
+                name, "equal elements", f"{wrong} of {found.size} that differ"
+            )
+        return 0.0
+    a, b = found.astype(np.float64), expected.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        distance = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+        allowed = atol + rtol * np.abs(b)
+    largest = float(distance.max(initial=0.0))
+    if not (distance <= allowed).all():
+        relative = float((distance / np.maximum(np.abs(b), 1e-30)).max())
+        raise _differs(
+            name, f"a difference within atol={atol:g}, rtol={rtol:g}",
+            f"{largest:.3g} (relative {relative:.3g})",
+        )  # fmt: skip
+    return largest
+
+
+def _differs(name: str, expected: str, received: str) -> ExportError:
+    return ExportError(
+        message(
+            f"output {name!r}",
+            f"expected onnxruntime to give what the model does: {expected}.",
+            received,
+            "Raise atol if that is acceptable; else report the op's ONNX rule.",
+        )
+    )  # fmt: skip

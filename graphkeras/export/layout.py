@@ -1,0 +1,309 @@
+"""Transposes that need not be: compute each stretch of a network in the layout that
+costs least.
+
+A *stretch* is a connected set of nodes that do not care in which order the axes stand
+(`Add`, `Relu`, `Concat` with its axis renumbered, ...). With `p` the order in which
+convolutions hand their results over ("channels last"), a stretch can be computed in the
+order of `p` or in the order the convolution has ("as it comes"). Either way costs the
+transposes at its border::
+
+    Conv -> T(p) -> [ Add -> Relu ] -> T(p inverse) -> MaxPool      2 as written
+    Conv ---------> [ Add -> Relu ] ------------------> MaxPool      0 turned over
+
+and a stretch is turned over where that leaves fewer. Stretches do not touch, so each is
+decided by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphkeras.export.builder import Builder
+from graphkeras.export.nodes import Node
+
+Order = tuple[int, ...]
+
+_ELEMENTWISE = """
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot
+    BitwiseOr BitwiseXor Cast Ceil Celu Clip Cos Cosh Div Elu Equal Erf Exp Floor Gelu
+    Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less
+    LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round
+    Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Tan Tanh
+    ThresholdedRelu Where Xor
+"""
+_ELEMENTWISE_KINDS = frozenset(_ELEMENTWISE.split())
+_KINDS_WITH_AXIS = frozenset(("Concat", "LogSoftmax", "Softmax"))
+
+
+def cancel_transposes(b: Builder) -> None:
+    """Rewire the outermost graph so that few transposes are left."""
+    merge_transposes(b)
+    layout = _Layout(b)
+    for stretch in layout.stretches():
+        layout.decide(stretch)
+
+
+def inverse(order: Sequence[int]) -> Order:
+    """Return the order of axes that undoes `order`."""
+    return tuple(int(i) for i in np.argsort(order))
+
+
+def merge_transposes(b: Builder) -> None:
+    """Make chains of transposes one, equal ones one, and drop those that do nothing."""
+    origin: dict[str, tuple[str, Order]] = {}  # result -> (operand, order)
+    first: dict[tuple[str, Order], str] = {}
+    alias: dict[str, str] = {}
+    for node in b.body.nodes:
+        order = _order(node)
+        if order is None:
+            continue
+        name, source = node.outputs[0], alias.get(node.inputs[0], node.inputs[0])
+        untouched = tuple(range(len(order)))
+        source, before = origin.get(source, (source, untouched))
+        order = tuple(before[i] for i in order)
+        if order == untouched:
+            alias[name] = source
+            continue
+        node.inputs, node.attrs["perm"] = [source], [*order]
+        origin[name] = (source, order)
+        same = first.setdefault((source, order), name)
+        if same != name:
+            alias[name] = same
+    b.body.rename(lambda name: alias.get(name, name))
+    b.body.prune()
+
+
+def _order(node: Node | None) -> Order | None:
+    """Return the order of axes of a Transpose, None for any other node."""
+    if node is None or node.kind != "Transpose" or "perm" not in node.attrs:
+        return None
+    return tuple(node.attrs["perm"])
+
+
+def _reduces(node: Node) -> bool:
+    return node.kind.startswith("Reduce")
+
+
+def _place(node: Node) -> int:
+    """Return which operand names axes, or has one number for each; 0 for none."""
+    if _reduces(node):
+        return 1
+    if node.kind == "Slice":
+        return 3
+    if node.kind == "Pad" and len(node.inputs) < 4:
+        return 1
+    if node.kind == "Resize" and "axes" not in node.attrs and not node.inputs[1]:
+        return 3 if len(node.inputs) > 3 else 2
+    return 0
+
+
+class _Layout:
+    """Decides for each stretch of a graph in which order its axes stand."""
+
+    def __init__(self, b: Builder) -> None:
+        self.b = b
+        self.ranks = {name: array.ndim for name, array in b.initializers.items()}
+        self.ranks.update((name, type_.rank) for name, type_ in b.known_types())
+        for node in b.body.nodes:
+            rank = self._rank(node)
+            if rank is not None:
+                self.ranks.setdefault(node.outputs[0], rank)
+
+    def _rank(self, node: Node) -> int | None:
+        """Return the rank of a node's result where that is easily told."""
+        order, inputs = _order(node), [i for i in node.inputs if i]
+        if order is not None:
+            return len(order)
+        if node.kind in _ELEMENTWISE_KINDS and all(i in self.ranks for i in inputs):
+            return max(self.ranks[i] for i in inputs)
+        if node.kind in _KINDS_WITH_AXIS or _place(node):
+            return self.ranks.get(inputs[0]) if node.attrs.get("keepdims", 1) else None
+        return None
+
+    def stretches(self) -> list[list[Node]]:
+        """Return the connected sets of nodes that do not care for the order of axes."""
+        outputs = set(self.b.body.output_names)
+        maker: dict[str, list[Node]] = {}  # value -> the stretch that makes it
+        for node in self.b.body.nodes:
+            if outputs.intersection(node.outputs) or not self._indifferent(node):
+                continue
+            near = {id(m): m for m in map(maker.get, self._moved(node)) if m}
+            stretch = [part for other in near.values() for part in other] + [node]
+            maker.update((part.outputs[0], stretch) for part in stretch)
+        return list({id(stretch): stretch for stretch in maker.values()}.values())
+
+    def _indifferent(self, node: Node) -> bool:
+        """Return whether a node can work on its operands in any order of axes."""
+        rank = self.ranks.get(node.outputs[0], 0)
+        if rank < 2:
+            return False
+        inputs = [i for i in node.inputs if i]
+        if node.kind in _ELEMENTWISE_KINDS:
+            return all(
+                self.ranks.get(i) in (0, rank) or i in self.b.initializers
+                for i in inputs
+            )
+        if node.kind in _KINDS_WITH_AXIS:
+            return all(self.ranks.get(i) == rank for i in inputs) and not any(
+                i in self.b.initializers for i in inputs
+            )
+        return node.attrs.get("keepdims", 1) == 1 and self._states_axes(node)
+
+    def _states_axes(self, node: Node) -> bool:
+        """Return whether the operand that speaks of axes is there and constant."""
+        place = _place(node)
+        stated = node.inputs[place] if 0 < place < len(node.inputs) else ""
+        return stated in self.b.initializers
+
+    def _moved(self, node: Node) -> list[str]:
+        """Return the operands whose axes move with the result's."""
+        rank = self.ranks[node.outputs[0]]
+        operands = node.inputs[:1] if _place(node) else node.inputs
+        return [
+            i for i in dict.fromkeys(operands)
+            if i and i not in self.b.initializers and self.ranks.get(i) == rank
+        ]  # fmt: skip
+
+    # ---------------------------------------------------------------------- decision
+
+    def decide(self, stretch: list[Node]) -> None:
+        """Turn a stretch over if that leaves fewer transposes.
+
+        At a tie it is turned if it follows a convolution: the two then stand together.
+        """
+        made, readers = self.b.body.producers(), self.b.body.readers()
+        inside, border = set(stretch), self._border(stretch)
+        results = [node.outputs[0] for node in stretch]
+        order = _usual_order([made.get(s) for s in border], results, readers)
+        if order is None:
+            return
+        back, follows, as_is, turned = inverse(order), False, 0, 0
+        for source in border:
+            if _order(made.get(source)) == order:
+                follows = True
+                as_is += inside.issuperset(readers[source])
+            else:
+                turned += not any(_order(r) == back for r in readers[source])
+        for name in results:
+            outside = [r for r in readers.get(name, ()) if r not in inside]
+            undone = [r for r in outside if _order(r) == back]
+            as_is += bool(undone)
+            turned += any(
+                r not in undone and not self._folds(r, order) for r in outside
+            )
+        if turned < as_is or (turned == as_is and follows):
+            self._turn_over(stretch, border, order)
+
+    def _border(self, stretch: list[Node]) -> list[str]:
+        """Return the values a stretch reads and does not make."""
+        made = {name for node in stretch for name in node.outputs}
+        moved = (name for node in stretch for name in self._moved(node))
+        return [name for name in dict.fromkeys(moved) if name not in made]
+
+    def _folds(self, node: Node, order: Order) -> bool:
+        """Return whether a node reduces axes away and leaves the others in their order.
+
+        Such a reader takes either layout: only its axes get other numbers.
+        """
+        if not _reduces(node) or node.attrs.get("keepdims", 1):
+            return False
+        if not self._states_axes(node):
+            return False
+        gone = {int(a) % len(order) for a in self.b.initializers[node.inputs[1]]}
+        left = [order[i] for i in range(len(order)) if i not in gone]
+        return left == sorted(left)
+
+    # ------------------------------------------------------------------- turning over
+
+    def _turn_over(self, stretch: list[Node], border: list[str], order: Order) -> None:
+        """Compute a stretch in the order before `order`, with transposes around it.
+
+        Those that meet their inverse there are merged away.
+        """
+        readers, inside = self.b.body.readers(), set(stretch)
+        entered = {name: self._transposed(name, inverse(order)) for name in border}
+        for node in stretch:
+            self._renumber(node, order, readers)
+            node.inputs = [entered.get(i, i) for i in node.inputs]
+        for node in stretch:
+            self._leave(node.outputs[0], order, inside, readers)
+        self.b.body.sort()
+        merge_transposes(self.b)
+
+    def _leave(
+        self, name: str, order: Order, inside: set[Node],
+        readers: dict[str, list[Node]],
+    ) -> None:  # fmt: skip
+        """Give the readers outside a turned stretch the order of axes they expect."""
+        self._retype(name, inverse(order))
+        for reader in readers.get(name, ()):
+            if self._folds(reader, order):
+                self._renumber(reader, order, readers)
+            elif reader not in inside:
+                back = self._transposed(name, order)
+                reader.rename(lambda old: back if old == name else old)  # noqa: B023
+
+    def _retype(self, name: str, order: Order) -> None:
+        known = self.b.type(name)
+        if known is not None:
+            shape = tuple(known.shape[i] for i in order)
+            self.b.note_type(name, known.with_shape(shape))
+
+    def _transposed(self, name: str, order: Order) -> str:
+        result = self.b.unique(f"{name}/Transpose")
+        node = Node("Transpose", [name], [result], {"perm": [*order]})
+        self.b.body.nodes.append(node)
+        self.ranks[result] = len(order)
+        return result
+
+    def _renumber(
+        self, node: Node, order: Order, readers: dict[str, list[Node]]
+    ) -> None:
+        """Make a node's own constants and attributes speak of the new order of axes."""
+        rank, back = len(order), inverse(order)
+        if node.kind in _KINDS_WITH_AXIS:
+            default = 1 if node.kind == "Concat" else -1
+            node.attrs["axis"] = order[node.attrs.get("axis", default) % rank]
+        elif not _place(node):
+            node.inputs = [self._spread(i, back, readers) for i in node.inputs]
+        else:
+            place = _place(node)
+            numbers = self.b.initializers[node.inputs[place]]
+            node.inputs[place] = self.b.constant(_reordered(node, numbers, order))
+
+    def _spread(self, name: str, back: Order, readers: dict[str, list[Node]]) -> str:
+        """Return a constant operand with its axes in the new order."""
+        array = self.b.initializers.get(name)
+        if array is None or array.size == 1:
+            return name
+        wide = array.reshape((1,) * (len(back) - array.ndim) + array.shape)
+        moved = np.ascontiguousarray(wide.transpose(back))
+        while moved.shape[0] == 1:
+            moved = moved[0]
+        return self.b.restate(name, moved, len(readers[name]) == 1)
+
+
+def _reordered(node: Node, numbers: np.ndarray, order: Order) -> np.ndarray:
+    """Return the operand that speaks of axes, for axes in the order before `order`."""
+    if node.kind == "Slice" or _reduces(node):  # a list of axes
+        moved = [order[int(a) % len(order)] for a in numbers]
+        return np.array(moved if node.kind == "Slice" else sorted(moved), np.int64)
+    rows = numbers.reshape(-1, len(order))  # Pad: before and after; Resize: one number
+    return np.ascontiguousarray(rows[:, inverse(order)]).reshape(-1)
+
+
+def _usual_order(
+    before: Sequence[Node | None],
+    results: Sequence[str],
+    readers: dict[str, list[Node]],
+) -> Order | None:
+    """Return the order in which most transposes at a border hand axes over."""
+    found = [_order(node) for node in before]
+    for name in results:
+        orders = (_order(reader) for reader in readers.get(name, ()))
+        found += [inverse(order) for order in orders if order is not None]
+    counts = Counter(order for order in found if order is not None)
+    return counts.most_common(1)[0][0] if counts else None

@@ -1,0 +1,168 @@
+"""ir.Graph -> a standard ONNX file, checked and then put in place at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphkeras.errors import ExportError, message
+from graphkeras.export import proto
+from graphkeras.export.check import check_file
+from graphkeras.export.emit import Emitter
+from graphkeras.export.nodes import Node
+from graphkeras.export.prepare import prepare
+from graphkeras.export.report import Report, report_of
+from graphkeras.export.tidy import tidy
+from graphkeras.ir.value import Graph, Value
+
+_OLDEST = 18  # the rules give the axes of reductions as an input
+
+
+def export_graph(
+    graph: Graph,
+    state: Sequence[np.ndarray],
+    path: str | os.PathLike[str],
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    opset: int = 20,
+    metadata: Mapping[str, str] | None = None,
+    name: str = "model",
+    check: bool = True,
+    samples: Any = None,
+    atol: float = 1e-4,
+    rtol: float = 1e-4,
+) -> Report:
+    """Write `graph` as an ONNX file; nothing is left behind if that fails.
+
+    Args:
+        graph: the computation, traced with ``training=False``; updates are left out.
+        state: the arrays of ``graph.state``, stored once under the variables' paths.
+        path: where the file goes; weights past 2 GiB go to ``<path>.data`` beside it.
+        input_names: names of the inputs.
+        output_names: names of the outputs.
+        opset: version of the ``ai.onnx`` operators, 18 or later.
+        metadata: pairs for the file's ``metadata_props``.
+        name: name of the graph inside the file.
+        check: run the file in onnxruntime and compare it with the NumPy references.
+        samples: arrays to check on (a list, or a dict by input name); random otherwise.
+        atol: largest absolute difference allowed.
+        rtol: largest relative difference allowed.
+
+    Returns:
+        What the file holds, and the largest difference found.
+
+    Raises:
+        ExportError: if ONNX cannot express the graph, the path cannot be written, or
+            the file does not compute what the graph does.
+    """
+    _check_opset(opset)
+    b = _build(graph, state, input_names, output_names, opset)
+    with _staged(Path(path)) as staged:
+        data = _data_path(staged) if proto.too_large(b.initializers) else None
+        model = proto.to_model(
+            b.body, b.initializers, opset=opset, name=name, data_file=data,
+            metadata={} if metadata is None else metadata,
+        )  # fmt: skip
+        proto.write(model, staged)
+        size = sum(f.stat().st_size for f in staged.parent.iterdir())
+        difference = None
+        if check:
+            difference = check_file(staged, graph, state, samples, atol=atol, rtol=rtol)
+    return report_of(b.body, Path(path), size, opset, difference)
+
+
+def _build(
+    graph: Graph,
+    state: Sequence[np.ndarray],
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    opset: int,
+) -> Emitter:
+    """Return a builder that holds the finished ONNX graph."""
+    _check_names(input_names, "input", len(graph.inputs))
+    _check_names(output_names, "output", len(graph.outputs))
+    b = Emitter(opset)
+    known: dict[Value, Any] = {}
+    for leaf, name in zip(graph.inputs, input_names):
+        known[leaf] = b.input(name, leaf._tensor_type)
+    names = [
+        b.unique(name) for name in output_names
+    ]  # an output may be called as an input
+    graph, folded = prepare(graph, state)
+    for leaf, array in folded.items():
+        known[leaf] = b.weight(leaf.name, array)
+    refs = b.emit(graph.outputs, known)
+    for name, ref, value in zip(names, refs, graph.outputs):
+        b.body.nodes.append(Node("Identity", [ref], [name]))
+        b.body.outputs.append((name, value._tensor_type))
+    tidy(b)
+    return b
+
+
+def _check_names(names: Sequence[str], what: str, count: int) -> None:
+    if len(names) != count or len(set(names)) != count or not all(names):
+        raise ExportError(
+            message(
+                "export", f"expected a name of its own for each of {count} {what}s.",
+                f"{what}_names={[*names]}", "Name the layers apart.",
+            )
+        )  # fmt: skip
+
+
+def _check_opset(opset: int) -> None:
+    from onnx import defs
+
+    newest = defs.onnx_opset_version()
+    if not (isinstance(opset, int) and _OLDEST <= opset <= newest):
+        raise ExportError(
+            message(
+                "export", f"expected an opset from {_OLDEST} to {newest}.",
+                f"opset={opset!r}", "Leave it out for 20, which recent runtimes have.",
+            )
+        )  # fmt: skip
+
+
+def _data_path(model: Path) -> Path:
+    return model.with_name(model.name + ".data")
+
+
+@contextlib.contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """Give a path to write to; what lies there is moved to `target` if all went well.
+
+    A folder beside the target, so that the move is atomic and never half done.
+    """
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(21, "is a folder", str(target))
+        folder = tempfile.TemporaryDirectory(
+            dir=target.absolute().parent, prefix=f".{target.name}."
+        )
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    with folder:
+        staged = Path(folder.name) / target.name
+        yield staged
+        try:
+            for file in (_data_path(staged), staged):
+                if file.exists():
+                    os.replace(file, target.with_name(file.name))
+        except OSError as error:
+            raise _unwritable(target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> ExportError:
+    return ExportError(
+        message(
+            "export", "expected a path that can be written.",
+            f"{str(target)!r}: {error.strerror or error}",
+            "Make the folder first, or choose another path.",
+        )
+    )  # fmt: skip

@@ -1,0 +1,175 @@
+"""Bodies -> `onnx.ModelProto`, and the bytes on disk.
+
+onnx is imported inside the functions: `import graphkeras` must not pay for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphkeras import __version__
+from graphkeras.errors import ExportError, message
+from graphkeras.export.nodes import DTYPE_CODES, ML, Body, Node
+from graphkeras.ir.types import TensorType
+
+# A protobuf message cannot be written past 2 GiB: larger weights go beside the model.
+_LARGEST_MESSAGE = 2**31 - 2**24
+_ALIGNMENT = 4096  # bytes: lets a runtime map a weight straight from the file
+_SMALL = 1024  # bytes: weights below stay in the model
+
+
+def to_model(
+    body: Body,
+    initializers: Mapping[str, np.ndarray],
+    *,
+    opset: int,
+    name: str,
+    metadata: Mapping[str, str],
+    data_file: Path | None = None,
+) -> Any:
+    """Return the `onnx.ModelProto` of a finished graph.
+
+    Args:
+        data_file: write the larger weights there instead of into the model.
+    """
+    from onnx import helper
+
+    graph = _to_graph(body, opset)
+    graph.name = name
+    used = dict.fromkeys(n for node in body.walk() for n in node.inputs)
+    used.update(dict.fromkeys(n for node in body.walk() for b in node.bodies
+                              for n in b.output_names))  # fmt: skip
+    weights = {n: a for n, a in initializers.items() if n in used}
+    graph.initializer.extend(_tensors(weights, data_file))
+    domains = {node.domain for node in body.walk()}
+    imports = [helper.make_opsetid("", opset)]
+    if ML in domains:
+        imports.append(helper.make_opsetid(ML, 4 if opset >= 20 else 3))
+    model = helper.make_model(
+        graph, opset_imports=imports, producer_name="graphkeras",
+        producer_version=__version__,
+        ir_version=helper.find_min_ir_version_for(imports),
+    )  # fmt: skip
+    helper.set_model_props(model, dict(sorted(metadata.items())))
+    return model
+
+
+def too_large(initializers: Mapping[str, np.ndarray]) -> bool:
+    """Return whether the weights do not fit into one protobuf message."""
+    return sum(a.nbytes for a in initializers.values()) > _LARGEST_MESSAGE
+
+
+def write(model: Any, path: Path) -> None:
+    """Write a model; equal models give equal bytes."""
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _to_graph(body: Body, opset: int) -> Any:
+    from onnx import helper
+
+    return helper.make_graph(
+        [_to_node(node, opset) for node in body.nodes], body.name,
+        [_value_info(*named) for named in body.inputs],
+        [_value_info(*named) for named in body.outputs],
+    )  # fmt: skip
+
+
+def _value_info(name: str, type_: TensorType | str | None) -> Any:
+    from onnx import ValueInfoProto, helper
+
+    if type_ is None:
+        return ValueInfoProto(name=name)
+    if isinstance(type_, str):
+        return helper.make_tensor_value_info(name, DTYPE_CODES[type_], None)
+    sizes = [d if isinstance(d, int) else str(d) for d in type_.shape]
+    return helper.make_tensor_value_info(name, DTYPE_CODES[type_.dtype], sizes)
+
+
+def _to_node(node: Node, opset: int) -> Any:
+    from onnx import helper
+
+    proto = helper.make_node(
+        node.kind, node.inputs, node.outputs,
+        name=next(filter(None, node.outputs), ""), domain=node.domain or None,
+    )  # fmt: skip
+    known = _attribute_types(node, opset) if node.attrs else {}
+    for name, value in sorted(node.attrs.items()):
+        if name not in known:
+            raise ExportError(
+                message(
+                    node.kind, f"opset {opset} has no attribute {name!r}.",
+                    f"{name}={value!r}", f"Known: {', '.join(sorted(known))}.",
+                )
+            )  # fmt: skip
+        proto.attribute.append(_to_attribute(name, value, known[name], opset))
+    return proto
+
+
+def _attribute_types(node: Node, opset: int) -> dict[str, str]:
+    """Return the type each attribute has by the standard: "FLOAT", "INTS" ..."""
+    from onnx import defs
+
+    version = opset if not node.domain else 4 if opset >= 20 else 3
+    try:
+        schema = defs.get_schema(node.kind, version, node.domain)
+    except defs.SchemaError as error:
+        raise ExportError(
+            message(
+                node.kind, f"expected an operator of opset {opset}.",
+                f"{node.domain or 'ai.onnx'}.{node.kind}", "Export to a newer opset.",
+            )
+        ) from error  # fmt: skip
+    return {name: a.type.name for name, a in schema.attributes.items()}
+
+
+def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
+    """The standard decides: an int given for a float, or an empty list, is no guess."""
+    from onnx import AttributeProto, helper, numpy_helper
+
+    if kind == "GRAPH":
+        value = _to_graph(value, opset)
+    elif kind == "TENSOR":
+        value = numpy_helper.from_array(value)
+    elif kind == "FLOAT":
+        value = float(value)
+    elif kind == "FLOATS":
+        value = [float(v) for v in value]
+    code = AttributeProto.AttributeType.Value(kind)
+    return helper.make_attribute(name, value, attr_type=code)
+
+
+def _tensors(weights: Mapping[str, np.ndarray], data_file: Path | None) -> list[Any]:
+    from onnx import numpy_helper
+
+    if data_file is None:
+        return [numpy_helper.from_array(a, name=n) for n, a in weights.items()]
+    with open(data_file, "wb") as file:
+        return [
+            numpy_helper.from_array(a, name=n)
+            if a.dtype.hasobject or a.nbytes < _SMALL
+            else _external(n, a, file)
+            for n, a in weights.items()
+        ]
+
+
+def _external(name: str, array: np.ndarray, file: Any) -> Any:
+    """Append an array to the data file and return the tensor that points to it."""
+    from onnx import TensorProto, helper
+
+    file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
+    offset = file.tell()
+    # ONNX stores the low byte first on every machine.
+    file.write(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).data)
+    tensor = TensorProto(name=name, dims=array.shape)
+    tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+    tensor.data_location = TensorProto.EXTERNAL
+    place = {"location": os.path.basename(file.name), "offset": offset,
+             "length": array.nbytes}  # fmt: skip
+    for key, value in place.items():
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor

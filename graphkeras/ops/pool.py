@@ -1,0 +1,212 @@
+"""Pooling: the largest or the mean of each window, and the gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.errors import ArgumentError, message
+from graphkeras.ir.definers import composite, require, structured
+from graphkeras.ir.op import nondifferentiable, unsupported
+from graphkeras.ir.types import TensorType
+from graphkeras.ops.shape import shape_of
+from graphkeras.ops.window import (
+    Padding,
+    Pair,
+    channels_first,
+    channels_last,
+    explicit_padding,
+    from_image,
+    onnx_padding,
+    padded,
+    pair_of,
+    results,
+    taps_of,
+    to_image,
+    unpadded,
+    wide,
+)
+
+if TYPE_CHECKING:
+    from graphkeras.ir.tensor import Tensor
+
+
+def _pool_type(
+    x: TensorType, *, window: Pair, strides: Pair, padding: Padding
+) -> TensorType:
+    require(x.rank == 4, "expected an image of rank 4")
+    rows = zip(x.shape[1:3], window, strides, padding, strict=True)
+    return x.with_shape((x.shape[0], *(results(*row) for row in rows), x.shape[3]))
+
+
+def _attributes(y: Any) -> dict[str, Any]:
+    return {"window": y.window, "strides": y.strides, "padding": y.padding}
+
+
+def _pool_rule(name: str, **more: int) -> Any:
+    def rule(b: Any, y: Any, x: Any) -> Any:
+        sizes = y.inputs[0].shape[1:3]
+        out = getattr(b, name)(
+            channels_first(b, x), kernel_shape=list(y.window), strides=list(y.strides),
+            **onnx_padding(b, y, sizes, y.window), **more,
+        )  # fmt: skip
+        return channels_last(b, out)
+
+    return rule
+
+
+def _sizes(x: np.ndarray, window: Pair, strides: Pair, padding: Padding) -> Pair:
+    rows = zip(x.shape[1:3], window, strides, padding, strict=True)
+    return tuple(results(*row) for row in rows)  # type: ignore[return-value]
+
+
+# ------------------------------------------------------------------------- maximum
+
+
+def _lowest(x: np.ndarray) -> Any:
+    kind = dtypes.of_array(x)
+    return -np.inf if dtypes.is_float(kind) else np.iinfo(x.dtype).min
+
+
+@structured(
+    infer=_pool_type,
+    kernel="pool.max_pool2d",
+    vjp=lambda g, y, x: max_pool2d_backward(x, y, g, **_attributes(y)),
+    onnx=_pool_rule("MaxPool"),
+)
+def max_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> Any:
+    """x[n, h, w, c] -> [n, y, x, c]: largest cell of each window."""
+    full, size = padded(x, padding, _lowest(x)), _sizes(x, window, strides, padding)
+    views = [cells for _, _, cells in taps_of(full, window, size, strides)]
+    return np.maximum.reduce(views)
+
+
+@structured(
+    infer=lambda x, y, g, **attributes: x,
+    kernel="pool.max_pool2d_backward",
+    vjp=nondifferentiable,
+    onnx=unsupported("training only"),
+)
+def max_pool2d_backward(
+    x: Tensor, y: Tensor, g: Tensor, *, window: Pair, strides: Pair, padding: Padding
+) -> Any:
+    """x, y = max_pool2d(x), g like y -> like x: the first largest cell gets g."""
+    full = padded(x, padding, _lowest(x))
+    out = np.zeros(full.shape, wide(g).dtype)
+    free = np.ones(y.shape, bool)
+    size = y.shape[1:3]
+    pairs = zip(
+        taps_of(full, window, size, strides), taps_of(out, window, size, strides)
+    )
+    for (_, _, cells), (_, _, target) in pairs:
+        hit = free & ((cells == y) | (np.isnan(cells) & np.isnan(y)))
+        target += np.where(hit, g, 0)
+        free &= ~hit
+    return unpadded(out, padding, x.shape[1:3])
+
+
+# ---------------------------------------------------------------------------- mean
+
+
+def _average_vjp(g: Any, y: Any, x: Any) -> Any:
+    return average_pool2d_backward(g, size=x.shape[1:3], **_attributes(y))
+
+
+@structured(
+    infer=_pool_type, kernel="pool.average_pool2d", vjp=_average_vjp,
+    onnx=_pool_rule("AveragePool", count_include_pad=0), promote="float",
+)  # fmt: skip
+def average_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> Any:
+    """x[n, h, w, c] -> [n, y, x, c]: mean of the cells of x inside each window."""
+    size = _sizes(x, window, strides, padding)
+    full = padded(wide(x), padding, 0)
+    total = sum(cells for _, _, cells in taps_of(full, window, size, strides))
+    return total / _counts(x.shape, window, strides, padding, size, full.dtype)
+
+
+def _counts(
+    shape: tuple, window: Pair, strides: Pair, padding: Padding, size: Pair, dtype: Any
+) -> np.ndarray:
+    """How many cells of the image lie inside each window."""
+    ones = padded(np.ones((1, *shape[1:3], 1), dtype), padding, 0)
+    return np.asarray(
+        sum(cells for _, _, cells in taps_of(ones, window, size, strides))
+    )
+
+
+@structured(
+    infer=lambda g, *, size, **rest: g.with_shape((g.shape[0], *size, g.shape[3])),
+    kernel="pool.average_pool2d_backward",
+    vjp=lambda h, y, g: average_pool2d(h, **_attributes(y)),
+    onnx=unsupported("training only"),
+    promote="float",
+)
+def average_pool2d_backward(
+    g: Tensor, *, size: Pair, window: Pair, strides: Pair, padding: Padding
+) -> Any:
+    """g[n, y, x, c] -> [n, *size, c]: each cell's shares of its windows' gradients."""
+    count, out = g.shape[0], g.shape[1:3]
+    shape = (count, *size, g.shape[3])
+    share = wide(g) / _counts(shape, window, strides, padding, out, wide(g).dtype)
+    full = padded(np.zeros(shape, share.dtype), padding, 0)
+    for _, _, cells in taps_of(full, window, out, strides):
+        cells += share
+    return unpadded(full, padding, size)
+
+
+# -------------------------------------------------------------------- Keras's faces
+
+
+def _pool(
+    function: Any, x: Any, pool_size: Any, strides: Any, padding: str, layout: Any
+) -> Any:
+    if padding not in ("valid", "same"):
+        raise ArgumentError(
+            message("pool", "expected padding 'valid' or 'same'.", repr(padding))
+        )
+    image, rank, first = to_image(x, layout)
+    window = pair_of(pool_size, rank, "pool_size")
+    steps = window if strides is None else pair_of(strides, rank, "strides")
+    ends = explicit_padding(padding, shape_of(image)[1:3], window, steps)
+    out = function(image, window=window, strides=steps, padding=ends)
+    return from_image(out, rank, first)
+
+
+@composite()
+def max_pool(
+    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:  # fmt: skip
+    """Return the largest element of each window, channel by channel.
+
+    Args:
+        inputs: (batch, *space, channels), or channels after batch if `data_format`
+            is "channels_first"; one or two spatial axes.
+        pool_size: window: an int or one for each spatial axis.
+        strides: distance of windows; the window's size if None.
+        padding: "valid" or "same".
+        data_format: None takes `config.image_data_format()`.
+
+    Example:
+        >>> max_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
+        array([1., 3.])
+    """
+    return _pool(max_pool2d, inputs, pool_size, strides, padding, data_format)
+
+
+@composite()
+def average_pool(
+    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:  # fmt: skip
+    """Return the mean of each window, channel by channel; padding is not counted.
+
+    The arguments are those of `max_pool`.
+
+    Example:
+        >>> average_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
+        array([0.5, 2.5])
+    """
+    return _pool(average_pool2d, inputs, pool_size, strides, padding, data_format)

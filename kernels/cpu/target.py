@@ -1,0 +1,119 @@
+"""What the host CPU offers, and how each dtype looks in memory and in registers."""
+
+import functools
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import config
+
+I1 = ir.IntType(1)
+I8 = ir.IntType(8)
+I32 = ir.IntType(32)
+I64 = ir.IntType(64)
+F32 = ir.FloatType()
+F64 = ir.DoubleType()
+POINTER = ir.PointerType()
+VOID = ir.VoidType()
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+SIGNED = ("int8", "int16", "int32", "int64")
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+DTYPES = ("bool", *UNSIGNED, *SIGNED, *FLOATS)
+# Half floats are stored in 16 bits and worked on as float32, whose values they keep
+# exactly; they are rounded where one is made.
+HALVES = ("float16", "bfloat16")
+
+_MEMORY: dict[str, ir.Type] = {
+    "bool": I8,
+    "float16": ir.HalfType(),
+    "bfloat16": ir.IntType(16),
+    "float32": F32,
+    "float64": F64,
+}
+_REGISTER: dict[str, ir.Type] = {"bool": I1, "float16": F32, "bfloat16": F32}
+
+
+def bits(dtype: str) -> int:
+    """Bits of one element in memory."""
+    if dtype == "bool":
+        return 8
+    return int(dtype.lstrip("abcdefghijklmnopqrstuvwxyz"))
+
+
+def itemsize(dtype: str) -> int:
+    """Bytes of one element in memory."""
+    return bits(dtype) // 8
+
+
+def memory_type(dtype: str, lanes: int = 1) -> ir.Type:
+    """LLVM type of `lanes` elements in memory."""
+    scalar = _MEMORY.get(dtype) or ir.IntType(bits(dtype))
+    return scalar if lanes == 1 else ir.VectorType(scalar, lanes)
+
+
+def register_type(dtype: str, lanes: int = 1) -> ir.Type:
+    """LLVM type of `lanes` elements being worked on."""
+    scalar = _REGISTER.get(dtype) or memory_type(dtype)
+    return scalar if lanes == 1 else ir.VectorType(scalar, lanes)
+
+
+def accumulator(dtype: str) -> str:
+    """dtype in which sums of `dtype` are kept."""
+    return "float32" if dtype in HALVES else dtype
+
+
+@functools.cache
+def features() -> frozenset[str]:
+    """Features LLVM may use here: the host's, within Numba's own settings."""
+    named_by_user = getattr(config, "CPU_FEATURES", None)
+    if named_by_user is not None:
+        named = named_by_user.split(",")
+        return frozenset(f[1:] for f in named if f.startswith("+"))
+    host = llvm.get_host_cpu_features()
+    found = {name for name, present in host.items() if present}
+    if not getattr(config, "ENABLE_AVX", True):
+        found = {name for name in found if not name.startswith("avx")}
+    return frozenset(found)
+
+
+@functools.cache
+def vector_bits() -> int:
+    """Width of a vector register."""
+    if "avx512f" in features():
+        return 512
+    return 256 if "avx2" in features() else 128
+
+
+@functools.cache
+def vector_registers() -> int:
+    """How many vector registers there are: AVX-512 and NEON have 32."""
+    wide = {"avx512vl", "neon"} & features()
+    return 32 if wide else 16
+
+
+def native_lanes(dtype: str) -> int:
+    """Elements of `dtype` that fill one vector register while being worked on."""
+    width = 32 if dtype in HALVES else bits(dtype)
+    return vector_bits() // width
+
+
+def vector_of(kind: ir.Type, lanes: int) -> ir.Type:
+    """`lanes` of an LLVM type; one lane is the type itself."""
+    return kind if lanes == 1 else ir.VectorType(kind, lanes)
+
+
+def filled(kind: ir.Type, number: float, lanes: int) -> ir.Constant:
+    """A constant with the same number in every lane."""
+    single = ir.Constant(kind, number)
+    if lanes == 1:
+        return single
+    return ir.Constant(ir.VectorType(kind, lanes), [single] * lanes)
+
+
+def suffix(kind: ir.Type) -> str:
+    """How LLVM names a type in an overloaded intrinsic: v16f32, i64."""
+    if isinstance(kind, ir.VectorType):
+        return f"v{kind.count}{suffix(kind.element)}"
+    if isinstance(kind, ir.IntType):
+        return f"i{kind.width}"
+    return {"half": "f16", "float": "f32", "double": "f64"}[str(kind)]

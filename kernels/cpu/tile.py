@@ -1,0 +1,234 @@
+"""The register tile every product and convolution is made of.
+
+                     b[k, :]   one panel: `vectors` registers of `lanes` columns
+                   [ v0 | v1 ]
+    a[0, k] ->  [ s00 | s01 ]      s[r][v] += a[r, k] * b[k, v]
+    a[1, k] ->  [ s10 | s11 ]      rows * vectors sums, held in registers while k runs;
+      ...           ...            a is spread from memory, b read once for all rows
+    a[r, k] ->  [ sr0 | sr1 ]
+
+The larger the tile, the fewer loads per multiplication; a tile one register too large
+spills and loses it all. With 32 registers 13 x 2 sums, 2 of b and 1 of a fit.
+
+Each sum runs over k in order, so a result does not depend on how the matrix is cut
+into tiles.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.emit import Emit, Local
+from graphkeras.kernels.cpu.loop import stretch
+from graphkeras.kernels.cpu.target import native_lanes, vector_registers
+from graphkeras.kernels.cpu.term import Term
+from graphkeras.kernels.cpu.value import Index, Scalar, known
+
+Epilogue = Callable[[Emit, Scalar, Index, Index, int], Scalar]
+DTYPES = ("float32", "float64")
+
+YES = ir.Constant(ir.IntType(1), 1)
+NO = ir.Constant(ir.IntType(1), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Columns a tile works on: `live` of vectors * lanes exist."""
+
+    vectors: int
+    lanes: int
+    live: Index
+
+    def left(self, e: Emit, vector: int) -> Index:
+        """How many columns exist from that vector on."""
+        return e.sub(self.live, vector * self.lanes)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One loop over k: so many steps, each this far in a and in b."""
+
+    count: Index
+    a_step: Index
+    b_step: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where a tile's rows go, and what is done to them on the way.
+
+    `fresh`: start from zero instead of from what is there. `last`: the sums are
+    complete, so the epilogue applies; `row` and `column` are what it is told.
+    """
+
+    out: Array
+    row_step: Index
+    fresh: ir.Value = YES
+    last: ir.Value = YES
+    epilogue: Epilogue | None = None
+    row: Index = 0
+    column: Index = 0
+
+
+def rows_for(vectors: int) -> int:
+    """Rows of the largest tile that many vectors wide that stays in registers."""
+    if vector_registers() >= 32:
+        return {1: 24, 2: 13, 3: 8}.get(vectors, 6)
+    return {1: 12, 2: 6, 3: 4}.get(vectors, 3)
+
+
+def vectors_for(dtype: str, rows: Index, columns: Index) -> int:
+    """Vectors of a panel: two, but one for few columns and more for few rows."""
+    lanes, width, height = native_lanes(dtype), known(columns), known(rows)
+    fitting = 4 if width is None else max(1, -(-width // lanes))
+    wanted = 4 if height is not None and height <= rows_for(4) else 2
+    return min(fitting, wanted)
+
+
+def tile(
+    e: Emit,
+    rows: int,
+    panel: Panel,
+    a: Array,
+    a_row: Index,
+    b: Array,
+    walks: Sequence[Walk],
+    result: Result,
+) -> None:
+    """out[rows, panel] (+)= a[rows, k] b[k, panel], k by nested `walks`."""
+    sums = _begin(e, rows, panel, result)
+    _walk(e, panel, sums, (a, 0, a_row), (b, 0), list(walks))
+    if result.epilogue is None:
+        _store(e, panel, sums, result)
+        return
+    with e.when_else(result.last) as (then, otherwise):
+        with then:
+            _store_finished(e, panel, sums, result, result.epilogue)
+        with otherwise:
+            _store(e, panel, sums, result)
+
+
+Sums = list[list[Local]]
+
+
+def _begin(e: Emit, rows: int, panel: Panel, result: Result) -> Sums:
+    """Sums at zero, or at what is in memory."""
+    out, lanes = result.out, panel.lanes
+    zero = e.constant(out.dtype, 0)
+    sums = [
+        [e.local(out.dtype, zero, lanes) for _ in range(panel.vectors)]
+        for _ in range(rows)
+    ]
+    with e.when(e.invert(result.fresh)):
+        for r, row in enumerate(sums):
+            for v, total in enumerate(row):
+                place = e.add(e.mul(result.row_step, r), v * lanes)
+                total.set(e.load_some(out, place, lanes, panel.left(e, v)))
+    return sums
+
+
+def _walk(
+    e: Emit,
+    panel: Panel,
+    sums: Sums,
+    left: tuple[Array, Index, Index],
+    right: tuple[Array, Index],
+    walks: list[Walk],
+) -> None:
+    """Nested loops over k; at the bottom one multiplication of each sum."""
+    (a, a_offset, a_row), (b, b_offset) = left, right
+    if walks:
+        walk, *inner = walks
+        with e.loop(0, walk.count) as k:
+            a_next = e.add(a_offset, e.mul(k, walk.a_step))
+            b_next = e.add(b_offset, e.mul(k, walk.b_step))
+            _walk(e, panel, sums, (a, a_next, a_row), (b, b_next), inner)
+        return
+    lanes = panel.lanes
+    columns = [
+        Term(e, e.load_some(b, e.add(b_offset, v * lanes), lanes, panel.left(e, v)))
+        for v in range(panel.vectors)
+    ]
+    for r, row in enumerate(sums):
+        single = e.load(a, e.add(a_offset, e.mul(a_row, r)))
+        spread = Term(e, e.splat(single, lanes))
+        for column, total in zip(columns, row):
+            total.set(spread.fma(column, Term(e, total.get())).scalar)
+
+
+def _store(e: Emit, panel: Panel, sums: Sums, result: Result) -> None:
+    for r, row in enumerate(sums):
+        for v, total in enumerate(row):
+            place = e.add(e.mul(result.row_step, r), v * panel.lanes)
+            e.store_some(result.out, place, total.get(), panel.left(e, v))
+
+
+def _store_finished(
+    e: Emit, panel: Panel, sums: Sums, result: Result, epilogue: Epilogue
+) -> None:
+    """Store through the epilogue, by way of a buffer.
+
+    A loop over the rows keeps one copy of the epilogue's code instead of one a sum,
+    and can end a row in single columns: an epilogue reads memory (a bias), which
+    must not be touched beyond the last column.
+    """
+    dtype, width = result.out.dtype, panel.vectors * panel.lanes
+    pointer = e.scratch(dtype, len(sums) * width)
+    buffer = Array(pointer, dtype, (), ())
+    for r, row in enumerate(sums):
+        for v, total in enumerate(row):
+            e.store(buffer, r * width + v * panel.lanes, total.get())
+    with e.loop(0, len(sums)) as r:
+
+        def finish(column: Index, lanes: int) -> None:
+            value = e.load(buffer, e.add(e.mul(r, width), column), lanes)
+            row, place = e.add(result.row, r), e.add(result.column, column)
+            value = epilogue(e, value, row, place, lanes)
+            offset = e.add(e.mul(result.row_step, r), column)
+            e.store(result.out, offset, value)
+
+        stretch(e, 0, panel.live, panel.lanes, finish)
+
+
+def panels(
+    e: Emit,
+    columns: Index,
+    vectors: int,
+    lanes: int,
+    body: Callable[[Index, Panel], None],
+) -> None:
+    """body(first column, panel) for every panel; the last may be narrower."""
+    width = vectors * lanes
+    whole = e.mul(e.floordiv(columns, width), width)
+    rest = e.sub(columns, whole)
+    if known(columns) is None or known(whole):
+        with e.loop(0, whole, width) as column:
+            body(column, Panel(vectors, lanes, width))
+    count = known(rest)
+    if count == 0:
+        return
+    needed = vectors if count is None else -(-count // lanes)
+    with e.when(e.gt(rest, 0)):
+        body(whole, Panel(needed, lanes, rest))
+
+
+def strips(
+    e: Emit, start: Index, stop: Index, most: int, body: Callable[[Index, int], None]
+) -> None:
+    """body(first row, rows) over [start, stop): tiles of `most` rows, then fewer.
+
+    A number of rows that is known is cut evenly; otherwise the rest goes by fours
+    and ones, so that few different tiles are compiled.
+    """
+    rows = known(e.sub(stop, start))
+    sizes = [most, 4, 1] if most > 4 else [most, 1]
+    if rows is not None:
+        even = max(1, -(-rows // max(1, -(-rows // most))))
+        sizes = [even, rows % even] if rows % even else [even]
+    for size in dict.fromkeys(sizes):
+        end = e.add(start, e.mul(e.floordiv(e.sub(stop, start), size), size))
+        with e.loop(start, end, size) as row:
+            body(row, size)
+        start = end

@@ -1,0 +1,84 @@
+"""Which input cells a window of a convolution or a pool covers, and the reverse."""
+
+from dataclasses import dataclass
+
+from graphkeras.kernels.cpu.emit import Emit
+from graphkeras.kernels.cpu.value import Index, known
+
+Padding = tuple[tuple[Index, Index], tuple[Index, Index]]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One spatial axis: input cell = output * stride - before + tap * dilation."""
+
+    size: Index
+    taps: Index
+    stride: Index
+    before: Index
+    dilation: Index = 1
+    after: Index = 0
+
+    @property
+    def covered(self) -> bool:
+        """Whether no window can hang over an end."""
+        return known(self.before) == 0 and known(self.after) == 0
+
+    def first(self, e: Emit, output: Index) -> Index:
+        """Input cell under tap 0, maybe outside the input."""
+        return e.sub(e.mul(output, self.stride), self.before)
+
+    def taps_inside(self, e: Emit, output: Index) -> tuple[Index, Index]:
+        """Range of taps whose cells lie inside the input."""
+        if self.covered:
+            return 0, self.taps
+        first = self.first(e, output)
+        low = e.ceildiv(e.sub(0, first), self.dilation)
+        high = e.ceildiv(e.sub(self.size, first), self.dilation)
+        return e.maximum(0, low), e.minimum(self.taps, high)
+
+    def cell(self, e: Emit, output: Index, tap: Index) -> Index:
+        """Input cell under a tap."""
+        return e.add(self.first(e, output), e.mul(tap, self.dilation))
+
+    def source(self, e: Emit, cell: Index, tap: Index) -> tuple[Index, Index]:
+        """Output that has the cell under the tap, and a rest: 0 if it exists."""
+        reach = e.sub(e.add(cell, self.before), e.mul(tap, self.dilation))
+        return e.floordiv(reach, self.stride), e.mod(reach, self.stride)
+
+    def outputs_inside(
+        self, e: Emit, tap: Index, outputs: Index
+    ) -> tuple[Index, Index]:
+        """Range of outputs for which the tap's cell lies inside the input."""
+        if self.covered:
+            return 0, outputs
+        shift = e.sub(self.before, e.mul(tap, self.dilation))
+        low = e.ceildiv(shift, self.stride)
+        high = e.ceildiv(e.add(self.size, shift), self.stride)
+        return e.maximum(0, low), e.minimum(outputs, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A convolution: its two axes, and its channels a group."""
+
+    down: Axis
+    across: Axis
+    inputs: Index = 1
+    outputs: Index = 1
+    groups: Index = 1
+
+
+def axes(
+    image: tuple[Index, ...],
+    window: tuple[Index, ...],
+    strides: tuple[Index, Index],
+    padding: Padding,
+    dilation: tuple[Index, Index] = (1, 1),
+) -> tuple[Axis, Axis]:
+    """The height and the width axis."""
+    (top, bottom), (left, right) = padding
+    return (
+        Axis(image[0], window[0], strides[0], top, dilation[0], bottom),
+        Axis(image[1], window[1], strides[1], left, dilation[1], right),
+    )

@@ -1,0 +1,25 @@
+"""What every test may use: one source of random numbers, settings put back after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from graphkeras import config
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The source of a test's numbers, the same at each run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _settings_put_back() -> Iterator[None]:
+    """Undo what a test sets in `keras.config`."""
+    before = dict(config._settings)
+    yield
+    config._settings.clear()
+    config._settings.update(before)

@@ -1,0 +1,514 @@
+"""Every kernel against NumPy: a table of kernels, sizes, dtypes and strides."""
+
+import importlib
+import inspect
+import itertools
+import re
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from graphkeras.kernels.cpu import batch, conv, index, matmul, pool, sort
+from graphkeras.kernels.cpu.emit import Scalar
+from graphkeras.kernels.cpu.loop import reduce, reduce_columns
+from graphkeras.kernels.cpu.target import I64
+from graphkeras.kernels.cpu.term import Term
+from tests.kernels import reference
+from tests.kernels.machine import Machine
+
+SIZES = (0, 1, 15, 16, 17, 127, 128, 129)
+MODULES = ("matmul", "conv", "pool", "index", "sort", "batch")
+TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
+
+
+class Sweep:
+    """Cases of one compiled module, each with what it should give."""
+
+    def __init__(self, dynamic=False):
+        self.machine, self.checks = Machine(dynamic), []
+
+    def add(self, case, inputs, expected, *, out=None, extra=()):
+        """case(e, *inputs, out, *extra) must leave `expected` in out."""
+        expected = np.asarray(expected)
+        if out is None:
+            out = np.zeros(expected.shape, expected.dtype)
+        self.machine.add(case, *inputs, out, *extra)
+        self.checks.append((case, out, expected))
+
+    def run(self):
+        """Run all and compare."""
+        self.machine.run()
+        for case, out, expected in self.checks:
+            name = getattr(case, "__name__", str(case))
+            if str(out.dtype) not in TOLERANCE:
+                np.testing.assert_array_equal(out, expected, err_msg=name)
+                continue
+            close = TOLERANCE[str(out.dtype)]
+            wide = expected.astype(np.float64)
+            scale = np.abs(wide[np.isfinite(wide)]).max(initial=1.0)
+            np.testing.assert_allclose(
+                out.astype(np.float64), wide, rtol=close, atol=close * scale
+            )
+
+
+def numbers(rng, shape, dtype="float32"):
+    """Random values; integers small enough not to overflow in sums."""
+    if dtype in ("float16", "float32", "float64"):
+        return rng.standard_normal(shape).astype(dtype)
+    if dtype == "bfloat16":
+        return rng.standard_normal(shape).astype(ml_dtypes.bfloat16)
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    return rng.integers(0, 5, shape).astype(dtype)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+def kernels():
+    """(module, name, kernel) of every kernel."""
+    for module in MODULES:
+        loaded = importlib.import_module(f"graphkeras.kernels.cpu.{module}")
+        for name, function in vars(loaded).items():
+            if hasattr(function, "__wrapped__") and not name.startswith("_"):
+                yield pytest.param(function, id=f"{module}.{name}")
+
+
+@pytest.mark.parametrize("kernel", list(kernels()))
+def test_contract_names_the_arrays_in_order(kernel):
+    contract = inspect.getdoc(kernel).splitlines()[0]
+    assert re.fullmatch(r".+ -> .+: .+[.]", contract), contract
+    named = re.findall(r"(\w+)(?=\[|,| ->)", contract.split(":")[0])
+    parameters = inspect.signature(kernel).parameters.values()
+    assert "Array" not in contract
+    arrays = [p.name for p in parameters if p.annotation == "Array"]
+    assert [n for n in arrays if n in named] == arrays
+
+
+def matrix_cases(rng, dtype):
+    """Odd sizes, with both operands also as transposed views."""
+    sizes = [(m, 17, 33) for m in SIZES]
+    sizes += [(5, k, 16) for k in SIZES] + [(3, 7, n) for n in SIZES]
+    for (m, k, n), turn in itertools.product(sizes, range(3)):
+        a, b = numbers(rng, (m, k), dtype), numbers(rng, (k, n), dtype)
+        if turn == 1:
+            a = np.ascontiguousarray(a.T).T
+        if turn == 2:
+            b = np.ascontiguousarray(b.T).T
+        yield a, b
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32"])
+def test_gemm_of_every_size_and_stride(rng, dtype):
+    sweep = Sweep()
+    for a, b in matrix_cases(rng, dtype):
+        wide = np.float64 if dtype.startswith("float") else dtype
+        expected = (a.astype(wide) @ b.astype(wide)).astype(dtype)
+        sweep.add(matmul.gemm, (a, b), expected)
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_gemm_in_several_blocks_of_depth_and_height(rng, dynamic):
+    sweep = Sweep(dynamic)
+    for m, k, n in [(70, 600, 70), (3, 513, 300), (30, 1024, 50), (1100, 20, 5)]:
+        for turn in range(3):
+            a, b = numbers(rng, (m, k)), numbers(rng, (k, n))
+            if turn == 1:
+                a = np.ascontiguousarray(a.T).T
+            if turn == 2:
+                b = np.ascontiguousarray(b.T).T
+            wide = a.astype("float64") @ b.astype("float64")
+            sweep.add(matmul.gemm, (a, b), wide.astype("float32"))
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_gemm_broadcasts_the_batch(rng, dynamic):
+    sweep = Sweep(dynamic)
+    for left, right in [((3,), (3,)), ((2, 1), (1, 3)), ((), (4,)), ((4,), ())]:
+        a, b = numbers(rng, (*left, 9, 20)), numbers(rng, (*right, 20, 35))
+        sweep.add(matmul.gemm, (a, b), a @ b)
+    sweep.run()
+
+
+def test_gemm_epilogue_sees_rows_and_columns(rng):
+    sweep = Sweep()
+    a, b = numbers(rng, (2, 19, 8)), numbers(rng, (2, 8, 37))
+    bias, per_row = numbers(rng, (37,)), numbers(rng, (38,))
+
+    def case(e, a, b, bias, per_row, out):
+        def finish(inner, value, row, column, lanes):
+            add = Term(inner, inner.load(bias, column, lanes))
+            spread = inner.splat(inner.load(per_row, row), lanes)
+            total = Term(inner, value) + add
+            return (total.maximum(0) * Term(inner, spread)).scalar
+
+        matmul.gemm(e, a, b, out, epilogue=finish)
+
+    expected = np.maximum(a @ b + bias, 0) * per_row.reshape(2, 19, 1)
+    sweep.add(case, (a, b, bias, per_row), expected)
+    sweep.run()
+
+
+FLUSH, SAME = ((0, 0), (0, 0)), ((1, 1), (1, 1))
+# image, kernel, attributes: what each of the ways to convolve takes, and its edges
+CONVOLUTIONS = [
+    ((2, 5, 6, 2), (3, 2, 2, 2), {"strides": (1, 1), "padding": FLUSH}),
+    ((2, 5, 6, 3), (3, 2, 3, 34), {"strides": (1, 1), "padding": SAME}),
+    ((2, 7, 9, 3), (3, 4, 3, 5), {"strides": (2, 3), "padding": ((0, 1), (2, 1))}),
+    ((1, 9, 33, 20), (3, 3, 20, 17), {"strides": (1, 1), "padding": SAME}),
+    ((1, 9, 8, 30), (3, 3, 30, 16), {"strides": (2, 2), "padding": ((0, 1), (0, 1))}),
+    ((2, 1, 40, 4), (1, 5, 4, 8), {"strides": (1, 1), "padding": ((0, 0), (4, 0))}),
+    ((1, 3, 3, 2), (3, 3, 2, 4), {"strides": (1, 1), "padding": ((2, 2), (2, 2))}),
+    ((1, 40, 60, 48), (3, 3, 48, 9), {"strides": (1, 1), "padding": SAME}),
+    ((1, 2, 3, 300), (2, 2, 300, 300), {"strides": (1, 1), "padding": SAME}),
+    ((2, 6, 7, 18), (1, 1, 18, 40), {"strides": (1, 1), "padding": FLUSH}),
+    ((2, 6, 7, 18), (1, 1, 18, 40), {"strides": (2, 2), "padding": FLUSH}),
+    (
+        (2, 6, 8, 4),
+        (3, 3, 4, 33),
+        {"strides": (1, 1), "padding": ((2, 2), (2, 2)), "dilation": (2, 2)},
+    ),
+    (
+        (2, 5, 6, 8),
+        (3, 2, 4, 40),
+        {"strides": (2, 1), "padding": ((1, 0), (0, 1)), "groups": 2},
+    ),
+    (
+        (2, 5, 6, 19),
+        (3, 3, 1, 19),
+        {"strides": (2, 1), "padding": SAME, "groups": 19},
+    ),
+]
+
+
+def convolution_kernels(x, w, g, attributes):
+    """(kernel, inputs, what it must give) of one convolution."""
+    data, weights = reference.conv2d_backward(x, w, g, **attributes)
+    y = reference.conv2d(x, w, **attributes)
+    return [
+        (conv.conv2d, (x, w), y),
+        (conv.conv2d_backward_data, (g, w), data),
+        (conv.conv2d_backward_weights, (x, g), weights),
+    ]
+
+
+def convolution_sweep(rng, table, dtype, dynamic):
+    sweep = Sweep(dynamic)
+    for image, kernel_shape, attributes in table:
+        x, w = numbers(rng, image, dtype), numbers(rng, kernel_shape, dtype)
+        g = numbers(rng, reference.conv2d(x, w, **attributes).shape, dtype)
+        for kernel, inputs, expected in convolution_kernels(x, w, g, attributes):
+
+            def case(e, *arrays, kernel=kernel, attributes=attributes):
+                kernel(e, *arrays, **attributes)
+
+            sweep.add(case, inputs, expected.astype(dtype))
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, "batch"])
+def test_convolutions_and_their_gradients(rng, dynamic):
+    convolution_sweep(rng, CONVOLUTIONS, "float32", dynamic)
+
+
+def test_convolutions_of_unknown_sizes(rng):
+    convolution_sweep(rng, CONVOLUTIONS[1:3], "float32", True)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_convolutions_of_other_dtypes(rng, dtype):
+    convolution_sweep(rng, CONVOLUTIONS[1:3], dtype, False)
+
+
+def test_conv2d_epilogue_sees_pixels_and_channels(rng):
+    sweep = Sweep()
+    for groups, channels in [(1, 21), (1, 16), (2, 20), (20, 20)]:
+        x = numbers(rng, (2, 5, 6, 20))
+        w = numbers(rng, (3, 3, 20 // groups, channels))
+        bias, pixel = numbers(rng, (channels,)), numbers(rng, (60,))
+        attributes = {"strides": (1, 1), "padding": SAME, "groups": groups}
+
+        def case(e, x, w, bias, pixel, out, attributes=attributes):
+            def finish(inner, value, row, column, lanes):
+                add = Term(inner, inner.load(bias, column, lanes))
+                spread = Term(inner, inner.splat(inner.load(pixel, row), lanes))
+                return ((Term(inner, value) + add) * spread).scalar
+
+            conv.conv2d(e, x, w, out, epilogue=finish, **attributes)
+
+        y = reference.conv2d(x, w, **attributes) + bias
+        expected = y * pixel.reshape(2, 5, 6, 1)
+        sweep.add(case, (x, w, bias, pixel), expected.astype("float32"))
+    sweep.run()
+
+
+POOLS = [
+    {"window": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))},
+    {"window": (3, 2), "strides": (2, 1), "padding": ((1, 1), (0, 1))},
+    {"window": (3, 3), "strides": (1, 1), "padding": ((1, 1), (1, 1))},
+]
+
+
+@pytest.mark.parametrize("channels", [1, 16, 17])
+def test_pools_and_their_gradients(rng, channels):
+    sweep = Sweep()
+    for attributes in POOLS:
+        x = numbers(rng, (2, 7, 6, channels)).round(1)  # rounded: equal maxima happen
+        places = [(y, z) for y, z, _ in reference.windows(x, **attributes)]
+        g = numbers(rng, (2, places[-1][0] + 1, places[-1][1] + 1, channels))
+        most, most_back, mean, mean_back = reference.pools(x, g, **attributes)
+        for kernel, inputs, expected in [
+            (pool.max_pool2d, (x,), most),
+            (pool.max_pool2d_backward, (x, most, g), most_back),
+            (pool.average_pool2d, (x,), mean),
+            (pool.average_pool2d_backward, (g,), mean_back),
+        ]:
+
+            def case(e, *arrays, kernel=kernel, attributes=attributes):
+                kernel(e, *arrays, **attributes)
+
+            sweep.add(case, inputs, expected)
+    sweep.run()
+
+
+@pytest.mark.parametrize("size", [1, 17, 129])
+def test_take_and_scatter_along_every_axis(rng, size):
+    sweep = Sweep()
+    x = numbers(rng, (3, size, 5))
+    for axis in range(3):
+        limit = x.shape[axis]
+        places = rng.integers(-limit, limit, (4, 2))
+
+        def take(e, x, indices, out, axis=axis):
+            index.take(e, x, indices, out, axis=axis)
+
+        sweep.add(take, (x, places), np.take(x, places, axis))
+        shape = [*x.shape]
+        shape[axis] = 7
+        cells = rng.integers(-limit, limit, shape)
+
+        def along(e, x, indices, out, axis=axis):
+            index.take_along_axis(e, x, indices, out, axis=axis)
+
+        sweep.add(along, (x, cells), np.take_along_axis(x, cells, axis))
+        updates = numbers(rng, shape)
+        total = np.zeros_like(x)
+        grid = [*np.indices(tuple(shape))]
+        grid[axis] = cells
+        np.add.at(total, tuple(grid), updates)
+
+        def scatter(e, indices, updates, out, axis=axis):
+            index.scatter_add_along_axis(e, indices, updates, out, axis=axis)
+
+        sweep.add(scatter, (cells, updates), total)
+    rows = rng.integers(0, size, (6, 2))
+    updates = numbers(rng, (6, 2, 3, 18))
+    total = np.zeros((size, 3, 18), "float32")
+    np.add.at(total, rows, updates)
+    sweep.add(index.scatter_add, (rows, updates), total)
+    sweep.run()
+
+
+def test_an_index_outside_is_moved_to_the_nearest_cell():
+    sweep = Sweep()
+    x = np.arange(5, dtype="float32")
+    places = np.array([-9, 9, 2])
+
+    def case(e, x, indices, out):
+        index.take(e, x, indices, out, axis=0)
+
+    sweep.add(case, (x, places), x[[0, 4, 2]])
+    sweep.run()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "float16"])
+def test_argmax_and_argmin(rng, dtype):
+    sweep = Sweep()
+    for size in SIZES[1:]:
+        for shape, axis in [((size,), 0), ((3, size), 1), ((size, 19), 0)]:
+            x = numbers(rng, shape, dtype)
+            if dtype == "float32" and size > 3:
+                x.flat[2] = np.nan
+
+            def most(e, x, out, axis=axis):
+                index.argmax(e, x, out, axis=axis)
+
+            def least(e, x, out, axis=axis):
+                index.argmin(e, x, out, axis=axis)
+
+            sweep.add(most, (x,), x.argmax(axis).astype("int32"))
+            sweep.add(least, (x,), x.argmin(axis).astype("int32"))
+    sweep.run()
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_sorts_are_stable(rng, descending):
+    sweep = Sweep()
+    for size in (0, 1, 16, 17, 129):
+        for shape, axis in [((size,), 0), ((3, size), 1), ((size, 2), 0)]:
+            x = numbers(rng, shape, "int32").astype("float32")
+            if size > 3:
+                x.flat[2] = np.nan
+            keys = -x if descending else x
+            order = np.argsort(keys, axis, kind="stable")
+            if descending:  # NaN is the largest: first
+                order = np.argsort(np.where(np.isnan(x), -np.inf, -x), axis, "stable")
+
+            def by_value(e, x, out, work, axis=axis):
+                sort.sort(e, x, out, work, axis=axis, descending=descending)
+
+            def by_place(e, x, out, work, axis=axis):
+                sort.argsort(e, x, out, work, axis=axis, descending=descending)
+
+            work, places = np.zeros(size, "float32"), np.zeros(size, "int64")
+            expected = np.take_along_axis(x, order, axis)
+            sweep.add(by_value, (x,), expected, extra=(work,))
+            sweep.add(by_place, (x,), order, extra=(places,))
+    sweep.run()
+
+
+def test_top_k_prefers_the_first_of_equals(rng):
+    sweep = Sweep()
+    for size, k in [(1, 1), (17, 4), (40, 40), (129, 5)]:
+        x = numbers(rng, (3, size), "int32").astype("float32")
+        order = np.argsort(-x, 1, kind="stable")[:, :k]
+        values = np.zeros((3, k), "float32")
+
+        def case(e, x, values, indices, k=k):
+            sort.top_k(e, x, values, indices, k=k)
+
+        sweep.add(case, (x, values), order.astype("int32"))
+        sweep.checks.append((case, values, np.take_along_axis(x, order, 1)))
+    sweep.run()
+
+
+CUMULATIVE = {
+    "add": np.cumsum,
+    "multiply": np.cumprod,
+    "minimum": np.minimum.accumulate,
+    "maximum": np.maximum.accumulate,
+}
+
+
+@pytest.mark.parametrize("combine", CUMULATIVE)
+def test_cumulative_both_ways(rng, combine):
+    sweep = Sweep()
+    for shape, axis in [((17,), 0), ((3, 33), 1), ((5, 18), 0), ((2, 0), 1)]:
+        x = numbers(rng, shape)
+        for reverse in (False, True):
+
+            def case(e, x, out, axis=axis, reverse=reverse):
+                sort.cumulative(e, x, out, axis=axis, combine=combine, reverse=reverse)
+
+            turned = np.flip(x, axis) if reverse else x
+            expected = CUMULATIVE[combine](turned, axis=axis)
+            expected = np.flip(expected, axis) if reverse else expected
+            sweep.add(case, (x,), np.ascontiguousarray(expected))
+    sweep.run()
+
+
+def test_cumulative_exclusive_begins_with_the_identity(rng):
+    sweep = Sweep()
+    x = numbers(rng, (9,), "int32")
+
+    def case(e, x, out):
+        sort.cumulative(e, x, out, axis=0, combine="add", exclusive=True)
+
+    sweep.add(case, (x,), np.cumsum(x).astype("int32") - x)
+    sweep.run()
+
+
+def test_gather_rows_casts(rng):
+    sweep = Sweep()
+    order = rng.permutation(20)
+    for dtype in ("uint8", "float32", "float64", "bool"):
+        source = numbers(rng, (20, 3, 7), dtype)
+
+        def case(e, source, order, out, dtype=dtype):
+            batch.gather_rows(e, source.pointer, dtype, order.pointer, 4, 5, out)
+
+        expected = batch.gather_rows_reference(source, order, 4, 5)
+        sweep.add(case, (source, order), expected.astype("float32"))
+    sweep.run()
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_permutation_is_the_reference(count):
+    sweep = Sweep()
+
+    def case(e, out):
+        keys = [e.constant("uint32", key) for key in (1234567, 4000000000)]
+        batch.permutation(e, *keys, count, out.pointer)
+
+    expected = batch.permutation_reference(1234567, 4000000000, count)
+    assert sorted(expected) == [*range(count)]
+    sweep.add(case, (), expected)
+    sweep.run()
+
+
+def add(e, a, b):
+    return ((Term(e, a[0]) + Term(e, b[0])).scalar,)
+
+
+def summing(kind, e, x, out, outer, inner, place):
+    """A sum of x by one of the reductions."""
+
+    def load(o, i, lanes):
+        return (e.load(x, x.offset(e, place(o, i)), lanes),)
+
+    def store(o, values):
+        e.store(out, out.offset(e, o), values[0])
+
+    kind(e, outer, inner, load, add, (e.constant(x.dtype, 0),), store, True)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_reduce_over_every_size(rng, dynamic):
+    sweep = Sweep(dynamic)
+    for size in (*SIZES, 1023, 5000):
+        x = numbers(rng, (2, size)).astype("float32")
+
+        def rows(e, x, out):
+            summing(reduce, e, x, out, x.shape[:1], x.shape[1:], lambda o, i: o + i)
+
+        def columns(e, x, out):
+            place = lambda o, i: i + o  # noqa: E731
+            summing(reduce_columns, e, x, out, x.shape[1:], x.shape[:1], place)
+
+        def whole(e, x, out):
+            summing(reduce, e, x, out, (), x.shape, lambda o, i: i)
+
+        sweep.add(rows, (x,), x.sum(1))
+        sweep.add(columns, (x,), x.sum(0))
+        sweep.add(columns, (np.ascontiguousarray(x.T),), x.sum(1))
+        sweep.add(whole, (x,), x.sum())
+    sweep.run()
+
+
+def test_long_sums_stay_accurate(rng):
+    sweep = Sweep()
+    x = rng.random(10_000_000, dtype="float32")
+
+    def case(e, x, out):
+        summing(reduce, e, x, out, (), x.shape, lambda o, i: i)
+
+    def tall(e, x, out):
+        place = lambda o, i: i + o  # noqa: E731
+        summing(reduce_columns, e, x, out, x.shape[1:], x.shape[:1], place)
+
+    sweep.add(case, (x,), x.sum(dtype="float64").astype("float32"))
+    square = x.reshape(-1, 8)
+    sweep.add(tall, (square,), square.sum(0, dtype="float64").astype("float32"))
+    sweep.run()
+
+
+def test_scalar_of_a_wrong_type_is_refused():
+    from llvmlite import ir
+
+    with pytest.raises(TypeError, match="float32 x 1 is float, not i64"):
+        Scalar(ir.Constant(I64, 0), "float32")
