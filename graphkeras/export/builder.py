@@ -363,7 +363,7 @@ def _reshape_target(dims: tuple[Dim, ...], old: tuple[Dim, ...]) -> list[int] | 
     """Return a constant that says `dims`, or None if they must be computed."""
     free = [i for i, d in enumerate(dims) if not isinstance(d, int)]
     if not free:
-        return [int(d) for d in dims] if 0 not in dims else None  # type: ignore[arg-type]
+        return [int(d) for d in dims] if 0 not in dims else None
     if 0 in dims:
         return None
     if len(free) == 1:

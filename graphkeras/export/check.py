@@ -159,11 +159,15 @@ def arrays_by_order(samples: Any, names: Sequence[str]) -> list[Any]:
     return found
 
 
+def _input_types(graph: Graph) -> list[TensorType]:
+    return [TensorType(leaf.dtype, leaf.shape) for leaf in graph.inputs]
+
+
 def _given_rounds(
     graph: Graph, state: Sequence[np.ndarray], samples: list[Any]
 ) -> Iterator[tuple[Arrays, Arrays]]:
     """Yield the samples as they are, then their first row if the batch is free."""
-    leaves = [leaf._tensor_type for leaf in graph.inputs]
+    leaves = _input_types(graph)
     full = [as_dtype(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
     batched = all(t.shape and not isinstance(t.shape[0], int) for t in leaves)
     for count in (_ROWS, 1) if batched else (None,):
@@ -183,7 +187,7 @@ def _random_rounds(
 def _first_that_runs(
     graph: Graph, state: Sequence[np.ndarray], batch: int, rng: np.random.Generator
 ) -> tuple[Arrays, Arrays]:
-    types = [leaf._tensor_type for leaf in graph.inputs]
+    types = _input_types(graph)
     names = sorted({s for t in types for d in t.shape for s in dims.symbols(d)})
     failure: Exception | None = None
     for free, limit in itertools.product(_FREE_SIZES, _INTEGER_LIMITS):

@@ -8,8 +8,9 @@ from typing import Any
 from graphkeras.errors import ExportError, message
 from graphkeras.export.builder import Builder, Ref
 from graphkeras.ir.definers import expand_call
+from graphkeras.ir.interpret import host_first
 from graphkeras.ir.op import CONSTANT, DIM, ITEM, Word, inline
-from graphkeras.ir.value import Graph, Value, walk
+from graphkeras.ir.value import Graph, Value
 
 Refs = Ref | tuple[Ref, ...]
 
@@ -27,7 +28,7 @@ class Emitter(Builder):
 
     def emit(self, roots: Sequence[Value], known: dict[Value, Refs]) -> tuple[Ref, ...]:
         """Add what `roots` need beyond the `known` values; return their names."""
-        for value in walk(roots, stop=frozenset(known)):
+        for value in host_first(roots, stop=frozenset(known)):
             known[value] = self._emit_one(value, known)
         return tuple(known[root] for root in roots)  # type: ignore[misc]
 

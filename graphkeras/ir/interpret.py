@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,11 +73,18 @@ def evaluate(
     def find(value: Value) -> Any:
         return known[value] if value in known else computed[value]
 
-    for value in walk(roots, stop=known):
+    for value in host_first(roots, known):
         computed[value] = _evaluate_one(value, [find(i) for i in value.inputs], sizes)
         if value.op.kernel is host_only:  # the words of a text: a size found only now
             bind_sizes(value.op.name, value.type, computed[value].shape, sizes)
     return [find(root) for root in roots]
+
+
+def host_first(roots: Sequence[Value], stop: Container[Value] = ()) -> list[Value]:
+    """Return ``walk(roots, stop)``, string ops first: they find sizes for others."""
+    order = walk(roots, stop)
+    hosts = [value for value in order if value.op.kernel is host_only]
+    return walk([*hosts, *roots], stop) if hosts else order
 
 
 def _evaluate_one(value: Value, operands: list[Any], sizes: Mapping[str, int]) -> Any:

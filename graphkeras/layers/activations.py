@@ -62,7 +62,9 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
+        self.negative_slope = _not_negative(
+            "LeakyReLU", "negative_slope", negative_slope
+        )
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:

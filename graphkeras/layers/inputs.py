@@ -75,7 +75,10 @@ def _batch_shape(
 ) -> KerasShape:
     if tensor is not None:
         return tensor.shape
-    if (shape is None) == (batch_shape is None) or None not in (batch_size, batch_shape):
+    if (shape is None) == (batch_shape is None) or None not in (
+        batch_size,
+        batch_shape,
+    ):
         raise ArgumentError(
             message(
                 name, "expected either shape (and batch_size) or batch_shape.",
@@ -90,7 +93,9 @@ def _batch_shape(
 def _sizes(name: str, shape: Any) -> tuple[int | None, ...]:
     listed = shape if isinstance(shape, (tuple, list)) else (shape,)
     for size in listed:
-        wrong = not (size is None or hasattr(size, "__index__")) or isinstance(size, bool)
+        wrong = not (size is None or hasattr(size, "__index__")) or isinstance(
+            size, bool
+        )
         if wrong or (size is not None and size < 0):
             raise ArgumentError(
                 message(

@@ -379,7 +379,9 @@ class Layer(State):
             if self.built and self._build_shapes:
                 shape = next(iter(self._build_shapes.values()))
                 where = f" at {self._built_at}" if self._built_at else ""
-                remedy = f"It was built for {shape}{where}; call it on the same size or "
+                remedy = (
+                    f"It was built for {shape}{where}; call it on the same size or "
+                )
                 remedy += "make a new layer."
             check_inputs(self.input_spec, first, "", remedy)
 

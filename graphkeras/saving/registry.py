@@ -96,7 +96,12 @@ def get_registered_object(
     module_objects: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return what is known under `name`, or None."""
-    for table in (*reversed(_scopes.stack), _registered, custom_objects, module_objects):
+    for table in (
+        *reversed(_scopes.stack),
+        _registered,
+        custom_objects,
+        module_objects,
+    ):
         if table and name in table:
             return table[name]
     return None

@@ -1,0 +1,54 @@
+"""Every reference model trains, exports, and is answered alike by onnxruntime.
+
+The MNIST models read the real images where they are (see ``models/mnist.py``) and
+scikit-learn's digits otherwise; both runs are held to a score.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from models import mnist, mnist_cnn, mnist_mlp
+from tests.architecture.sources import python_files
+
+TOLERANCE = 1e-5  # between `predict` and onnxruntime
+LOWEST = {"digits": 0.96, "docstrings": 0.78}
+MNIST = {"mnist_mlp": mnist_mlp, "mnist_cnn": mnist_cnn}
+STAND_IN = {"mnist_mlp": 0.93, "mnist_cnn": 0.93}  # of 360 digits, after these epochs
+STAND_IN_EPOCHS = 12
+
+
+@pytest.mark.parametrize("name", LOWEST)
+def test_reference_model_learns_and_is_served(name: str, tmp_path: Path) -> None:
+    figures = importlib.import_module(f"models.{name}").main(str(tmp_path / "m.onnx"))
+    assert figures["accuracy"] >= LOWEST[name]
+    assert figures["difference"] < TOLERANCE
+
+
+@pytest.mark.parametrize("name", MNIST)
+def test_mnist_model_learns_and_is_served(name: str, tmp_path: Path) -> None:
+    model, real = MNIST[name], mnist.load().real
+    epochs = model.EPOCHS if real else STAND_IN_EPOCHS
+    figures = model.main(["--out", str(tmp_path / "m.onnx"), "--epochs", str(epochs)])
+    assert figures["accuracy"] >= (model.TARGET if real else STAND_IN[name])
+    assert figures["difference"] < TOLERANCE
+
+
+def test_every_reference_model_is_tested() -> None:
+    found = {Path(name).stem for name in python_files("models")}
+    assert found == {*LOWEST, *MNIST, "mnist"}
+
+
+def test_idx_files_are_read_packed_or_not(tmp_path: Path) -> None:
+    header = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3])
+    (tmp_path / "t10k-images-idx2-ubyte").write_bytes(header + bytes(range(6)))
+    array = mnist.read_idx(tmp_path, "t10k-images")
+    assert array.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_missing_images_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no file train-images"):
+        mnist.load(str(tmp_path))
