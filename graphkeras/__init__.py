@@ -6,15 +6,16 @@ Names are loaded when they are first used, so that importing the package is quic
 from __future__ import annotations
 
 import importlib
-import os as _os
+import os
 from typing import Any
 
 __version__ = "0.1.0"
 
-_here = _os.path.dirname(_os.path.abspath(__file__))
-if not _os.path.isdir(_os.path.join(_here, "kernels")):
+_here = os.path.dirname(os.path.abspath(__file__))
+if not os.path.isdir(os.path.join(_here, "kernels")):
     # The link to ../kernels was lost (git on Windows writes a file in its place).
-    __path__.append(_os.path.dirname(_here))
+    __path__.append(os.path.dirname(_here))
+
 _SUBMODULES = (
     "activations", "autodiff", "backend", "callbacks", "config", "constraints",
     "dtype_policies", "export", "initializers", "layers", "losses", "metrics", "models",

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Any
 
-from graphkeras import dtypes
+from graphkeras import dtypes, tree
 from graphkeras.errors import GradientError, message
 from graphkeras.ir.definers import expand_call
+from graphkeras.ir.interpret import evaluate
 from graphkeras.ir.op import ITEM, Op, Word, inline
+from graphkeras.ir.tensor import Tensor
+from graphkeras.ir.trace import Trace, current_trace
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Value, walk
-from graphkeras.ops.creation import cast, full_value
+from graphkeras.ops.creation import cast, full_like, full_value
 from graphkeras.ops.math import add
 from graphkeras.ops.reduce import sum as sum_over
 from graphkeras.ops.shape import reshape
@@ -163,3 +166,136 @@ def unbroadcast(g: Value, operand: Value) -> Value:
 def differentiable(op: Op) -> bool:
     """Return whether an op states a gradient."""
     return not isinstance(op.vjp, Word) or op.vjp is inline
+
+
+# ---------------------------------------------------------------------------- tape
+
+
+class GradientTape:
+    """A scope after which `gradient` differentiates what was computed in it.
+
+    Nothing is recorded: the graph that is traced anyway is the tape. Outside of a
+    compiled step the scope runs eagerly.
+
+    Args:
+        persistent: whether `gradient` may be called more than once.
+        watch_accessed_variables: taken for TensorFlow's sake; nothing needs watching.
+
+    Example:
+        >>> from graphkeras.variables import Variable
+        >>> weight = Variable(3.0, name="w")
+        >>> with GradientTape() as tape:
+        ...     loss = weight * weight
+        >>> float(tape.gradient(loss, weight))
+        6.0
+    """
+
+    def __init__(
+        self, persistent: bool = False, watch_accessed_variables: bool = True
+    ) -> None:
+        self.persistent = persistent
+        self._trace: Any = None
+        self._opened = False
+        self._before: dict[Any, Tensor] = {}
+        self._used = False
+
+    def __enter__(self) -> GradientTape:
+        self._trace = current_trace()
+        self._opened = self._trace is None
+        if self._opened:
+            self._trace = Trace(eager=True).__enter__()
+        self._before = dict(self._trace.current)
+        self._used = False
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._opened:
+            self._trace.__exit__(*exception)
+
+    def watch(self, tensor: Any) -> None:
+        """Do nothing: the graph knows every tensor."""
+
+    def gradient(
+        self, target: Any, sources: Any, output_gradients: Any = None,
+        unconnected_gradients: str = "none",
+    ) -> Any:  # fmt: skip
+        """Return d(sum of target)/d(source) in the structure of `sources`.
+
+        Args:
+            target: tensor (or structure of them) computed in the scope.
+            sources: variables and tensors, in any structure.
+            output_gradients: gradient of what comes after `target`, of its shape.
+            unconnected_gradients: "none" or "zero": what stands where the target does
+                not depend on a source.
+
+        Raises:
+            GradientError: if called before the scope, or twice without `persistent`.
+        """
+        self._require_use()
+        places = [self._place(s) for s in tree.flatten(sources)]
+        wanted = [p for p in places if p is not None]
+        seed = None if output_gradients is None else _value_of(output_gradients)
+        found = self._gradients(tree.flatten(target), wanted, seed)
+        answers = iter(found)
+        filled = [
+            self._or_zeros(
+                None if p is None else next(answers), s, unconnected_gradients
+            )
+            for p, s in zip(places, tree.flatten(sources))
+        ]
+        return tree.pack_like(sources, filled) if tree.is_nested(sources) else filled[0]
+
+    def _require_use(self) -> None:
+        if self._trace is None or (self._used and not self.persistent):
+            raise GradientError(
+                message(
+                    "GradientTape", "gradient is asked for once, after entering the"
+                    " scope.", "another call" if self._used else "no scope",
+                    "Use GradientTape(persistent=True) to ask more than once.",
+                )
+            )  # fmt: skip
+        self._used = True
+
+    def _place(self, source: Any) -> Value | None:
+        """The value a source had when the scope first saw it, or None if never."""
+        if isinstance(source, Tensor):
+            return source.value
+        before = self._before.get(source)
+        return self._trace.leaves.get(source) if before is None else before.value
+
+    def _gradients(
+        self, targets: list[Any], wanted: list[Value], seed: Any
+    ) -> list[Any]:
+        """Gradients of the sum of all targets, as tensors."""
+        sums: list[Value | None] = [None] * len(wanted)
+        for target in targets:
+            parts = gradient(_value_of(target), wanted, seed)
+            sums = [_added(a, b) for a, b in zip(sums, parts)]
+        return self._tensors(sums)
+
+    def _tensors(self, values: list[Value | None]) -> list[Tensor | None]:
+        if not self._trace.eager:
+            return [None if v is None else self._trace.tensor(v) for v in values]
+        arrays = iter(
+            evaluate([v for v in values if v is not None], self._trace.known, {})
+        )
+        inside = current_trace() is self._trace
+        return [
+            None if v is None
+            else self._trace.tensor(v, next(arrays)) if inside
+            else Tensor(None, next(arrays))
+            for v in values
+        ]  # fmt: skip
+
+    def _or_zeros(self, found: Any, source: Any, unconnected: str) -> Any:
+        if found is None and unconnected == "zero":
+            return full_like(source, 0)
+        return found
+
+
+def _value_of(tensor: Any) -> Value:
+    return tensor.value if isinstance(tensor, Tensor) else Tensor.of(tensor).value
+
+
+def _added(a: Value | None, b: Value | None) -> Value | None:
+    return b if a is None else a if b is None else add(a, b)

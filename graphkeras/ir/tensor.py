@@ -12,12 +12,14 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import TraceError, message
+from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.op import (
     OPERATORS,
     OPS,
     Op,
     apply_to_values,
     constant,
+    dim_value,
     host_only,
     input_value,
     invoke_reference,
@@ -178,6 +180,18 @@ class Tensor(Operators):
     def item(self) -> Any:
         """Return the Python number of a tensor of one element."""
         return self._number("a Python number")
+
+
+def apply_to_sizes(op: Op, operands: list[Any], given: dict[str, Any]) -> Any:
+    """Apply an op to symbolic sizes: int32 scalars of the current trace."""
+    from graphkeras.ir.trace import current_trace
+
+    trace = current_trace()
+    values = [dim_value(o) if isinstance(o, SymbolicDim) else o for o in operands]
+    if trace is None:
+        return apply_to_values(op, values, given)
+    traced = [trace.tensor(v) if isinstance(v, Value) else v for v in values]
+    return Tensor.__apply_op__(op, traced, given)
 
 
 def _readable(operand: Any, trace: Any) -> Any:
