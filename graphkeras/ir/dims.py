@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Union
+from typing import Any, Union
 
 # An atom is a symbol name or an operation that is no polynomial: ("//", dim, dim) ...
 Atom = str | tuple
@@ -31,6 +31,14 @@ class SymbolicDim:
     """
 
     __slots__ = ("_hash", "terms")
+
+    __op_priority__ = 5  # ops take sizes, as scalars; any tensor decides before them
+
+    @staticmethod
+    def __apply_op__(op: Any, operands: list[Any], given: dict[str, Any]) -> Any:
+        from graphkeras.ir.tensor import apply_to_sizes
+
+        return apply_to_sizes(op, operands, given)
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms = dict(sorted(terms.items(), key=_key))

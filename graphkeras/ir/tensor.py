@@ -6,18 +6,21 @@ values are one object, so nothing of one call (a mask, an eager result) may hang
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import TraceError, message
+from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.op import (
     OPERATORS,
     OPS,
     Op,
     apply_to_values,
     constant,
+    dim_value,
     host_only,
     input_value,
     invoke_reference,
@@ -26,6 +29,8 @@ from graphkeras.ir.op import (
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.types import Shape, type_of
 from graphkeras.ir.value import Value
+
+_serial = itertools.count()
 
 
 class Tensor(Operators):
@@ -55,7 +60,8 @@ class Tensor(Operators):
     def value(self) -> Value:
         """The graph node; made on first use for a tensor that only holds data."""
         if self._value is None:
-            self._value = input_value("data", type_of(self.data), id(self))
+            # Counted, not id(self): an id may be given again while the value lives.
+            self._value = input_value("data", type_of(self.data), next(_serial))
         return self._value
 
     @property
@@ -180,6 +186,18 @@ class Tensor(Operators):
         return self._number("a Python number")
 
 
+def apply_to_sizes(op: Op, operands: list[Any], given: dict[str, Any]) -> Any:
+    """Apply an op to symbolic sizes: int32 scalars of the current trace."""
+    from graphkeras.ir.trace import current_trace
+
+    trace = current_trace()
+    values = [dim_value(o) if isinstance(o, SymbolicDim) else o for o in operands]
+    if trace is None:
+        return apply_to_values(op, values, given)
+    traced = [trace.tensor(v) if isinstance(v, Value) else v for v in values]
+    return Tensor.__apply_op__(op, traced, given)
+
+
 def _readable(operand: Any, trace: Any) -> Any:
     """A variable answers by putting its value in its place."""
     read = getattr(operand, "__as_tensor__", None)
@@ -212,6 +230,7 @@ def _eager_value(operand: Any, trace: Any) -> Any:
         return operand
     if operand.value not in trace.known:
         trace.known[operand.value] = operand.data
+        trace.foreign.add(operand.value)
     return operand.value
 
 

@@ -74,6 +74,7 @@ from graphkeras.layers.pooling import (
 )
 from graphkeras.layers.preprocessing.image import CenterCrop, Rescaling
 from graphkeras.layers.preprocessing.numeric import Normalization
+from graphkeras.layers.preprocessing.text import TextVectorization
 from graphkeras.layers.regularization import (
     ActivityRegularization,
     Dropout,

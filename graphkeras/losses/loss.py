@@ -177,7 +177,7 @@ def mask_of(x: Any) -> Any:
 def _both(mask: Any, other: Any) -> Any:
     if mask is None or other is None:
         return other if mask is None else mask
-    return mask & other
+    return ops.logical_and(mask, other)
 
 
 def _align_leaves(y_true: Any, y_pred: Any) -> tuple[Any, Any]:

@@ -204,11 +204,14 @@ class IoU(Metric):
         self.total_cm.assign_add(ops.reshape(counts, self.total_cm.shape))
 
     def _inside(self, y_true: Any, y_pred: Any) -> Any:
-        inside = (y_true >= 0) & (y_true < self.num_classes)
-        inside = inside & (y_pred >= 0) & (y_pred < self.num_classes)
+        inside = y_true >= 0
+        for other in (
+            y_true < self.num_classes, y_pred >= 0, y_pred < self.num_classes,
+        ):  # fmt: skip
+            inside = ops.logical_and(inside, other)
         if self.ignore_class is None:
             return inside
-        return inside & ops.not_equal(y_true, self.ignore_class)
+        return ops.logical_and(inside, ops.not_equal(y_true, self.ignore_class))
 
     def result(self) -> Any:
         """Return the mean over the target classes that occur."""

@@ -230,7 +230,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None) -> Any:
     from graphkeras.ir.tensor import Tensor
 
     if hasattr(x, "__apply_op__"):
-        return x if dtype is None else cast(x, dtype)
+        kind = "int32" if isinstance(x, dims.SymbolicDim) and dtype is None else dtype
+        return x if kind is None else cast(x, kind)
     array = np.asarray(x)
     if dtype is None and array.dtype == np.float64 and not isinstance(x, np.ndarray):
         dtype = dtypes.as_float("weak_float")
