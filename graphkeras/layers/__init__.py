@@ -1,7 +1,5 @@
 """Layers, under Keras's names."""
 
-from typing import Any
-
 from graphkeras.layers.activations import (
     ELU,
     Activation,
@@ -95,30 +93,5 @@ from graphkeras.layers.reshaping import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from graphkeras.layers.serialization import deserialize, serialize
 from graphkeras.layers.wrappers import TimeDistributed, Wrapper
-from graphkeras.saving.registry import (
-    deserialize_keras_object,
-    serialize_keras_object,
-)
-
-
-def serialize(layer: Layer) -> dict[str, Any]:
-    """Return a layer's config."""
-    return serialize_keras_object(layer)
-
-
-def deserialize(config: Any, custom_objects: Any = None) -> Layer:
-    """Return the layer a config describes.
-
-    Raises:
-        SavingError: for an unknown class.
-        ArgumentError: if the config is not that of a layer.
-    """
-    layer = deserialize_keras_object(config, custom_objects)
-    if not isinstance(layer, Layer):
-        from graphkeras.errors import ArgumentError, message
-
-        raise ArgumentError(
-            message("deserialize", "expected the config of a layer.", f"{layer!r}")
-        )
-    return layer

@@ -26,7 +26,13 @@ from graphkeras.ir.op import constant
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, current_trace, untraced, user_location
 from graphkeras.layers.arguments import CallSpec, mask_of, shapes_for, signature_of
-from graphkeras.layers.graph import Call, SymbolicTensor, has_symbolic, infer
+from graphkeras.layers.graph import (
+    Call,
+    SymbolicTensor,
+    has_symbolic,
+    infer,
+    record,
+)
 from graphkeras.layers.input_spec import check_inputs
 from graphkeras.layers.state import State
 from graphkeras.saving.registry import (
@@ -274,9 +280,7 @@ class Layer(State):
         """
         self._check_initialized()
         if has_symbolic(args, kwargs):
-            outputs = infer(self._call_in_trace, args, kwargs)
-            Call(self, args, kwargs, outputs)
-            return outputs
+            return record(self, self._call_in_trace, args, kwargs)
         if current_trace() is None:
             return self._call_eagerly(args, kwargs)
         return self._call_in_trace(*args, **kwargs)
@@ -667,7 +671,7 @@ def tree_of_shapes(shapes: Any, dtype: str | None = None) -> Any:
         return None
     if is_shape(shapes):
         kind = dtype if dtype is not None and dtypes.is_float(dtype) else None
-        return SymbolicTensor(shapes, kind or dtype or "float32")
+        return SymbolicTensor(shapes, kind or dtype or "float32", name="size")
     if isinstance(shapes, dict):
         return {k: tree_of_shapes(v, dtype) for k, v in shapes.items()}
     return type(shapes)(tree_of_shapes(v, dtype) for v in shapes)

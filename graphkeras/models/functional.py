@@ -8,6 +8,7 @@ from typing import Any
 from graphkeras import ops, tree
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.ir.tensor import Tensor
+from graphkeras.ir.types import TensorType
 from graphkeras.layers.graph import SymbolicTensor, call_of, order_calls
 from graphkeras.layers.input_spec import InputSpec, KerasShape
 from graphkeras.layers.inputs import InputLayer
@@ -96,6 +97,12 @@ class Functional(Model):
     def input_names(self) -> list[str]:
         """Names of the input layers."""
         return [self._origin(x).name for x in self.inputs]
+
+    @property
+    def input_types(self) -> list[TensorType]:
+        """Types of the inputs, with the free sizes that must be equal made so."""
+        equal = {k: v for call in self._graph.calls for k, v in call.equal.items()}
+        return [x.type.at(equal).at(equal) for x in self.inputs]
 
     @property
     def output_names(self) -> list[str]:
