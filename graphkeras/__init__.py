@@ -1,10 +1,60 @@
-"""graphkeras: Keras code in, a compiled training step, one portable ONNX file out."""
+"""graphkeras: Keras code in, a compiled training step, one portable ONNX file out.
+
+Names are loaded when they are first used, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
 
 __version__ = "0.1.0"
 
-import os as _os
-
-_here = _os.path.dirname(_os.path.abspath(__file__))
-if not _os.path.isdir(_os.path.join(_here, "kernels")):
+_here = os.path.dirname(os.path.abspath(__file__))
+if not os.path.isdir(os.path.join(_here, "kernels")):
     # The link to ../kernels was lost (git on Windows writes a file in its place).
-    __path__.append(_os.path.dirname(_here))
+    __path__.append(os.path.dirname(_here))
+
+_SUBMODULES = (
+    "activations", "autodiff", "backend", "callbacks", "config", "constraints",
+    "dtype_policies", "export", "initializers", "layers", "losses", "metrics", "models",
+    "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
+)  # fmt: skip
+
+_NAMES = {
+    "DTypePolicy": "dtype_policies",
+    "GradientTape": "autodiff",
+    "Initializer": "initializers",
+    "Input": "layers",
+    "InputSpec": "layers",
+    "KerasTensor": "layers.graph",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Model": "models",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "Sequential": "models",
+    "Variable": "variables",
+}
+
+__all__ = [*_SUBMODULES, *_NAMES, "__version__", "version"]  # noqa: PLE0604
+
+
+def version() -> str:
+    """Return the version of graphkeras."""
+    return __version__
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        home = importlib.import_module(f"{__name__}.{_NAMES[name]}")
+        return getattr(home, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

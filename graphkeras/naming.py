@@ -1,30 +1,25 @@
-"""Names given to layers, metrics and ops that have none: "dense", "dense_1", ..."""
+"""Names users did not give: ``dense``, ``dense_1`` ..., counted in one place."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
+from typing import Any
 
-_uids: defaultdict[str, int] = defaultdict(int)
+_counts: defaultdict[str, int] = defaultdict(int)
 
 
 def to_snake_case(name: str) -> str:
-    """Return a class name as Keras spells it in lower case.
+    """Return ``MeanSquaredError`` as ``mean_squared_error``.
 
     Example:
-        >>> to_snake_case("MaxPooling2D"), to_snake_case("PReLU"), to_snake_case("LSTM")
-        ('max_pooling2d', 'p_re_lu', 'lstm')
+        >>> to_snake_case("Conv2DTranspose"), to_snake_case("PReLU")
+        ('conv2d_transpose', 'p_re_lu')
     """
     name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-    return "private" + name if name.startswith("_") else name
-
-
-def get_uid(prefix: str = "") -> int:
-    """Return 1, 2, 3 ... for successive requests of one prefix."""
-    _uids[prefix] += 1
-    return _uids[prefix]
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    name = re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+    return f"private{name}" if name.startswith("_") else name
 
 
 def uniquify(name: str) -> str:
@@ -34,15 +29,30 @@ def uniquify(name: str) -> str:
 
 
 def auto_name(class_name: str) -> str:
-    """Return the next free name for an object of a class."""
+    """Return a fresh name for an object of a class."""
     return uniquify(to_snake_case(class_name))
 
 
-def reset_uids() -> None:
-    """Forget all names given so far."""
-    _uids.clear()
+def object_name(thing: Any) -> str:
+    """Return the name of an object, function or class instance."""
+    name = getattr(thing, "name", None)
+    if isinstance(name, str):
+        return name
+    plain = getattr(thing, "__name__", None) or type(thing).__name__
+    return to_snake_case(plain)
+
+
+def get_uid(prefix: str = "") -> int:
+    """Return 1, 2, 3 ... for successive requests of one prefix."""
+    _counts[prefix] += 1
+    return _counts[prefix]
+
+
+def reset() -> None:
+    """Start all counts again."""
+    _counts.clear()
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start naming afresh; models hold their own state, so nothing else is global."""
-    reset_uids()
+    """Start names afresh; models hold their own state, so nothing else is global."""
+    reset()

@@ -19,6 +19,7 @@ from graphkeras.export.nodes import Node
 from graphkeras.export.prepare import prepare
 from graphkeras.export.report import Report, report_of
 from graphkeras.export.tidy import tidy
+from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value
 
 _OLDEST = 18  # the rules give the axes of reductions as an input
@@ -75,7 +76,7 @@ def export_graph(
         difference = None
         if check:
             difference = check_file(staged, graph, state, samples, atol=atol, rtol=rtol)
-    return report_of(b.body, Path(path), size, opset, difference)
+    return report_of(model, Path(path), size, difference)
 
 
 def _build(
@@ -91,17 +92,16 @@ def _build(
     b = Emitter(opset)
     known: dict[Value, Any] = {}
     for leaf, name in zip(graph.inputs, input_names):
-        known[leaf] = b.input(name, leaf._tensor_type)
-    names = [
-        b.unique(name) for name in output_names
-    ]  # an output may be called as an input
+        known[leaf] = b.input(name, TensorType(leaf.dtype, leaf.shape))
+    # Taken before any node is named; an output called like an input gets a number.
+    names = [b.unique(name) for name in output_names]
     graph, folded = prepare(graph, state)
     for leaf, array in folded.items():
         known[leaf] = b.weight(leaf.name, array)
     refs = b.emit(graph.outputs, known)
     for name, ref, value in zip(names, refs, graph.outputs):
         b.body.nodes.append(Node("Identity", [ref], [name]))
-        b.body.outputs.append((name, value._tensor_type))
+        b.body.outputs.append((name, TensorType(value.dtype, value.shape)))
     tidy(b)
     return b
 

@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from graphkeras.ir import dims
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import evaluate
 from graphkeras.ir.op import (
-    CONSTANT, DIM, INPUT, ITEM, OPS, STATE, inline, state_value,
+    CONSTANT,
+    DIM,
+    INPUT,
+    ITEM,
+    OPS,
+    STATE,
+    inline,
+    state_value,
 )  # fmt: skip
 from graphkeras.ir.pattern import rewrite
 from graphkeras.ir.types import type_of
@@ -88,7 +96,7 @@ def _frontier(graph: Graph, fixed: dict[Value, Any]) -> list[Value]:
 
 
 def _small(value: Value, sources: set[Value]) -> bool:
-    return value._tensor_type.size <= sum(s._tensor_type.size for s in sources)
+    return dims.product(value.shape) <= sum(dims.product(s.shape) for s in sources)
 
 
 def _with_weights(

@@ -124,7 +124,8 @@ def _attribute_types(node: Node, opset: int) -> dict[str, str]:
                 f"{node.domain or 'ai.onnx'}.{node.kind}", "Export to a newer opset.",
             )
         ) from error  # fmt: skip
-    return {name: a.type.name for name, a in schema.attributes.items()}
+    kinds = schema.attributes.items()
+    return {name: str(kind.type).rpartition(".")[2] for name, kind in kinds}
 
 
 def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:

@@ -1,37 +1,50 @@
-"""What an exported file holds, as data and as text."""
+"""What an ONNX file holds, as data and as text."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from graphkeras.export.nodes import Body
-from graphkeras.ir.types import TensorType
+from graphkeras.dtypes import SHORT
+from graphkeras.errors import ExportError, message
+from graphkeras.export.nodes import DTYPE_CODES
+
+_NAMES = {code: SHORT[name] for name, code in DTYPE_CODES.items()}
+_FLOAT_CODES = {DTYPE_CODES[n] for n in ("float16", "bfloat16", "float32", "float64")}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Outcome of an export.
+    """What is in an ONNX file, and how it did in its check.
 
     Attributes:
         path: where the file is.
-        inputs: ``(name, type)`` of each input.
+        inputs: ``(name, type)`` of each input, a type written ``f32[batch, 784]``.
         outputs: ``(name, type)`` of each output.
         operators: how often each operator occurs, inner graphs included.
+        parameters: number of elements of its float weights.
         bytes: size on disk, weights beside the model included.
         opset: version of the ``ai.onnx`` operators.
-        difference: largest absolute difference from the NumPy reference, or None if the
-            file was not run.
+        producer: who wrote the file.
+        metadata: the pairs stored with it.
+        difference: largest absolute difference from the NumPy references, or None if
+            the file was not run.
     """
 
     path: Path
-    inputs: tuple[tuple[str, TensorType], ...]
-    outputs: tuple[tuple[str, TensorType], ...]
+    inputs: tuple[tuple[str, str], ...]
+    outputs: tuple[tuple[str, str], ...]
     operators: dict[str, int]
+    parameters: int
     bytes: int
     opset: int
+    producer: str
+    metadata: dict[str, str]
     difference: float | None = None
 
     @property
@@ -39,28 +52,105 @@ class Report:
         """Number of nodes, inner graphs included."""
         return sum(self.operators.values())
 
-    def __str__(self) -> str:
-        listed = ", ".join(
-            f"{k} x{n}" if n > 1 else k for k, n in self.operators.items()
-        )
-        lines = [
-            f"{self.path}  ({self.bytes:,} bytes, opset {self.opset})",
-            *(f"  input   {name}: {type_}" for name, type_ in self.inputs),
-            *(f"  output  {name}: {type_}" for name, type_ in self.outputs),
-            f"  {self.nodes} nodes: {listed}",
-        ]
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Yield what there is to show as ``(heading, text)``."""
+        yield "file", f"{self.path} ({self.bytes:,} bytes)"
+        for name, type_ in self.inputs:
+            yield "input", f"{name}: {type_}"
+        for name, type_ in self.outputs:
+            yield "output", f"{name}: {type_}"
+        counts = (k if n == 1 else f"{k} x{n}" for k, n in self.operators.items())
+        yield "operators", f"{', '.join(counts)} ({self.nodes} nodes)"
+        yield "parameters", f"{self.parameters:,}"
+        yield "opset", str(self.opset)
+        yield "producer", self.producer
+        yield from self.metadata.items()
         if self.difference is not None:
-            lines.append(f"  largest difference in onnxruntime: {self.difference:.3g}")
-        return "\n".join(lines)
+            yield "check", f"onnxruntime differs by at most {self.difference:.3g}"
+
+    def __str__(self) -> str:
+        return "\n".join(f"{heading:<10}  {text}" for heading, text in self.rows())
 
 
 def report_of(
-    body: Body, path: Path, size: int, opset: int, difference: float | None
+    model: Any, path: Path, size: int, difference: float | None = None
 ) -> Report:
-    """Return the report of a finished graph."""
-    counts = Counter(
-        f"{node.domain}.{node.kind}" if node.domain else node.kind
-        for node in body.walk()
+    """Return the report of an `onnx.ModelProto`."""
+    graph = model.graph
+    weights = {t.name for t in graph.initializer}
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    return Report(
+        path=path,
+        inputs=tuple(_typed(v) for v in graph.input if v.name not in weights),
+        outputs=tuple(_typed(v) for v in graph.output),
+        operators=dict(sorted(Counter(_operators(graph)).items())),
+        parameters=sum(
+            prod(t.dims) for t in graph.initializer if t.data_type in _FLOAT_CODES
+        ),
+        bytes=size,
+        opset=opsets.get("", opsets.get("ai.onnx", 0)),
+        producer=f"{model.producer_name} {model.producer_version}".strip(),
+        metadata={p.key: p.value for p in model.metadata_props},
+        difference=difference,
     )
-    named: Any = [tuple(part) for part in (body.inputs, body.outputs)]
-    return Report(path, *named, dict(sorted(counts.items())), size, opset, difference)
+
+
+def inspect_file(path: str | os.PathLike[str]) -> Report:
+    """Return what an ONNX file holds; it need not be one of ours.
+
+    Raises:
+        ExportError: if it cannot be read or is no ONNX file.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    path = Path(path)
+    try:
+        model = onnx.load(path, load_external_data=False)
+        beside = {_location(tensor) for tensor in model.graph.initializer}
+        files = [path, *(path.parent / name for name in sorted(beside - {""}))]
+        size = sum(file.stat().st_size for file in files)
+    except (OSError, DecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no protobuf message"
+        raise _unreadable(path, str(reason)) from error
+    if not model.graph.output:
+        raise _unreadable(path, "it holds no graph")
+    return report_of(model, path, size)
+
+
+def _unreadable(path: Path, reason: str) -> ExportError:
+    return ExportError(
+        message(
+            "inspect", "expected an ONNX file.", f"{str(path)!r}: {reason}",
+            "Make one by model.export(...) or graphkeras export.",
+        )
+    )  # fmt: skip
+
+
+def _location(tensor: Any) -> str:
+    places = {entry.key: entry.value for entry in tensor.external_data}
+    return places.get("location", "")
+
+
+def _operators(graph: Any) -> Iterator[str]:
+    for node in graph.node:
+        standard = node.domain in ("", "ai.onnx")
+        yield node.op_type if standard else f"{node.domain}.{node.op_type}"
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _operators(inner)
+
+
+def _typed(value: Any) -> tuple[str, str]:
+    """Return name and type of an input or output; types other than tensors by kind."""
+    if not value.type.HasField("tensor_type"):
+        return value.name, value.type.WhichOneof("value") or "?"
+    tensor = value.type.tensor_type
+    kind = _NAMES.get(tensor.elem_type, "?")
+    if not tensor.HasField("shape"):
+        return value.name, f"{kind}[...]"
+    sizes = (
+        str(d.dim_value) if d.HasField("dim_value") else d.dim_param or "?"
+        for d in tensor.shape.dim
+    )
+    return value.name, f"{kind}[{', '.join(sizes)}]"

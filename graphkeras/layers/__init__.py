@@ -13,6 +13,7 @@ from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.inputs import Input, InputLayer
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.preprocessing.image import Rescaling
+from graphkeras.layers.preprocessing.text import TextVectorization
 from graphkeras.layers.reshaping import Flatten
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "ReLU",
     "Rescaling",
     "Softmax",
+    "TextVectorization",
 ]

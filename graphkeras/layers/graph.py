@@ -167,6 +167,9 @@ class SymbolicTensor(Operators):
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
 
+KerasTensor = SymbolicTensor
+
+
 def _refuse_sparse(sparse: bool | None, ragged: bool | None) -> None:
     if sparse or ragged:
         raise ArgumentError(
@@ -210,15 +213,18 @@ class Call:
         """Whether nothing came before: the call belongs to an Input."""
         return not self.input_tensors
 
-    def run(self, known: dict[int, Any]) -> None:
-        """Repeat the call on what `known` holds for its tensors, and add its results."""
+    def run(self, known: dict[int, Any], operation: Any = None) -> None:
+        """Repeat the call on what `known` holds for its tensors, and add its results.
+
+        Another `operation` may take the place of the call's own.
+        """
 
         def data(x: Any) -> Any:
             return known[id(x)] if isinstance(x, SymbolicTensor) else x
 
         args = tree.map_structure(data, self.args)
         kwargs = tree.map_structure(data, self.kwargs)
-        results = self.operation(*args, **kwargs)
+        results = (operation or self.operation)(*args, **kwargs)
         pairs = zip(tree.flatten(self.outputs), tree.flatten(results), strict=True)
         known.update((id(symbolic), result) for symbolic, result in pairs)
 
@@ -295,6 +301,11 @@ class Operation:
     def __repr__(self) -> str:
         return f"<Operation name={self.name}>"
 
+    @property
+    def kind(self) -> str:
+        """The op's name as Keras writes the class behind it: "LeakyRelu"."""
+        return "".join(part.title() for part in self.op.name.split("_"))
+
 
 def _known_op(name: str) -> Op:
     if name not in OPS:
@@ -308,6 +319,11 @@ class MaskOf(Operation):
     def __init__(self, name: str | None = None) -> None:
         self.name = name or naming.auto_name("mask_of")
         self._inbound_nodes = []
+
+    @property
+    def kind(self) -> str:
+        """Name of the class."""
+        return "MaskOf"
 
     def _run(self, x: Any) -> Any:
         return x._keras_mask

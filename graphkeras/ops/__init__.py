@@ -1,7 +1,5 @@
 """The op table: Keras's `keras.ops`, each op defined in exactly one place."""
 
-# ruff: noqa: F401  (a list of re-exports)
-
 from graphkeras.ir.definers import (
     composite,
     elementwise,

@@ -77,8 +77,16 @@ def _where_vjp(g: Any, y: Any, condition: Any, x1: Any, x2: Any) -> Any:
     return None, where(condition, g, zero), where(condition, zero, g)
 
 
+def _where_onnx(b: Any, y: Any, condition: Any, x1: Any, x2: Any) -> Any:
+    """onnxruntime has no Where of bools."""
+    if y.dtype != "bool":
+        return b.Where(condition, x1, x2)
+    return b.Or(b.And(condition, x1), b.And(b.Not(condition), x2))
+
+
 @elementwise(
-    scalar="{1} if {0} else {2}", vjp=_where_vjp, onnx="Where", promote="after_first",
+    scalar="{1} if {0} else {2}", vjp=_where_vjp, onnx=_where_onnx,
+    promote="after_first",
     domain=("bool", "any", "any"),
 )  # fmt: skip
 def where(condition: Tensor, x1: Tensor, x2: Tensor) -> Any:

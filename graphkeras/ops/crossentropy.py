@@ -8,7 +8,7 @@ from graphkeras import config, dtypes
 from graphkeras.errors import ShapeError, message
 from graphkeras.ir.definers import composite
 from graphkeras.ir.types import TensorType, normalize_axis
-from graphkeras.ops.compare import equal, where
+from graphkeras.ops.compare import equal, greater_equal, less, logical_and, where
 from graphkeras.ops.creation import cast, positions
 from graphkeras.ops.math import absolute, clip, log, maximum, multiply, sigmoid
 from graphkeras.ops.nn import log_softmax, softmax, softplus
@@ -143,9 +143,12 @@ def _sparse_promotion(kinds: Any) -> list[str]:
 
 
 def _sparse_vjp(g: Any, y: Any, target: Any, logits: Any) -> Any:
+    """softmax - one_hot; a label that is no class costs nothing, so nothing moves."""
     chosen = _is_class(target, logits, y.axis)
+    known = logical_and(greater_equal(target, 0), less(target, logits.shape[y.axis]))
     p = softmax(logits, axis=y.axis)
-    return None, expand_dims(g, y.axis) * where(chosen, p - 1.0, p)
+    slope = where(chosen, p - 1.0, p)
+    return None, expand_dims(where(known, g, 0), y.axis) * slope
 
 
 @composite(vjp=_sparse_vjp, promote=_sparse_promotion, canonical=_axis)

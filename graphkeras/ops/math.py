@@ -290,7 +290,7 @@ def hypot(x1: Tensor, x2: Tensor) -> Any:
     large = maximum(a, b)
     zero = equal(large, 0)
     ratio = divide(minimum(a, b), where(zero, 1, large))
-    return where(zero, 0, large * sqrt(1 + ratio * ratio))
+    return where(zero, 0, multiply(large, sqrt(1 + ratio * ratio)))
 
 
 @composite()

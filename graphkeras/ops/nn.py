@@ -14,6 +14,7 @@ from graphkeras.ops.creation import cast, positions
 from graphkeras.ops.index import cumulative
 from graphkeras.ops.math import (
     absolute,
+    add,
     clip,
     exp,
     expm1,
@@ -190,7 +191,7 @@ def mish(x: Tensor) -> Any:
 @composite()
 def squareplus(x: Tensor, b: float = 4) -> Any:
     """(x + sqrt(x**2 + b)) / 2, elementwise."""
-    return multiply(x + sqrt(square(x) + float(b)), 0.5)
+    return add(x, sqrt(add(square(x), float(b)))) * 0.5
 
 
 # --------------------------------------------------------------- piecewise pieces

@@ -115,17 +115,19 @@ def min(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
-def _logic_rule(name: str) -> Any:
-    def rule(b: Any, y: Any, x: Any) -> Any:
-        numbers = b.Cast(x, to=b.dtype("int32"))
-        return b.Cast(reduce_rule(name)(b, y, numbers), to=b.dtype("bool"))
+def _any_onnx(b: Any, y: Any, x: Any) -> Any:
+    """Counting is right for no elements too; ReduceMax is not."""
+    count = reduce_rule("ReduceSum")(b, y, b.cast_to(x, "int32"))
+    return b.Greater(count, b.scalar(0, "int32"))
 
-    return rule
+
+def _all_onnx(b: Any, y: Any, x: Any) -> Any:
+    return b.Not(_any_onnx(b, y, b.Not(b.cast_to(x, "bool"))))
 
 
 @reduction(
     combine="{0} | {1}", identity=0, vjp=nondifferentiable, domain="bool",
-    onnx=_logic_rule("ReduceMax"), dtype=lambda _: "bool",
+    onnx=_any_onnx, dtype=lambda _: "bool",
 )  # fmt: skip
 def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether any element over `axis` is true."""
@@ -134,7 +136,7 @@ def any(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
 
 @reduction(
     combine="{0} & {1}", identity=1, vjp=nondifferentiable, domain="bool",
-    onnx=_logic_rule("ReduceMin"), dtype=lambda _: "bool",
+    onnx=_all_onnx, dtype=lambda _: "bool",
 )  # fmt: skip
 def all(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether all elements over `axis` are true."""

@@ -39,7 +39,8 @@ def _sorted_vjp(g: Any, y: Any, x: Any) -> Any:
 def _sorted_onnx(b: Any, y: Any, x: Any) -> Any:
     values, places = _top_k_node(b, x, y.inputs[0].shape[y.axis], y.axis, largest=0)
     out = values if y.op.name == "sort_with_room" else b.cast_to(places, "int32")
-    return out, out
+    room = y.type[1]
+    return out, b.Expand(b.scalar(0, room.dtype), b.shape(room.shape))
 
 
 def _top_k_node(b: Any, x: Any, count: Dim, axis: int, largest: int) -> Any:

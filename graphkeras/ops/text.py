@@ -54,6 +54,11 @@ def _text(item: Any) -> str:
     )  # fmt: skip
 
 
+def words_of(item: Any) -> list[str]:
+    """Return the words of one text: what stands between ASCII white space."""
+    return _WORDS.findall(_text(item))
+
+
 def _strings(x: TensorType, **attrs: Any) -> TensorType:
     require(x.dtype == "string", "expected strings")
     return x
@@ -242,7 +247,7 @@ def split_words(x: Tensor, *, width: int | str) -> Any:
         >>> split_words(np.array(["a bc", " d "], object), width=3).tolist()
         [['a', 'bc', ''], ['d', '', '']]
     """
-    rows = [_WORDS.findall(_text(item)) for item in x]
+    rows = [words_of(item) for item in x]
     size = max(map(len, rows), default=0) if isinstance(width, str) else width
     words = np.full((len(rows), size), PADDING, object)
     for row, found in zip(words, rows):
@@ -251,27 +256,26 @@ def split_words(x: Tensor, *, width: int | str) -> Any:
 
 
 def _lookup_canonical(x: TensorType, *, vocabulary: Any) -> dict[str, Any]:
-    if isinstance(vocabulary, ConstantData):
+    if vocabulary is None or isinstance(vocabulary, ConstantData):
         return {"vocabulary": vocabulary}
     return {"vocabulary": ConstantData.of(np.array(list(vocabulary), object))}
 
 
-def _lookup_type(x: TensorType, *, vocabulary: ConstantData) -> TensorType:
+def _lookup_type(x: TensorType, *, vocabulary: ConstantData | None) -> TensorType:
     return _strings(x).with_dtype("int64")
 
 
 @lru_cache(maxsize=16)
-def _ids(vocabulary: ConstantData) -> dict[str, int]:
+def _ids(vocabulary: ConstantData | None) -> dict[str, int]:
     """Return the id of each word: padding is 0, the first word 2 (1 is the unknown)."""
-    words = vocabulary.array.tolist()
-    if not words:
+    if vocabulary is None:
         raise ArgumentError(
             message(
                 "text lookup", "expected a vocabulary.", "none",
                 "Call adapt(texts) or set_vocabulary(words) before the model runs.",
             )
         )  # fmt: skip
-    return {**{word: i for i, word in enumerate(words, 2)}, PADDING: 0}
+    return {**{word: i for i, word in enumerate(vocabulary.array, 2)}, PADDING: 0}
 
 
 def _lookup_onnx(b: Any, y: Any, x: Any) -> Any:
@@ -291,7 +295,8 @@ def lookup_words(x: Tensor, *, vocabulary: Any) -> Any:
 
     Args:
         x: strings of any shape.
-        vocabulary: different words, the most important first.
+        vocabulary: different words, the most important first; None as long as there is
+            no vocabulary, for tracing: running it is an error.
 
     Returns:
         int64 of the shape of `x`.

@@ -11,6 +11,7 @@ from graphkeras.kernels.cpu.target import (
     I32,
     SIGNED,
     bits,
+    converts_halves,
     filled,
     memory_type,
     register_type,
@@ -74,8 +75,7 @@ def round_to(
 ) -> ir.Value:
     """Round float32 registers to the nearest value a half dtype has; others stay."""
     if dtype == "float16":
-        half = builder.fptrunc(value, memory_type(dtype, lanes))
-        return builder.fpext(half, value.type)
+        return _from_half(builder, _to_half(builder, value, lanes), lanes)
     if dtype != "bfloat16":
         return value
     whole = vector_of(I32, lanes)
@@ -99,7 +99,7 @@ def from_memory(
     if dtype == "bool":
         return builder.icmp_unsigned("!=", raw, ir.Constant(raw.type, None))
     if dtype == "float16":
-        return builder.fpext(raw, register_type(dtype, lanes))
+        return _from_half(builder, raw, lanes)
     if dtype == "bfloat16":
         wide = builder.zext(raw, vector_of(I32, lanes))
         word = builder.shl(wide, filled(I32, 16, lanes))
@@ -114,8 +114,55 @@ def to_memory(builder: ir.IRBuilder, scalar: Scalar) -> ir.Value:
     if dtype == "bool":
         return builder.zext(value, kind)
     if dtype == "float16":
-        return builder.fptrunc(value, kind)
+        return _to_half(builder, value, lanes)
     if dtype == "bfloat16":
         word = builder.bitcast(value, vector_of(I32, lanes))
         return builder.trunc(builder.lshr(word, filled(I32, 16, lanes)), kind)
     return value
+
+
+def _from_half(builder: ir.IRBuilder, raw: ir.Value, lanes: int) -> ir.Value:
+    """float16 in memory to float32, by arithmetic on the bits if need be."""
+    single = vector_of(F32, lanes)
+    if converts_halves():
+        return builder.fpext(raw, single)
+
+    def number(n: int) -> ir.Constant:
+        return filled(I32, n, lanes)
+
+    word = builder.zext(raw, vector_of(I32, lanes))
+    sign = builder.shl(builder.and_(word, number(0x8000)), number(16))
+    rest = builder.shl(builder.and_(word, number(0x7FFF)), number(13))
+    # The exponent's bias differs by 112; multiplying also normalises denormals.
+    scaled = builder.fmul(builder.bitcast(rest, single), filled(F32, 2.0**112, lanes))
+    ends = builder.icmp_unsigned(">=", rest, number(0x7C00 << 13))
+    endless = builder.or_(rest, number(0x7F800000))
+    size = builder.select(ends, endless, builder.bitcast(scaled, rest.type))
+    return builder.bitcast(builder.or_(size, sign), single)
+
+
+def _to_half(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
+    """float32 to the nearest float16, ties to even."""
+    kind = memory_type("float16", lanes)
+    if converts_halves():
+        return builder.fptrunc(value, kind)
+
+    def number(n: int) -> ir.Constant:
+        return filled(I32, n, lanes)
+
+    word = builder.bitcast(value, vector_of(I32, lanes))
+    sign = builder.and_(builder.lshr(word, number(16)), number(0x8000))
+    size = builder.and_(word, number(0x7FFFFFFF))
+    nan = builder.icmp_unsigned(">", size, number(0x7F800000))
+    large = builder.select(nan, number(0x7E00), number(0x7C00))
+    # Adding 1/2 makes the float adder round a denormal result.
+    half = filled(F32, 0.5, lanes)
+    raised = builder.fadd(builder.bitcast(size, value.type), half)
+    small = builder.sub(builder.bitcast(raised, size.type), number(0x3F000000))
+    odd = builder.and_(builder.lshr(size, number(13)), number(1))
+    biased = builder.add(size, number(0xFFF - (112 << 23)))
+    normal = builder.lshr(builder.add(biased, odd), number(13))
+    below = builder.icmp_unsigned("<", size, number(0x38800000))
+    above = builder.icmp_unsigned(">=", size, number(0x47800000))
+    chosen = builder.select(above, large, builder.select(below, small, normal))
+    return builder.trunc(builder.or_(chosen, sign), kind)

@@ -1,5 +1,6 @@
 """The C mathematics functions that emitted code may call, made known to LLVM's JIT."""
 
+import contextlib
 import ctypes
 import functools
 import sys
@@ -16,8 +17,10 @@ FUNCTIONS = (
 BY_LLVM = (
     "fmodf", "floor", "floorf", "ceil", "ceilf", "trunc", "truncf", "roundeven",
     "roundevenf", "fma", "fmaf", "sqrt", "sqrtf", "memcpy", "memset", "memmove",
+    "__chkstk",  # touches the pages of a large stack frame on Windows
 )
 # fmt: on
+WINDOWS = ("ucrtbase", "vcruntime140", "ntdll")
 
 
 @functools.cache
@@ -38,8 +41,8 @@ def register() -> None:
 def _libraries() -> tuple[ctypes.CDLL, ...]:
     """C libraries to search, in order."""
     if sys.platform == "win32":
-        return (ctypes.CDLL("ucrtbase"), ctypes.CDLL("vcruntime140"))
+        return tuple(ctypes.CDLL(name) for name in WINDOWS)
     libraries = [ctypes.CDLL(None)]
-    if sys.platform == "linux":
+    with contextlib.suppress(OSError):  # glibc alone keeps mathematics apart
         libraries.append(ctypes.CDLL("libm.so.6"))
     return tuple(libraries)

@@ -113,22 +113,14 @@ def multiply_tiled(
                 bottom = m
 
             def panel(column: Index, cut: Panel) -> None:
-                part, step = _panel(e, a, b, (start, column), depth, cut, packed)
+                part, part_step = _panel(e, a, b, (start, column), depth, cut, packed)
 
                 def strip(row: Index, rows: int) -> None:
                     left, left_row, left_k = _rows(e, a, (row, start), rows, depth)
-                    place = out.at(e, row, column)
-                    to = Array(place.pointer, out.dtype, (), ())
-                    result = Result(
-                        to,
-                        out.strides[0],
-                        fresh,
-                        last,
-                        epilogue,
-                        e.add(first, row),
-                        column,
-                    )
-                    walk = Walk(depth, left_k, step)
+                    to = out.at(e, row, column)
+                    step, above = out.strides[0], e.add(first, row)
+                    result = Result(to, step, fresh, last, epilogue, above, column)
+                    walk = Walk(depth, left_k, part_step)
                     tile(e, rows, cut, left, left_row, part, [walk], result)
 
                 strips(e, top, bottom, most, strip)

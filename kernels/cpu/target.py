@@ -48,6 +48,8 @@ def itemsize(dtype: str) -> int:
 def memory_type(dtype: str, lanes: int = 1) -> ir.Type:
     """LLVM type of `lanes` elements in memory."""
     scalar = _MEMORY.get(dtype) or ir.IntType(bits(dtype))
+    if dtype == "float16" and not converts_halves():
+        scalar = ir.IntType(16)
     return scalar if lanes == 1 else ir.VectorType(scalar, lanes)
 
 
@@ -74,6 +76,13 @@ def features() -> frozenset[str]:
     if not getattr(config, "ENABLE_AVX", True):
         found = {name for name in found if not name.startswith("avx")}
     return frozenset(found)
+
+
+@functools.cache
+def converts_halves() -> bool:
+    """Whether the CPU has instructions for float16; otherwise LLVM would call a
+    library that the JIT does not have. Only x86 before F16C (2012) lacks them."""
+    return "f16c" in features() or "sse2" not in features()
 
 
 @functools.cache

@@ -179,7 +179,7 @@ ERF_DOWN = (
 
 
 def erf(x: Term) -> Term:
-    """Error function; 5 ulp."""
+    """Error function; 5.5 ulp."""
     bounded = x.clamp(-3.83, 3.83)
     square = bounded * bounded
     value = bounded * horner(square, ERF_UP) / horner(square, ERF_DOWN)

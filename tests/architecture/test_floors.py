@@ -9,13 +9,15 @@ import pytest
 
 from tests.architecture.sources import ROOT, python_files, syntax
 
-GROUND = ("errors", "config", "dtypes", "tree")
+GROUND = (
+    "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
+)  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)
 FLOOR_5 = ("compiler", "autodiff", "random", "saving")
 FLOOR_6 = (
-    "export", "initializers", "regularizers", "constraints", "losses", "metrics",
-    "optimizers",
+    "activations", "export", "initializers", "regularizers", "constraints", "losses",
+    "metrics", "optimizers",
 )  # fmt: skip
 
 # unit -> the units it may import; itself is always allowed
@@ -26,13 +28,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ir": GROUND,
     **{unit: FLOOR_4 for unit in ("ops", "variables")},
     **{unit: (*FLOOR_5[1:], *FLOOR_4) for unit in FLOOR_5},
-    "compiler": (*FLOOR_5, *RUNTIME, *FLOOR_4),
+    "compiler": (*FLOOR_5, *RUNTIME, *FLOOR_4, "kernels"),  # it writes in their Emit
     **{unit: (*FLOOR_6, *FLOOR_5, *FLOOR_4) for unit in FLOOR_6},
     "layers": (*FLOOR_6, *FLOOR_5, *FLOOR_4),
     "training": (*FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
     "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
 }
-TOP = ("", "cli", "demo", "callbacks", "datasets", "data", "utils", "activations")
+TOP = ("", "cli", "demo", "callbacks", "datasets", "data", "utils")
 
 # Rules finer than the floors: a module -> what it may take from another unit.
 RUNTIME_FOR_TRAINING = {"graphkeras.runtime.program"}
@@ -78,6 +80,7 @@ def test_imports_only_fall(name: str) -> None:
     unit = unit_of(module_of(name))
     if unit in TOP:
         return
+    assert unit in MAY_IMPORT, f"{unit} stands on no floor yet: give it one above"
     allowed = {unit, *MAY_IMPORT[unit]}
     wrong = [f"line {at}: {m}" for m, at in imports(name) if unit_of(m) not in allowed]
     assert not wrong

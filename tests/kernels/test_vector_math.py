@@ -15,7 +15,7 @@ SINGLE = {
     "log": (np.log, 1.0),
     "log1p": (np.log1p, 2.0),
     "tanh": (np.tanh, 5.0),
-    "erf": (np.vectorize(math.erf), 5.0),
+    "erf": (np.vectorize(math.erf), 5.5),
     "sin": (np.sin, 1.0),
     "cos": (np.cos, 1.0),
     "sigmoid": (lambda x: np.where(x < 0, np.exp(x), 1) / (1 + np.exp(-abs(x))), 2.5),

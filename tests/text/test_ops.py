@@ -142,13 +142,18 @@ def test_numbers_are_refused_as_text() -> None:
         text.lower_ascii(np.zeros(3))
 
 
+def test_empty_vocabulary_knows_no_word() -> None:
+    found = text.lookup_words(texts(["a", ""]), vocabulary=())
+    assert found.tolist() == [1, 0]
+
+
 def test_lookup_without_a_vocabulary_says_to_adapt() -> None:
     with pytest.raises(ArgumentError, match=r"expected a vocabulary(.|\n)*adapt"):
-        text.lookup_words(texts(["a"]), vocabulary=())
+        text.lookup_words(texts(["a"]), vocabulary=None)
 
 
 def test_lookup_without_a_vocabulary_is_not_exported(tmp_path: Path) -> None:
-    graph = traced(lambda x: text.lookup_words(x, vocabulary=()))
+    graph = traced(lambda x: text.lookup_words(x, vocabulary=None))
     names = {"input_names": ["texts"], "output_names": ["out"]}
     with pytest.raises((ArgumentError, ExportError), match="expected a vocabulary"):
         export_graph(graph, [], tmp_path / "no.onnx", **names)

@@ -1,0 +1,1 @@
+"""Graph -> Program: simplify, fuse, plan memory, emit."""

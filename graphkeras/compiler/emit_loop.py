@@ -1,0 +1,307 @@
+"""Loop nests as machine code: vectors along the last axis, single elements at its end.
+
+What does not depend on the innermost axis is computed outside of it: scalars once, what
+belongs to a row once a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.compiler.emit_index import Indices, Sizes
+from graphkeras.compiler.indexing import Test, coefficient, variables
+from graphkeras.compiler.loops import Fold, Instruction, Loop, Section, Store
+from graphkeras.ir.dims import Dim
+from graphkeras.kernels.cpu import limits, loop
+from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.emit import Emit, Index, Scalar, native_lanes
+from graphkeras.kernels.cpu.scalar import evaluate
+
+Arrays = Mapping[object, Array]
+
+
+def emit_loop(e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes) -> None:
+    """Write a loop nest whose sources and targets lie at `arrays`."""
+    _Nest(e, nest, arrays, sizes).write()
+
+
+class _Level:
+    """What is known at one depth of the nest: indices, and values by instruction."""
+
+    def __init__(self, indices: Indices, values: dict[int, Scalar]) -> None:
+        self.indices, self.values = indices, values
+
+
+class _Code:
+    """One section, run level by level."""
+
+    def __init__(self, nest: _Nest, section: Section, vector: str) -> None:
+        self.nest, self.section, self.vector = nest, section, vector
+        self.depends = self._dependence()
+
+    def _dependence(self) -> list[frozenset[str]]:
+        """Return on which loop variables each instruction depends."""
+        found: list[frozenset[str]] = []
+        for instruction in self.section.code:
+            names = {"given"} if instruction.kind == "given" else set()
+            for place in instruction.places:
+                names |= variables(place)
+            for arg in instruction.args:
+                names |= found[arg]
+            found.append(frozenset(names))
+        return found
+
+    def enter(self, level: _Level, last: bool, lanes: int = 1) -> None:
+        """Compute what can be computed at this level for the first time."""
+        here = set(level.indices.known) | ({"given"} if last else set())
+        for place in self.section.places:
+            level.indices.prepare(place)
+        for number, instruction in enumerate(self.section.code):
+            if number in level.values or not self.depends[number] <= here:
+                continue
+            wide = lanes if self.vector in self.depends[number] else 1
+            level.values[number] = self._value(instruction, level, wide)
+
+    def _value(self, instruction: Instruction, level: _Level, lanes: int) -> Scalar:
+        e, dtype = self.nest.e, instruction.dtype
+        args = [level.values[a] for a in instruction.args]
+        match instruction.kind:
+            case "number":
+                return _number(e, instruction)
+            case "size":
+                return e.from_index(self.nest.sizes(instruction.detail), dtype)
+            case "position":
+                return self._position(level, instruction, lanes)
+            case "read":
+                return self._read(level, instruction, lanes)
+            case "inside":
+                return self._inside(level, instruction, args, lanes)
+            case "cast":
+                return e.cast(args[0], dtype)
+        return e.cast(evaluate(e, instruction.detail, args), dtype)
+
+    # ---- places
+
+    def _step(self, place: Dim) -> int | None:
+        """Return how far a place moves from lane to lane, if that is a known number."""
+        step = coefficient(place, self.vector) if self.vector else 0
+        return step if isinstance(step, int) else None
+
+    def _lanes(self, level: _Level, place: Dim, lanes: int) -> list[Index]:
+        """Return the place in each lane."""
+        e, indices = self.nest.e, level.indices
+        if lanes == 1:
+            return [indices.index(place)]
+        step = coefficient(place, self.vector)
+        if step is not None:
+            first, stride = indices.index(place), self.nest.sizes(step)
+            return [e.add(first, e.mul(lane, stride)) for lane in range(lanes)]
+        found = []
+        for lane in range(lanes):
+            at = e.add(indices.known[self.vector], lane)
+            inner = Indices(e, self.nest.sizes, {self.vector: at}, indices.outer)
+            found.append(inner.index(place))
+        return found
+
+    def _position(self, level: _Level, instruction: Instruction, lanes: int) -> Scalar:
+        e, dtype, place = self.nest.e, instruction.dtype, instruction.detail
+        if lanes == 1 or self._step(place) == 1:
+            return e.from_index(level.indices.index(place), dtype, lanes)
+        each = self._lanes(level, place, lanes)
+        return e.gather([e.from_index(i, dtype) for i in each])
+
+    def _read(self, level: _Level, instruction: Instruction, lanes: int) -> Scalar:
+        e = self.nest.e
+        source, place, guard = instruction.detail
+        array = self.nest.arrays[source]
+        if guard:
+            return self._guarded(level, array, place, guard, lanes)
+        step = self._step(place)
+        if step == 1 or lanes == 1:
+            return e.load(array, level.indices.index(place), lanes)
+        if step == 0:
+            return e.load(array, level.indices.index(place))
+        each = self._lanes(level, place, lanes)
+        return e.gather([e.load(array, i) for i in each])
+
+    def _guarded(
+        self, level: _Level, array: Array, place: Dim, guard: Sequence[Test], lanes: int
+    ) -> Scalar:
+        """Read where the tests hold; elsewhere something harmless."""
+        e = self.nest.e
+        inside = self._holds(level, guard, lanes)
+        uniform = not any(self.vector in variables(p) for t in guard for p in t)
+        if uniform and (lanes == 1 or self._step(place) == 1):
+            return self._load_if(inside[0], array, level.indices.index(place), lanes)
+        each = self._lanes(level, place, lanes)
+        return e.gather([self._load_if(t, array, i, 1) for t, i in zip(inside, each)])
+
+    def _load_if(
+        self, inside: object, array: Array, place: Index, lanes: int
+    ) -> Scalar:
+        """Read at a place, or else in the table of sizes, which is long enough."""
+        e = self.nest.e
+        address = e.address(array.pointer, array.dtype, place)
+        pointer = e.builder.select(inside, address, self.nest.harmless)
+        return e.load(Array(pointer, array.dtype, (), ()), 0, lanes)
+
+    def _holds(self, level: _Level, tests: Sequence[Test], lanes: int) -> list:
+        """Return for each lane an i1: whether all tests hold."""
+        e = self.nest.e
+        found: list = [None] * lanes
+        for low, place, high in tests:
+            ends = [level.indices.index(end) for end in (low, high)]
+            for lane, at in enumerate(self._spread(level, place, lanes)):
+                both = e.both(e.ge(at, ends[0]), e.lt(at, ends[1]))
+                found[lane] = both if found[lane] is None else e.both(found[lane], both)
+        return found
+
+    def _spread(self, level: _Level, place: Dim, lanes: int) -> list[Index]:
+        if self.vector in variables(place):
+            return self._lanes(level, place, lanes)
+        return [level.indices.index(place)] * lanes
+
+    def _inside(
+        self, level: _Level, instruction: Instruction, args: list[Scalar], lanes: int
+    ) -> Scalar:
+        e, dtype = self.nest.e, instruction.dtype
+        value, fill = (e.splat(a, lanes) for a in args)
+        tests = self._holds(level, instruction.detail, lanes)
+        condition = e.gather([Scalar(t, "bool") for t in tests])
+        chosen = e.builder.select(condition.value, value.value, fill.value)
+        return Scalar(chosen, dtype, lanes)
+
+    # ---- results
+
+    def store(self, level: _Level, lanes: int) -> None:
+        """Write the results of the section."""
+        for store in self.section.stores:
+            self._store(level, store, lanes)
+
+    def _store(self, level: _Level, store: Store, lanes: int) -> None:
+        e, array = self.nest.e, self.nest.arrays[store.target]
+        value = level.values[store.arg]
+        step = self._step(store.place)
+        if step == 1 or lanes == 1:
+            e.store(array, level.indices.index(store.place), e.splat(value, lanes))
+            return
+        wide = e.splat(value, lanes)
+        for lane, place in enumerate(self._lanes(level, store.place, lanes)):
+            e.store(array, place, e.lane(wide, lane))
+
+
+def _number(e: Emit, instruction: Instruction) -> Scalar:
+    kind = dtypes.to_numpy(instruction.dtype)
+    return e.constant(
+        instruction.dtype, np.frombuffer(instruction.detail, kind)[0].item()
+    )
+
+
+class _Nest:
+    """Writes one nest."""
+
+    def __init__(self, e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes) -> None:
+        self.e, self.nest, self.arrays, self.sizes = e, nest, arrays, sizes
+        self.harmless = e.arguments[0]
+        self.body = _Code(self, nest.body, nest.vector)
+        tail_vector = nest.outer[-1][0] if nest.columns else ""
+        self.tail = _Code(self, nest.tail, tail_vector)
+        self.lanes = self._width()
+
+    def _width(self) -> int:
+        """Return the lanes of a vector: one where the axis is shorter than two."""
+        lanes = native_lanes("float32")
+        axes = dict(self.nest.axes)
+        size = axes.get(self.nest.vector, 1)
+        while isinstance(size, int) and lanes > max(size, 1):
+            lanes //= 2
+        return lanes
+
+    def write(self) -> None:
+        """Write the nest into the function."""
+        top = _Level(Indices(self.e, self.sizes, {}, None), {})
+        self.body.enter(top, False)
+        if self.nest.folds:
+            self._fold(top)
+        else:
+            self._elementwise(top)
+
+    def _turns(self, axes: Sequence[tuple[str, Dim]]) -> list[Index]:
+        return [self.sizes(size) for _, size in axes]
+
+    def _inner(
+        self, level: _Level, names: Sequence[str], at: Sequence[Index]
+    ) -> _Level:
+        known_here = dict(zip(names, at, strict=True))
+        indices = Indices(self.e, self.sizes, known_here, level.indices)
+        return _Level(indices, dict(level.values))
+
+    def _elementwise(self, top: _Level) -> None:
+        names = [name for name, _ in self.nest.outer]
+        turns = self._turns(self.nest.outer)
+        if not turns:
+            self.body.store(top, 1)
+            return
+
+        def row(outer: Sequence[Index]) -> None:
+            level = self._inner(top, names[:-1], outer)
+            self.body.enter(level, False)
+
+            def element(i: Index, lanes: int) -> None:
+                inner = self._inner(level, names[-1:], [i])
+                self.body.enter(inner, True, lanes)
+                self.body.store(inner, lanes)
+
+            loop.stretch(self.e, 0, turns[-1], self.lanes, element)
+
+        loop.nest(self.e, turns[:-1], row)
+
+    def _fold(self, top: _Level) -> None:
+        nest, e = self.nest, self.e
+        outer = [name for name, _ in nest.outer]
+        inner = [name for name, _ in nest.inner]
+        after = _Level(top.indices, {})
+        self.tail.enter(after, False)
+
+        def load(
+            at: Sequence[Index], within: Sequence[Index], lanes: int
+        ) -> tuple[Scalar, ...]:
+            level = self._inner(top, [*outer, *inner], [*at, *within])
+            self.body.enter(level, True, lanes)
+            self.body.store(level, lanes)
+            return tuple(
+                e.splat(e.cast(level.values[f.arg], f.dtype), lanes) for f in nest.folds
+            )
+
+        def store(at: Sequence[Index], results: tuple[Scalar, ...]) -> None:
+            level = self._inner(after, outer, at)
+            for number, instruction in enumerate(nest.tail.code):
+                if instruction.kind == "given":
+                    result = results[instruction.detail]
+                    level.values[number] = e.cast(result, instruction.dtype)
+            self.tail.enter(level, True, results[0].lanes)
+            self.tail.store(level, results[0].lanes)
+
+        fold = loop.reduce_columns if nest.columns else loop.reduce
+        wide = self.lanes == native_lanes("float32")
+        fold(
+            e, self._turns(nest.outer), self._turns(nest.inner), load, self._combine,
+            tuple(_identity(e, f) for f in nest.folds), store, wide,
+        )  # fmt: skip
+
+    def _combine(
+        self, e: Emit, a: tuple[Scalar, ...], b: tuple[Scalar, ...]
+    ) -> tuple[Scalar, ...]:
+        return tuple(
+            evaluate(e, fold.combine, (x, y))
+            for fold, x, y in zip(self.nest.folds, a, b, strict=True)
+        )
+
+
+def _identity(e: Emit, fold: Fold) -> Scalar:
+    ends = {"lowest": limits.lowest, "highest": limits.highest}
+    find = ends.get(fold.identity) if isinstance(fold.identity, str) else None
+    return e.constant(fold.dtype, find(fold.dtype) if find else fold.identity)

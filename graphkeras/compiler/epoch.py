@@ -1,0 +1,235 @@
+"""The driver of an epoch as machine code: order, rows, steps, results, progress.
+
+::
+
+    order = a permutation, if asked for
+    for each step, until told to stop:
+        the sizes of this batch (the last one may be smaller)
+        each input: its rows where they lie, or gathered and cast into a batch
+        each collected output: written to its rows
+        run
+        output 0 tracked, progress told
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from llvmlite import ir
+
+from graphkeras.compiler.codegen import Codegen, Words
+from graphkeras.compiler.memory import Memory
+from graphkeras.kernels.cpu.array import Array, contiguous
+from graphkeras.kernels.cpu.emit import Emit, Index, Scalar
+from graphkeras.kernels.cpu.target import I64, POINTER, VOID
+from graphkeras.runtime import link
+from graphkeras.runtime.control import (
+    CONTROL,
+    FEEDER,
+    collect_word,
+    feed_word,
+    feeder_word,
+)
+
+
+class Driver:
+    """Writes the entry of a program: mode 0 runs one step, mode 1 an epoch."""
+
+    def __init__(self, e: Emit, words: Words, run: ir.Function, tracked: str) -> None:
+        self.e, self.words, self.run = e, words, run
+        self.table = e.arguments[0]
+        self.tracked = tracked  # dtype of output 0 if it is a scalar, else ""
+        self.inputs, self.outputs = words.counts["input"], words.counts["output"]
+
+    def write(self) -> None:
+        """Write the body of the entry."""
+        e = self.e
+        with e.when_else(e.eq(e.arguments[1], 0)) as (once, epoch):
+            with once:
+                e.call(self.run, [self.table])
+            with epoch:
+                self._epoch()
+
+    # ---- words
+
+    def _get(self, word: int) -> ir.Value:
+        e = self.e
+        place = e.address(self.table, "int64", self.words.control + word)
+        return e.builder.load(place, typ=I64)
+
+    def _control(self, name: str) -> ir.Value:
+        return self._get(CONTROL.index(name))
+
+    def _put(self, word: int, value: Index) -> None:
+        """Write a word of the table, counted from its start."""
+        e = self.e
+        e.builder.store(e.index(value), e.address(self.table, "int64", word))
+
+    # ---- the epoch
+
+    def _epoch(self) -> None:
+        e = self.e
+        rows, batch = self._control("rows"), self._control("batch_size")
+        with e.when(e.ne(self._control("shuffle"), 0)):
+            self._shuffle(rows)
+        step = e.counter(0)
+        steps = self._control("steps")
+        self._tell(0)
+
+        def more() -> ir.Value:
+            return e.both(e.lt(step.get(), steps), e.eq(self._stop(), 0))
+
+        with e.loop_while(more):
+            here = step.get()
+            start = e.mul(e.add(self._control("start"), here), batch)
+            count = e.minimum(batch, e.sub(rows, start))
+            self._one(here, start, count, batch)
+            step.step()
+            self._tell(step.get())
+
+    def _shuffle(self, rows: Index) -> None:
+        e = self.e
+        keys = [
+            e.cast(Scalar(self._control(name), "int64"), "uint32")
+            for name in ("key0", "key1")
+        ]
+        order = e.builder.inttoptr(self._control("order"), POINTER)
+        link.kernel("batch.permutation")(e, *keys, rows, order)
+
+    def _one(self, step: Index, start: Index, count: Index, batch: Index) -> None:
+        """One step on rows [start, start + count) of the order."""
+        e = self.e
+        full = e.eq(count, batch)
+        sizes, last = self._control("sizes"), self._control("last_sizes")
+        self._put(0, e.choose(full, sizes, last))
+        for number in range(self.inputs):
+            self._feed(number, start, count)
+        for number in range(self.outputs):
+            self._direct(number, start)
+        e.call(self.run, [self.table])
+        if self.tracked:
+            self._track(step)
+
+    def _feed(self, number: int, start: Index, count: Index) -> None:
+        """Let an input be its rows of this batch."""
+        e = self.e
+        source, row_bytes, elements, feeder, staging = (
+            self._get(feed_word(number, name))
+            for name in ("source", "row_bytes", "row_elements", "feeder", "staging")
+        )
+        word = 1 + number
+        with e.when_else(e.eq(feeder, 0)) as (in_place, gathered):
+            with in_place:
+                self._put(word, e.add(source, e.mul(start, row_bytes)))
+            with gathered:
+                order = self._control("order")
+                given = (source, order, start, count, staging, elements)
+                first = self.words.control + feeder_word(self.inputs, self.outputs)
+                for i, value in enumerate(given):
+                    self._put(first + i, value)
+                self._call(feeder, e.address(self.table, "int64", first))
+                self._put(word, staging)
+
+    def _call(self, address: ir.Value, argument: ir.Value) -> None:
+        """Call a void(pointer, i64) function by its address."""
+        kind = ir.FunctionType(VOID, [POINTER, I64])
+        function = self.e.builder.inttoptr(address, kind.as_pointer())
+        self.e.builder.call(function, [argument, ir.Constant(I64, 0)])
+
+    def _direct(self, number: int, start: Index) -> None:
+        """Let an output that is collected be written to its rows."""
+        e = self.e
+        target, row_bytes = (
+            self._get(collect_word(self.inputs, number, name))
+            for name in ("target", "row_bytes")
+        )
+        word = 1 + self.inputs + self.words.counts["state"] + number
+        with e.when(e.ne(target, 0)):
+            self._put(word, e.add(target, e.mul(start, row_bytes)))
+
+    def _track(self, step: Index) -> None:
+        """Note output 0 of this step."""
+        e = self.e
+        track = self._control("track")
+        with e.when(e.ne(track, 0)):
+            word = 1 + self.inputs + self.words.counts["state"]
+            place = e.address(self.table, "int64", word)
+            pointer = e.builder.load(place, typ=POINTER)
+            value = e.load(Array(pointer, self.tracked, (), ()), 0)
+            line = Array(e.builder.inttoptr(track, POINTER), "float32", (), ())
+            e.store(line, step, e.cast(value, "float32"))
+
+    # ---- progress
+
+    def _progress(self, word: int, use: Callable[[ir.Value], None]) -> None:
+        """Use a word of `progress`, if there is one."""
+        e = self.e
+        address = self._control("progress")
+        with e.when(e.ne(address, 0)):
+            use(e.builder.inttoptr(e.index(e.add(address, 8 * word)), I64.as_pointer()))
+
+    def _tell(self, done: Index) -> None:
+        """Write the steps done where Python, and another thread, can see them."""
+        e = self.e
+        self._put(self.words.control + CONTROL.index("done"), done)
+        value = e.index(done)
+        self._progress(0, lambda p: e.builder.store_atomic(value, p, "monotonic", 8))
+
+    def _stop(self) -> ir.Value:
+        """Return whether another thread asks to stop."""
+        e = self.e
+        request = e.counter(0)
+        self._progress(
+            1, lambda p: request.set(e.builder.load_atomic(p, "monotonic", 8))
+        )
+        return request.get()
+
+
+@cache
+def feeder(source: str, target: str) -> Any:
+    """Return the compiled function that gathers rows of one dtype as another."""
+
+    def build(module: ir.Module) -> ir.Function:
+        kind = ir.FunctionType(VOID, [POINTER, I64])
+        name = module.get_unique_name("feeder")
+        function = ir.Function(module, kind, name)
+        e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
+        words = {
+            name: e.builder.load(e.address(e.arguments[0], "int64", i), typ=I64)
+            for i, name in enumerate(FEEDER)
+        }
+        places = {
+            name: e.builder.inttoptr(words[name], POINTER)
+            for name in ("source", "order", "target")
+        }
+        shape = (words["count"], words["row_elements"])
+        out = contiguous(places["target"], target, shape, e)
+        link.kernel("batch.gather_rows")(
+            e, places["source"], source, places["order"], words["start"],
+            words["count"], out,
+        )  # fmt: skip
+        return e.finish()
+
+    return link.compile_entry(f"feed_{source}_{target}", build)
+
+
+def program_builder(
+    memory: Memory, words: Words, tracked: str
+) -> Callable[[ir.Module], ir.Function]:
+    """Return the function that adds a whole program to a module.
+
+    Args:
+        tracked: dtype of output 0 if it is a scalar, else "".
+    """
+
+    def build(module: ir.Module) -> ir.Function:
+        run = Codegen(memory, words).run_function(module)
+        kind = ir.FunctionType(VOID, [POINTER, I64])
+        function = ir.Function(module, kind, module.get_unique_name("program"))
+        e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
+        Driver(e, words, run, tracked).write()
+        return e.finish()
+
+    return build

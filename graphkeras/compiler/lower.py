@@ -1,0 +1,136 @@
+"""From groups to steps: loop nests, kernel calls and copies, in the order they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphkeras.compiler.fuse import Group, Plan
+from graphkeras.compiler.indexing import flat
+from graphkeras.compiler.loops import (
+    Instruction,
+    Loop,
+    Section,
+    Store,
+    Writer,
+    axes_of,
+    domain_of,
+    index_of,
+)
+from graphkeras.compiler.nests import collapse
+from graphkeras.compiler.views import View, view_of
+from graphkeras.errors import KernelError, message
+from graphkeras.ir.op import item_of
+from graphkeras.ir.value import Origin, Value
+from graphkeras.runtime import link
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory by kind and number.
+
+    Kinds: "input", "state", "output", "constant", "arena", and "kept" for a copy of a
+    variable's old value until it gets a place in the arena.
+    """
+
+    kind: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A kernel run on views of memory."""
+
+    value: Value
+    kernel: str
+    operands: tuple[View, ...]
+    results: tuple[Value, ...]
+
+
+Step = Loop | Call
+
+
+def steps_of(plan: Plan) -> list[Step]:
+    """Return one step a group."""
+    return [_step(plan, group) for group in plan.groups]
+
+
+def _step(plan: Plan, group: Group) -> Step:
+    if group.call is None:
+        return plan.loop(group)
+    return _call(group.call)
+
+
+def _call(value: Value) -> Call:
+    op = value.op
+    if not isinstance(op.kernel, str) or not link.has_kernel(op.kernel):
+        raise KernelError(_no_kernel(value))
+    strided = bool(op.fact("strided"))
+    operands = tuple(view_of(operand, strided) for operand in value.inputs)
+    if isinstance(value.type, tuple):
+        results = tuple(item_of(value, i) for i in range(len(value.type)))
+    else:
+        results = (value,)
+    return Call(value, op.kernel, operands, results)
+
+
+def _no_kernel(value: Value) -> str:
+    origin = value.origin or Origin("", "")
+    path, location = origin.path, origin.location
+    return message(
+        path or value.op.name,
+        f"{value.op.name} has no CPU kernel"
+        + (f" (asked for at {location})." if location else "."),
+        ", ".join(str(i.type) for i in value.inputs) or "no operands",
+        "Run eagerly (run_eagerly=True), or compute it by other ops.",
+    )  # fmt: skip
+
+
+def copy_of(value: Value, target: Buffer, source: Buffer | None = None) -> Loop:
+    """Return the loop that copies a leaf or stored value to a buffer.
+
+    Args:
+        source: where to read the value, if not from its own memory.
+    """
+    axes = axes_of(domain_of(value.shape))
+    index = index_of(value.shape)
+    place = flat(index, value.shape)
+    writer = Writer(dict(axes), {value})
+    arg = writer.element(value, index)
+    code = tuple(writer.code)
+    if source is not None:
+        code = (Instruction("read", value.dtype, (), (source, place, ())),)
+    return collapse(Loop(tuple(axes), (), Section(code, (Store(target, place, arg),))))
+
+
+Place = Value | Buffer
+
+
+def reads_of(step: Step) -> Iterator[Place]:
+    """Yield the values a step reads from memory."""
+    if isinstance(step, Call):
+        yield from (view.source for view in step.operands)
+        return
+    for section in step.sections:
+        yield from (source for source, _, _ in section.reads())
+
+
+def writes_of(step: Step) -> Iterator[Place]:
+    """Yield the values (or buffers) a step writes."""
+    if isinstance(step, Call):
+        yield from step.results
+        return
+    for section in step.sections:
+        yield from (store.target for store in section.stores)
+
+
+def in_place(loop: Loop, source: Value, target: Place) -> bool:
+    """Whether `target` may overwrite `source`: each element is read, then written."""
+    for section in loop.sections:
+        places = [s.place for s in section.stores if s.target is target]
+        reads = [(p, guard) for v, p, guard in section.reads() if v is source]
+        if reads and not places:
+            return False
+        if any(place != places[0] or guard for place, guard in reads):
+            return False
+    return True

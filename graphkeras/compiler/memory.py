@@ -1,0 +1,195 @@
+"""Where every value lives: in place, in a caller's array, or in one shared arena.
+
+New state is written straight into the variable's array when nobody reads the old
+value afterwards. The rest shares an arena: two values may overlap when their lifetimes
+do not. Sizes stay symbolic here; offsets are found when the program is bound to sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.compiler.fuse import Plan
+from graphkeras.compiler.lower import (
+    Buffer,
+    Call,
+    Loop,
+    Place,
+    Step,
+    copy_of,
+    in_place,
+    reads_of,
+    steps_of,
+    writes_of,
+)
+from graphkeras.compiler.storage import is_leaf
+from graphkeras.compiler.views import base
+from graphkeras.ir.dims import Dim
+from graphkeras.ir.op import CONSTANT, INPUT, STATE
+from graphkeras.ir.value import Graph, Value
+
+
+@dataclass(slots=True)
+class Block:
+    """A piece of the arena, in use from step `first` to step `last`."""
+
+    size: Dim  # elements
+    itemsize: int
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class Memory:
+    """The steps of a program and the buffer of everything they touch."""
+
+    steps: list[Step]
+    buffers: dict[Place, Buffer]
+    blocks: list[Block] = field(default_factory=list)
+    constants: list[np.ndarray] = field(default_factory=list)
+
+    def buffer(self, place: Place) -> Buffer:
+        """Return where something lies."""
+        found = self.buffers.get(place)
+        return place if found is None and isinstance(place, Buffer) else found  # type: ignore[return-value]
+
+
+def plan_memory(plan: Plan) -> Memory:
+    """Return the steps of a plan with a place in memory for everything they touch."""
+    roots = _Roots(plan.graph, steps_of(plan))
+    memory = Memory([*roots.early, *roots.steps, *roots.late], roots.buffers)
+    _place_leaves(plan.graph, memory)
+    _Blocks(memory, roots.kept).run()
+    return memory
+
+
+class _Roots:
+    """Decides where results are written, and which must be copied there."""
+
+    def __init__(self, graph: Graph, steps: list[Step]) -> None:
+        self.graph, self.steps = graph, steps
+        self.buffers: dict[Place, Buffer] = {}
+        self.early: list[Step] = []  # copies of leaves, before anything overwrites them
+        self.late: list[Step] = []  # copies of results, and of kept leaves
+        self.kept: dict[Buffer, Value] = {}
+        self.writer = {v: i for i, s in enumerate(steps) for v in writes_of(s)}
+        self.readers: dict[Place, list[int]] = {}
+        for i, step in enumerate(steps):
+            for place in reads_of(step):
+                self.readers.setdefault(place, []).append(i)
+        self._bind_state()
+        self._bind_outputs()
+
+    def _bind_state(self) -> None:
+        numbers = {leaf: i for i, leaf in enumerate(self.graph.state)}
+        for old, new in self.graph.changed:
+            source, target = base(new), Buffer("state", numbers[old])
+            if source not in self.buffers and self._may_overwrite(old, source):
+                self.buffers[source] = target
+            elif source.op is STATE or source.op is INPUT:
+                self._keep(source, target)
+            else:
+                self.late.append(copy_of(source, target))
+
+    def _may_overwrite(self, old: Value, source: Value) -> bool:
+        """Whether nobody reads the old state after (or out of step with) the new."""
+        if is_leaf(source):
+            return False
+        at = self.writer[source]
+        readers = self.readers.get(old, [])
+        if any(i > at for i in readers):
+            return False
+        step = self.steps[at]
+        if at not in readers:
+            return True
+        return isinstance(step, Loop) and in_place(step, old, source)
+
+    def _keep(self, leaf: Value, target: Buffer) -> None:
+        """Copy a leaf that may be overwritten before its turn."""
+        kept = Buffer("kept", len(self.kept))
+        self.kept[kept] = leaf
+        self.early.append(copy_of(leaf, kept))
+        self.late.append(copy_of(leaf, target, kept))
+
+    def _bind_outputs(self) -> None:
+        for number, root in enumerate(self.graph.outputs):
+            source, target = base(root), Buffer("output", number)
+            if is_leaf(source):
+                self.early.append(copy_of(source, target))
+            elif source in self.buffers:
+                self.late.append(copy_of(source, target))
+            else:
+                self.buffers[source] = target
+
+
+def _place_leaves(graph: Graph, memory: Memory) -> None:
+    """Give inputs, state and the constants that are read a buffer."""
+    for kind, leaves in (("input", graph.inputs), ("state", graph.state)):
+        for number, leaf in enumerate(leaves):
+            memory.buffers[leaf] = Buffer(kind, number)
+    for step in memory.steps:
+        for place in reads_of(step):
+            if place in memory.buffers or isinstance(place, Buffer):
+                continue
+            if place.op is CONSTANT:
+                number = len(memory.constants)
+                memory.buffers[place] = Buffer("constant", number)
+                memory.constants.append(place.data.array)
+
+
+class _Blocks:
+    """Gives everything that is left a block of the arena."""
+
+    def __init__(self, memory: Memory, kept: dict[Buffer, Value]) -> None:
+        self.memory, self.kept = memory, kept
+        self.last: dict[Place, int] = {}
+        for i, step in enumerate(memory.steps):
+            for place in reads_of(step):
+                self.last[place] = i
+
+    def run(self) -> None:
+        """Walk the steps in order; what a step makes may take over what it reads."""
+        for i, step in enumerate(self.memory.steps):
+            for place in writes_of(step):
+                if self._is_free(place):
+                    self._place(i, step, place)
+
+    def _is_free(self, place: Place) -> bool:
+        if place in self.memory.buffers:
+            return False
+        return not isinstance(place, Buffer) or place in self.kept
+
+    def _place(self, i: int, step: Step, place: Place) -> None:
+        value = self.kept[place] if isinstance(place, Buffer) else place
+        last = self.last.get(place, i)
+        size, itemsize = value.type.size, dtypes.itemsize(value.dtype)  # type: ignore[union-attr]
+        taken = self._overwritten(i, step, place, size, itemsize)
+        if taken is None:
+            buffer = self._new(Block(size, itemsize, i, last))
+        else:
+            buffer = taken
+            self.memory.blocks[buffer.number].last = last
+        self.memory.buffers[place] = buffer
+
+    def _new(self, block: Block) -> Buffer:
+        self.memory.blocks.append(block)
+        return Buffer("arena", len(self.memory.blocks) - 1)
+
+    def _overwritten(
+        self, i: int, step: Step, place: Place, size: Dim, itemsize: int
+    ) -> Buffer | None:
+        """Return the block of an operand that ends here, if it may be taken over."""
+        if isinstance(step, Call):
+            return None
+        for source in dict.fromkeys(reads_of(step)):
+            buffer = self.memory.buffers.get(source)
+            if buffer is None or buffer.kind != "arena":
+                continue
+            block = self.memory.blocks[buffer.number]
+            fits = block.last == i and (block.size, block.itemsize) == (size, itemsize)
+            if fits and in_place(step, source, place):
+                return buffer
+        return None

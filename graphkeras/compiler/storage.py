@@ -1,0 +1,155 @@
+"""Which values get memory of their own; all others are computed where they are used.
+
+Walking back from what must be stored, a value is stored too if computing it again
+elsewhere would cost more than a trip through memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphkeras.compiler.cost import READ, element_cost
+from graphkeras.compiler.views import base, injective, view_of
+from graphkeras.ir.dims import Dim
+from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE
+from graphkeras.ir.value import Graph, Value
+
+DUPLICATE = 4  # an element this cheap may be computed in several loops
+STRETCHED = 3  # ... or again for each place it is stretched to
+NARROW = 16  # a fold along fewer elements than this runs one by one
+SLOW = 8  # ... so what costs this much is better computed in a loop before
+LONGEST = 120  # operations in one expression
+
+
+def is_leaf(value: Value) -> bool:
+    """Whether the value lies in memory before the program starts."""
+    return value.op in (INPUT, STATE, CONSTANT)
+
+
+def is_fusible(value: Value) -> bool:
+    """Whether the value can be computed element by element where it is used."""
+    return value.op.family in ("elementwise", "movement") or value.op is DIM
+
+
+def stored_values(graph: Graph) -> set[Value]:
+    """Return the values that are written to memory.
+
+    The costs of a first round assume that everything is computed anew each time; the
+    second round knows what will be read.
+    """
+    first = _Choice(graph, set()).run()
+    return _Choice(graph, first).run()
+
+
+class _Choice:
+    """One walk from the results back to the leaves."""
+
+    def __init__(self, graph: Graph, read: set[Value]) -> None:
+        self.values = graph.walk()
+        self.roots = graph.roots
+        self.stored: set[Value] = set()
+        self.homes: dict[Value, set[Value]] = {v: set() for v in self.values}
+        self.stretched: set[Value] = set()
+        self.slow: set[Value] = set()
+        self.read = read
+        self.costs: dict[Value, int] = {}
+        self.sizes: dict[Value, int] = {}
+        for value in self.values:
+            self._measure(value)
+
+    def _measure(self, value: Value) -> None:
+        """Note the cost and length of a value computed from what is read."""
+        costs = _Reading(self.costs, self.read)
+        self.costs[value] = element_cost(value, costs)
+        parts = (i for i in value.inputs if is_fusible(i) and i not in self.read)
+        self.sizes[value] = 1 + sum(self.sizes[i] for i in parts)
+        if self.sizes[value] > LONGEST and value.op.family == "elementwise":
+            self.stored.add(value)
+            self.sizes[value] = 1
+
+    def run(self) -> set[Value]:
+        """Return the values to store."""
+        for root in self.roots:
+            self._need(root)
+        for value in reversed(self.values):
+            if not is_leaf(value):
+                self._visit(value)
+        return self.stored
+
+    def _need(self, value: Value) -> None:
+        """Have a value in memory."""
+        source = base(value)
+        if not is_leaf(source):
+            self.stored.add(source)
+
+    def _visit(self, value: Value) -> None:
+        """Decide on a value whose users are all decided."""
+        family = value.op.family
+        if family == "structured" or value.op is ITEM:
+            self.stored.add(value)
+            self._visit_call(value)
+            return
+        if family == "reduction":
+            self.stored.add(value)
+            self._note_fold(value)
+        elif self._is_worth_storing(value):
+            self._need(value)
+        home = {value} if value in self.stored else self.homes[value]
+        for operand in value.inputs:
+            self.homes[operand] |= home
+            if is_fusible(operand) and _stretches(value, operand):
+                self.stretched.add(operand)
+
+    def _visit_call(self, value: Value) -> None:
+        if value.op is ITEM:
+            return
+        strided = bool(value.op.fact("strided"))
+        for operand in value.inputs:
+            self._need(view_of(operand, strided).source)
+
+    def _is_worth_storing(self, value: Value) -> bool:
+        if value.op.family == "movement":  # its operand is stored instead, if anything
+            return False
+        cost = self.costs[value]
+        if value in self.stretched and cost > STRETCHED and value.type.size != 1:  # type: ignore[union-attr]
+            return True
+        if value in self.slow and cost >= SLOW:
+            return True
+        return len(self.homes[value]) > 1 and cost > DUPLICATE
+
+    def _note_fold(self, value: Value) -> None:
+        if is_narrow(value):
+            self.slow.add(base(value.inputs[0]))
+
+
+class _Reading(dict):  # type: ignore[type-arg]
+    """Costs of operands: those in memory cost a read."""
+
+    def __init__(self, costs: Mapping[Value, int], read: set[Value]) -> None:
+        self.costs, self.read = costs, read
+
+    def __missing__(self, value: Value) -> int:
+        return READ if value in self.read else self.costs[value]
+
+
+def is_narrow(reduction: Value) -> bool:
+    """Whether a reduction folds neighbours, but too few of them for vectors."""
+    shape = reduction.inputs[0].shape
+    axes = [(i, n) for i, n in enumerate(shape) if n != 1]
+    total: Dim = 1
+    while axes and axes[-1][0] in reduction.axis:
+        total = total * axes.pop()[1]
+    return total != 1 and isinstance(total, int) and total < NARROW
+
+
+def _stretches(value: Value, operand: Value) -> bool:
+    """Whether `value` asks for elements of `operand` more than once."""
+    if value.op.family == "elementwise":
+        return _product(value.shape) != _product(operand.shape)
+    if value.op.family == "movement":
+        return not injective(value)
+    return False
+
+
+def _product(shape: tuple[Dim, ...]) -> tuple[str, ...]:
+    return tuple(sorted(str(n) for n in shape if n != 1))

@@ -1,0 +1,160 @@
+"""Model: a layer that trains, prints itself and is exported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphkeras.errors import ArgumentError, message, nearest
+from graphkeras.layers.graph import SymbolicTensor
+from graphkeras.layers.layer import Layer
+from graphkeras.models.summary import print_summary
+from graphkeras.saving.registry import (
+    CustomObjectScope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+
+
+class Model(Layer):
+    """Layers grouped into one object with training, printing and export.
+
+    Three ways: `Model(inputs, outputs)` takes what lies between symbolic tensors;
+    `Sequential` is a list of layers; a subclass makes layers in `__init__` and calls
+    them in `call`.
+
+    Example:
+        >>> from graphkeras import layers
+        >>> x = layers.Input((3,))
+        >>> Model(x, layers.Dense(2)(x)).output_shape
+        (None, 2)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _is_functional(args, kwargs):
+            from graphkeras.models.functional import Functional
+
+            return Layer.__new__(Functional)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if _is_functional(args, kwargs):
+            from graphkeras.models.functional import Functional
+
+            _make_functional(type(self), Functional)
+            Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
+        else:
+            super().__init__(*args, **kwargs)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Layers the model is made of, nested models not opened."""
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or place.
+
+        Raises:
+            ArgumentError: if there is none, or not one of the two is given.
+        """
+        if (name is None) == (index is None):
+            raise ArgumentError(
+                message(
+                    self.name, "get_layer expected a name or an index.",
+                    f"name={name!r}, index={index!r}", "Give one of them.",
+                )
+            )  # fmt: skip
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ArgumentError(
+                    message(
+                        self.name, f"get_layer expected an index below {len(layers)}.",
+                        f"index={index}",
+                    )
+                )  # fmt: skip
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ArgumentError(
+            message(
+                self.name, "get_layer expected the name of one of its layers.",
+                repr(name), nearest(str(name), [x.name for x in layers], "layer"),
+            )
+        )  # fmt: skip
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print layers, output shapes and numbers of parameters.
+
+        Args:
+            line_length: width in characters.
+            positions: where columns end, as fractions of the width.
+            print_fn: called with each line; `print` by default.
+            expand_nested: whether to list the layers of nested models.
+            show_trainable: whether to say which layers train.
+            layer_range: names (or patterns) of the first and the last layer to list.
+        """
+        print_summary(
+            self, line_length, positions, print_fn or print, expand_nested,
+            show_trainable, layer_range,
+        )  # fmt: skip
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the model's config as JSON; `kwargs` go to `json.dumps`."""
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Make a model from `get_config`'s result."""
+        with CustomObjectScope(custom_objects or {}):
+            if {"input_layers", "layers"} <= set(config):
+                from graphkeras.models.functional import Functional
+
+                made = Functional if cls is Model else cls
+                return made.from_config(config)  # type: ignore[attr-defined]
+            return super().from_config(config)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return what `compile` was called with, if it was."""
+        return None
+
+
+def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
+    """Return the model that `Model.to_json` described.
+
+    Raises:
+        SavingError: if it holds a class that is not registered.
+    """
+    return deserialize_keras_object(json.loads(json_string), custom_objects)
+
+
+def _is_functional(args: Any, kwargs: Any) -> bool:
+    """Whether the arguments are those of a functional model."""
+    if len(args) >= 2:
+        return True
+    if "outputs" in kwargs:
+        return bool(args) or "inputs" in kwargs
+    return bool(args) and isinstance(args[0], SymbolicTensor)
+
+
+def _make_functional(cls: type, functional: type) -> None:
+    """Let a user's subclass of Model, made with inputs and outputs, be functional."""
+    if issubclass(cls, functional):
+        return
+    bases = tuple(functional if b is Model else b for b in cls.__bases__)
+    if bases != cls.__bases__:
+        cls.__bases__ = bases
+        return
+    for base in cls.__bases__:
+        if issubclass(base, Model):
+            _make_functional(base, functional)

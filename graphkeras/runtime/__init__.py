@@ -1,0 +1,1 @@
+"""Running compiled programs; knows no op and no layer."""

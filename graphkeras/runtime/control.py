@@ -1,0 +1,56 @@
+"""The words by which Python and a compiled epoch talk to each other."""
+
+from __future__ import annotations
+
+# One word each, after the addresses of the buffers.
+CONTROL = (
+    "rows",  # rows to visit
+    "batch_size",
+    "start",  # number of the first step
+    "steps",  # how many steps to make
+    "done",  # written by the program: how many were made
+    "order",  # address of int64 row numbers, or 0: rows as they come
+    "shuffle",  # 1: write a permutation to `order` first
+    "key0",
+    "key1",
+    "track",  # address of float32[steps] for output 0, or 0
+    "progress",  # address of int64[2]: steps done, request to stop; or 0
+    "sizes",  # address of the sizes of a full batch
+    "last_sizes",  # address of the sizes of the last batch
+)
+# For each input after that.
+FEED = (
+    "source",  # address of all rows
+    "row_bytes",  # 0: the whole array serves every step
+    "row_elements",
+    "feeder",  # address of a function that gathers and casts rows, or 0: used in place
+    "staging",  # address of the batch it fills
+)
+# For each output after that.
+COLLECT = (
+    "target",  # address of row 0 of the collected results, or 0
+    "row_bytes",
+)
+# What a feeder is given, in words.
+FEEDER = ("source", "order", "start", "count", "target", "row_elements")
+
+
+def feed_word(input_number: int, name: str) -> int:
+    """Return where a word of an input stands, from the start of the control block."""
+    return len(CONTROL) + input_number * len(FEED) + FEED.index(name)
+
+
+def collect_word(inputs: int, output_number: int, name: str) -> int:
+    """Return where a word of an output stands, from the start of the control block."""
+    first = len(CONTROL) + inputs * len(FEED)
+    return first + output_number * len(COLLECT) + COLLECT.index(name)
+
+
+def feeder_word(inputs: int, outputs: int) -> int:
+    """Return where the words handed to a feeder begin."""
+    return collect_word(inputs, outputs, "target")
+
+
+def block_size(inputs: int, outputs: int) -> int:
+    """Return how many words the control block has."""
+    return feeder_word(inputs, outputs) + len(FEEDER)

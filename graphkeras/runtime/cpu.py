@@ -1,0 +1,60 @@
+"""Memory of the CPU: aligned arrays, and the addresses compiled code is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.errors import DTypeError, message
+
+ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
+
+
+def aligned(nbytes: int) -> np.ndarray:
+    """Return `nbytes` bytes that start on a cache line; not initialised."""
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + nbytes]
+
+
+def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """Return an aligned array in C order; not initialised."""
+    count = int(np.prod(shape, dtype=np.int64))
+    return aligned(count * dtype.itemsize).view(dtype).reshape(tuple(shape))
+
+
+def address(array: np.ndarray) -> int:
+    """Return where the elements of an array begin."""
+    return int(array.__array_interface__["data"][0])
+
+
+def as_input(array: Any, dtype: np.dtype) -> np.ndarray:
+    """Return an array of that dtype in C order; values are cast as by `astype`."""
+    with np.errstate(all="ignore"):
+        return np.require(np.asarray(array), dtype, "C")
+
+
+def as_source(name: str, array: Any) -> np.ndarray:
+    """Return an array whose rows compiled code can read in place.
+
+    Raises:
+        DTypeError: if it holds no numbers.
+    """
+    found = np.require(np.asarray(array), requirements="C")
+    if not found.dtype.isnative:
+        found = found.astype(found.dtype.newbyteorder("="))
+    try:
+        held = dtypes.of_array(found)
+    except DTypeError:
+        held = "string"
+    if held == "string":
+        raise DTypeError(
+            message(
+                name, "expected numbers.", f"an array of dtype {found.dtype}",
+                "Turn it into numbers, or use a layer that takes strings.",
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,193 @@
+"""The heart of the tests: every op, on every sample, checked in every facet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphkeras.ops  # noqa: F401  (fills the table)
+from graphkeras import dtypes
+from graphkeras.autodiff import gradient
+from graphkeras.errors import ExportError, GradientError
+from graphkeras.export.onnx import export_graph
+from graphkeras.ir import dims
+from graphkeras.ir.definers import inline
+from graphkeras.ir.interpret import interpret
+from graphkeras.ir.op import OPS, Word, constant, input_value, nondifferentiable
+from graphkeras.ir.types import TensorType, type_of
+from graphkeras.ir.value import Graph, Value
+from graphkeras.ir.verify import verify
+from graphkeras.ops.math import multiply
+from graphkeras.ops.reduce import sum as sum_of
+from tests.ops.samples import EXPECTED, Sample, flat, names, samples_of
+
+BATCH = dims.symbol("batch")
+
+
+def every_op(check: str) -> Any:
+    """Parametrize by op; exceptions are marked with their reason."""
+    rows = []
+    for name in names():
+        reason = EXPECTED.get((check, name))
+        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+        rows.append(pytest.param(name, marks=marks))
+    return pytest.mark.parametrize("name", rows)
+
+
+def traced(op: Any, sample: Sample, types: list[TensorType], first: int = 0) -> Graph:
+    """Return the graph of one call on inputs of these types."""
+    inputs = [input_value(f"x{first + k}", t, first + k) for k, t in enumerate(types)]
+    results = flat(sample.call(op, list(inputs)))
+    outputs = [r if isinstance(r, Value) else constant(r) for r in results]
+    return verify(Graph(tuple(inputs), tuple(outputs)))
+
+
+def assert_same(actual: Any, expected: Any, tolerance: float = 1e-6) -> None:
+    """Dtype, shape and numbers."""
+    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
+    loose = 1e-2 if actual.dtype.itemsize == 2 else tolerance
+    np.testing.assert_allclose(actual, expected, rtol=loose, atol=loose)
+
+
+def test_every_op_has_a_sample() -> None:
+    assert not [name for name in names() if not samples_of(OPS[name])]
+
+
+@every_op("facets")
+def test_facets_are_rules_or_words(name: str) -> None:
+    op = OPS[name]
+    assert callable(op.vjp) or isinstance(op.vjp, Word)
+    assert callable(op.onnx) or isinstance(op.onnx, (Word, str))
+    assert (op.vjp is inline or op.onnx is inline) <= (op.family == "composite")
+    assert op.reference.__doc__
+
+
+@every_op("type")
+def test_type_rule_says_what_the_reference_gives(name: str) -> None:
+    op = OPS[name]
+    for sample in samples_of(op):
+        arrays = sample.arrays()
+        expected = [np.asarray(r) for r in flat(sample.call(op, arrays))]
+        graph = traced(op, sample, [type_of(a) for a in arrays])
+        assert [o.type for o in graph.outputs] == [type_of(r) for r in expected]
+        for actual, wanted in zip(interpret(graph, arrays)[0], expected, strict=True):
+            assert_same(actual, wanted)
+
+
+def freed(sample: Sample) -> list[TensorType]:
+    """Types with the first axis of the chosen operands free."""
+    types = [type_of(a) for a in sample.arrays()]
+    for k in sample.free:
+        types[k] = types[k].with_shape((BATCH, *types[k].shape[1:]))
+    return types
+
+
+@every_op("free")
+def test_a_free_axis_gives_the_same_numbers(name: str) -> None:
+    op = OPS[name]
+    for sample in [s for s in samples_of(op) if s.free]:
+        arrays = sample.arrays()
+        graph = traced(op, sample, freed(sample))
+        expected = [np.asarray(r) for r in flat(sample.call(op, arrays))]
+        for actual, wanted in zip(interpret(graph, arrays)[0], expected, strict=True):
+            assert_same(actual, wanted)
+
+
+# ------------------------------------------------------------------------ gradients
+
+
+def weighted_loss(graph: Graph, rng: np.random.Generator) -> Value | None:
+    """A scalar that every element of every float output moves."""
+    total = None
+    for output in graph.outputs:
+        if dtypes.is_float(output.dtype):
+            weights = constant(rng.normal(size=output.shape), "float64")
+            part = sum_of(multiply(output, weights))
+            total = part if total is None else total + part
+    return total
+
+
+def widened(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """The floats in float64, so that differences are small against their rounding."""
+    return [a.astype("float64") if a.dtype == np.float32 else a for a in arrays]
+
+
+def check_gradient(op: Any, sample: Sample, rng: np.random.Generator) -> None:
+    """Compare with the central difference along one random direction."""
+    arrays = widened(sample.arrays())
+    graph = traced(op, sample, [type_of(a) for a in arrays])
+    floats = [k for k, a in enumerate(arrays) if a.dtype == np.float64]
+    loss = weighted_loss(graph, rng)
+    if loss is None or not floats or any(not arrays[k].size for k in floats):
+        return
+    found = gradient(loss, [graph.inputs[k] for k in floats])
+    present = [g for g in found if g is not None]
+    steps = [rng.normal(size=arrays[k].shape) for k in floats]
+    slopes = interpret(Graph(graph.inputs, tuple(present)), arrays)[0]
+    used = [step for step, g in zip(steps, found) if g is not None]
+    actual = sum(float((g * step).sum()) for g, step in zip(slopes, used))
+    ends = []
+    for sign in (1, -1):
+        moved = list(arrays)
+        for k, step in zip(floats, steps):
+            moved[k] = arrays[k] + sign * 1e-6 * step
+        ends.append(float(interpret(Graph(graph.inputs, (loss,)), moved)[0][0]))
+    expected = (ends[0] - ends[1]) / 2e-6
+    assert actual == pytest.approx(expected, rel=2e-5, abs=2e-5)
+
+
+@every_op("gradient")
+def test_gradient_is_the_numeric_one(name: str, rng: np.random.Generator) -> None:
+    op = OPS[name]
+    for sample in samples_of(op):
+        if op.vjp is nondifferentiable and sample.arrays():
+            refuse_gradient(op, sample)
+        else:
+            check_gradient(op, sample, rng)
+
+
+def refuse_gradient(op: Any, sample: Sample) -> None:
+    """An op without a gradient says so, unless its results are no floats."""
+    arrays = widened(sample.arrays())
+    graph = traced(op, sample, [type_of(a) for a in arrays])
+    for output in graph.outputs:
+        if dtypes.is_float(output.dtype):
+            with pytest.raises(GradientError, match=op.name):
+                gradient(output, list(graph.inputs))
+
+
+# ----------------------------------------------------------------------------- ONNX
+
+
+def has_no_rule(graph: Graph) -> bool:
+    """Whether some op on the way says that ONNX cannot express it."""
+    return any(
+        isinstance(v.op.onnx, Word) and v.op.onnx.name == "unsupported"
+        for v in graph.walk()
+        if v.op.family != "leaf"
+    )
+
+
+@every_op("onnx")
+def test_onnxruntime_computes_the_reference(name: str, tmp_path: Any) -> None:
+    op = OPS[name]
+    inputs: list[Value] = []
+    outputs: list[Value] = []
+    arrays: list[np.ndarray] = []
+    for sample in samples_of(op):
+        types = [type_of(a) for a in sample.arrays()]
+        graph = traced(op, sample, types, len(inputs))
+        inputs += graph.inputs
+        outputs += graph.outputs
+        arrays += sample.arrays()
+    whole = Graph(tuple(inputs), tuple(outputs))
+    given = {"input_names": [f"x{k}" for k in range(len(inputs))],
+             "output_names": [f"y{k}" for k in range(len(outputs))],
+             "samples": arrays, "atol": 1e-4, "rtol": 1e-4}  # fmt: skip
+    if has_no_rule(whole):
+        with pytest.raises(ExportError):
+            export_graph(whole, [], tmp_path / "op.onnx", **given)
+    else:
+        export_graph(whole, [], tmp_path / "op.onnx", **given)
