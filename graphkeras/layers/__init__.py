@@ -1,5 +1,7 @@
 """Layers, under Keras's names."""
 
+from typing import Any
+
 from graphkeras.layers.activations import (
     ELU,
     Activation,
@@ -8,31 +10,115 @@ from graphkeras.layers.activations import (
     ReLU,
     Softmax,
 )
+from graphkeras.layers.conv import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Convolution1D,
+    Convolution1DTranspose,
+    Convolution2D,
+    Convolution2DTranspose,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
+)
 from graphkeras.layers.core import Dense, Embedding, Identity, Lambda, Masking
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.inputs import Input, InputLayer
 from graphkeras.layers.layer import Layer
-from graphkeras.layers.preprocessing.image import Rescaling
+from graphkeras.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from graphkeras.layers.normalization import (
+    BatchNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from graphkeras.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AvgPool1D,
+    AvgPool2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from graphkeras.layers.preprocessing.image import CenterCrop, Rescaling
+from graphkeras.layers.preprocessing.numeric import Normalization
 from graphkeras.layers.preprocessing.text import TextVectorization
-from graphkeras.layers.reshaping import Flatten
+from graphkeras.layers.regularization import (
+    ActivityRegularization,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
+from graphkeras.layers.reshaping import (
+    Cropping1D,
+    Cropping2D,
+    Flatten,
+    Permute,
+    RepeatVector,
+    Reshape,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
+from graphkeras.layers.wrappers import TimeDistributed, Wrapper
+from graphkeras.saving.registry import (
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "Dense",
-    "Embedding",
-    "Flatten",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "InputSpec",
-    "Lambda",
-    "Layer",
-    "LeakyReLU",
-    "Masking",
-    "PReLU",
-    "ReLU",
-    "Rescaling",
-    "Softmax",
-    "TextVectorization",
-]
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """Return a layer's config."""
+    return serialize_keras_object(layer)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Layer:
+    """Return the layer a config describes.
+
+    Raises:
+        SavingError: for an unknown class.
+        ArgumentError: if the config is not that of a layer.
+    """
+    layer = deserialize_keras_object(config, custom_objects)
+    if not isinstance(layer, Layer):
+        from graphkeras.errors import ArgumentError, message
+
+        raise ArgumentError(
+            message("deserialize", "expected the config of a layer.", f"{layer!r}")
+        )
+    return layer

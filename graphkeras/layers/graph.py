@@ -346,7 +346,7 @@ class CallGraph(NamedTuple):
 
     Attributes:
         calls: in an order in which they can run.
-        operations: layers and ops, furthest from the outputs first, as Keras lists them.
+        operations: layers and ops, furthest from the outputs first, as in Keras.
         depths: calls by their distance from the outputs.
     """
 

@@ -74,8 +74,8 @@ class Layer(State):
     """State (variables) and a computation on tensors (`call`).
 
     Write `__init__` to keep the arguments, `build(input_shape)` to make variables with
-    `add_weight`, and `call(inputs)` in `keras.ops`. The output shape is found by tracing
-    `call`, and the config is taken from the arguments of `__init__`.
+    `add_weight`, and `call(inputs)` in `keras.ops`. The output shape is found by
+    tracing `call`, and the config is taken from the arguments of `__init__`.
 
     Args:
         activity_regularizer: penalty on the output.
@@ -151,7 +151,7 @@ class Layer(State):
     # ------------------------------------------------------------- for subclasses
 
     def build(self, input_shape: Any) -> None:
-        """Make the variables; by default trace `call` so that sublayers build theirs."""
+        """Make the variables; by default trace `call`: sublayers then build theirs."""
         if any(not layer.built for layer in self._layers):
             shapes = tree_of_shapes(input_shape)
             self.compute_output_spec(shapes)
@@ -480,7 +480,7 @@ class Layer(State):
     # -------------------------------------------------------------------- shapes
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return symbolic tensors of the outputs for symbolic inputs, without a Call."""
+        """Return symbolic outputs for symbolic inputs, without recording a Call."""
         return infer(self._call_in_trace, args, kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:

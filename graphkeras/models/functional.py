@@ -128,8 +128,8 @@ class Functional(Model):
         if isinstance(self._inputs_struct, Mapping):
             if any(tree.is_nested(v) for v in self._inputs_struct.values()):
                 return None
-            return [_spec(self._inputs_struct[k], k, self._origin(self._inputs_struct[k]))
-                    for k in tree.sorted_keys(self._inputs_struct)]  # fmt: skip
+            pairs = tree.children(self._inputs_struct)
+            return [_spec(x, key, self._origin(x)) for key, x in pairs]
         return [_spec(x, self._origin(x).name, self._origin(x)) for x in self.inputs]
 
     @input_spec.setter
@@ -203,7 +203,7 @@ def _spec(x: SymbolicTensor, name: str, layer: InputLayer) -> InputSpec:
 
 
 def _in_model_order(model: Functional, inputs: Any) -> list[Any]:
-    """Flatten, taking a dict's entries by the inputs' names where the model has none."""
+    """Flatten; a dict given to a model made without one is taken by names."""
     if isinstance(inputs, Mapping) and not isinstance(model.input, Mapping):
         missing = [n for n in model.input_names if n not in inputs]
         if missing:
