@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import tree
+from graphkeras import config, tree
 from graphkeras.errors import ArgumentError, DataError, message
-from graphkeras.seeding import default_seed
 from graphkeras.training.arrays import (
     as_arrays,
     class_weight_to_sample_weights,
@@ -64,7 +63,7 @@ class ArrayData:
         self.batches = math.ceil(self.rows / self.batch_size)
         self.steps = steps
         self._shuffle = shuffle
-        self._random = np.random.default_rng(default_seed()) if shuffle else None
+        self._random = np.random.default_rng(config.draw_seed()) if shuffle else None
         self._order: np.ndarray | None = None
         self._at = self.batches
 
@@ -118,7 +117,7 @@ class StreamData:
         class_weight: Mapping[int, float] | None = None,
     ) -> None:  # fmt: skip
         self.source, self.steps, self.class_weight = source, steps, class_weight
-        self._random = np.random.default_rng(default_seed()) if shuffle else None
+        self._random = np.random.default_rng(config.draw_seed()) if shuffle else None
         self._iterator: Iterator[Any] | None = None
         self._known = _length_of(source)
 
