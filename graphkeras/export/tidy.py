@@ -15,7 +15,7 @@ import numpy as np
 from graphkeras import dtypes
 from graphkeras.export.builder import Builder
 from graphkeras.export.layout import cancel_transposes, inverse
-from graphkeras.export.nodes import DTYPE_CODES, Node
+from graphkeras.export.nodes import DTYPE_NAMES, Node
 
 
 def tidy(b: Builder) -> None:
@@ -75,8 +75,7 @@ def _last(name: str, changes: dict[str, str]) -> str:
 
 
 def _cast(node: Node, x: np.ndarray) -> np.ndarray:
-    names = {code: name for name, code in DTYPE_CODES.items()}
-    return x.astype(dtypes.to_numpy(names[node.attrs["to"]]))
+    return x.astype(dtypes.to_numpy(DTYPE_NAMES[node.attrs["to"]]))
 
 
 def _reshape(node: Node, x: np.ndarray, shape: np.ndarray) -> np.ndarray:
