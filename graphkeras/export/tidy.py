@@ -32,15 +32,22 @@ def tidy(b: Builder) -> None:
 
 
 def _skip_identities(b: Builder) -> None:
-    """Read past every Identity that does not name an output of the model."""
+    """Read past every node that does nothing, but for those that name an output."""
     outputs = set(b.body.output_names)
     skip = {
         node.outputs[0]: node.inputs[0]
         for node in b.body.nodes
-        if node.kind == "Identity" and node.outputs[0] not in outputs
+        if _does_nothing(b, node) and node.outputs[0] not in outputs
     }
     b.body.nodes = [n for n in b.body.nodes if n.outputs[0] not in skip]
     b.body.rename(lambda name: _last(name, skip))
+
+
+def _does_nothing(b: Builder, node: Node) -> bool:
+    if node.kind == "Cast":
+        known = b.type(node.inputs[0])
+        return known is not None and known.dtype == DTYPE_NAMES[node.attrs["to"]]
+    return node.kind == "Identity"
 
 
 def _name_outputs(b: Builder) -> None:
