@@ -39,7 +39,7 @@ class Check:
                 origin.path if origin and origin.path else self.value.op.name,
                 f"{self.value.op.name} would reach outside of its operand"
                 + (f" (asked for at {origin.location})." if origin else "."),
-                f"{self.value.inputs[0].type if self.value.inputs else ''} with {bound}",
+                f"{', '.join(str(i.type) for i in self.value.inputs)} with {bound}",
                 "Give larger arrays, or slice less.",
             )
         )  # fmt: skip
@@ -58,6 +58,8 @@ def checks_of(graph: Graph) -> list[Check]:
 def _margins(value: Value) -> Iterator[Dim]:
     """Yield for a movement op how far its indices stay inside, at both ends."""
     if value.op.family != "movement" or value.op.inside is not None:
+        return
+    if value.op.fact("view"):  # as many elements as its operand: the type rule says so
         return
     index = [variable(i) for i in range(value.rank)]
     ranges = {str(v): size for v, size in zip(index, value.shape)}

@@ -17,11 +17,9 @@ from typing import Any
 from llvmlite import ir
 
 from graphkeras.compiler.emit_loop import emit_loop
-from graphkeras.compiler.indexing import variables
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import Buffer, Call, Step, reads_of, writes_of
 from graphkeras.compiler.memory import Memory
-from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import attribute_key
@@ -35,7 +33,7 @@ KINDS = ("input", "state", "output", "constant", "arena")
 
 @dataclass(slots=True)
 class Words:
-    """Where in the table each buffer's address stands, and which sizes are asked for."""
+    """Where in the table each buffer's address stands, and the sizes asked for."""
 
     counts: dict[str, int]
     sizes: dict[SymbolicDim, int] = field(default_factory=dict)
@@ -84,27 +82,22 @@ class Codegen:
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         table = e.arguments[0]
         pointers: dict[int, ir.Value] = {}
-        for number, step in enumerate(self.memory.steps):
-            places = self._places(number, step)
+        for step in self.memory.steps:
+            places = self._places(step)
             for word in (0, *(self.words.of(b) for b in places.values())):
                 if word not in pointers:
                     pointers[word] = load_pointer(e, table, word)
             used = dict.fromkeys(self.words.of(b) for b in places.values())
-            callee = self._function(e, number, step, places)
+            callee = self._function(e, step, places)
             e.call(callee, [pointers[0], *(pointers[w] for w in used)])
         return e.finish()
 
-    def _places(self, number: int, step: Step) -> dict[Any, Buffer]:
-        """Return the buffer of everything a step touches, scratch memory included."""
-        touched = dict.fromkeys([*reads_of(step), *writes_of(step)])
-        places: dict[Any, Buffer] = {p: self.memory.buffer(p) for p in touched}
-        for i, buffer in enumerate(self.memory.work.get(number, ())):
-            places[i] = buffer
-        return places
+    def _places(self, step: Step) -> dict[Any, Buffer]:
+        """Return the buffer of everything a step touches."""
+        touched = [*reads_of(step), *writes_of(step)]
+        return {place: self.memory.buffer(place) for place in touched}
 
-    def _function(
-        self, e: Emit, number: int, step: Step, places: dict[Any, Buffer]
-    ) -> ir.Function:
+    def _function(self, e: Emit, step: Step, places: dict[Any, Buffer]) -> ir.Function:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
@@ -137,9 +130,8 @@ def _key(step: Step, slots: dict[Any, int]) -> Any:
             for v, i in zip(step.operands, step.value.inputs)
         )
         results = tuple((slots[r], r.type) for r in step.results)
-        work = tuple(slots[i] for i in range(len(step.work)))
         attrs = tuple((k, attribute_key(v)) for k, v in step.value.attrs)
-        return step.kernel, views, results, work, attrs
+        return step.kernel, views, results, attrs
     parts: list[Any] = [step.outer, step.inner, step.columns, step.folds]
     for section in step.sections:
         for i in section.code:
@@ -151,9 +143,7 @@ def _key(step: Step, slots: dict[Any, int]) -> Any:
     return tuple(parts)
 
 
-def _write(
-    e: Emit, step: Step, pointers: dict[Any, ir.Value], sizes: Sizes
-) -> None:
+def _write(e: Emit, step: Step, pointers: dict[Any, ir.Value], sizes: Sizes) -> None:
     if isinstance(step, Loop):
         emit_loop(e, step, _elements(step, pointers), sizes)
     else:
@@ -188,8 +178,6 @@ def _write_call(
         arrays.append(Array(pointer, dtype, shape, strides))
     for result in step.results:
         arrays.append(_array(e, pointers[result], result.type, sizes))
-    for i, type_ in enumerate(step.work):
-        arrays.append(_array(e, pointers[i], type_, sizes))
     attrs = {k: _attribute(v, sizes) for k, v in step.value.attrs}
     link.kernel(step.kernel)(e, *arrays, **attrs)
 

@@ -139,8 +139,10 @@ class _Code:
         each = self._lanes(level, place, lanes)
         return e.gather([self._load_if(t, array, i, 1) for t, i in zip(inside, each)])
 
-    def _load_if(self, inside: object, array: Array, place: Index, lanes: int) -> Scalar:
-        """Read at a place, or else in the table of the program, which is long enough."""
+    def _load_if(
+        self, inside: object, array: Array, place: Index, lanes: int
+    ) -> Scalar:
+        """Read at a place, or else in the table of sizes, which is long enough."""
         e = self.nest.e
         address = e.address(array.pointer, array.dtype, place)
         pointer = e.builder.select(inside, address, self.nest.harmless)
@@ -193,7 +195,9 @@ class _Code:
 
 def _number(e: Emit, instruction: Instruction) -> Scalar:
     kind = dtypes.to_numpy(instruction.dtype)
-    return e.constant(instruction.dtype, np.frombuffer(instruction.detail, kind)[0].item())
+    return e.constant(
+        instruction.dtype, np.frombuffer(instruction.detail, kind)[0].item()
+    )
 
 
 class _Nest:
@@ -228,7 +232,9 @@ class _Nest:
     def _turns(self, axes: Sequence[tuple[str, Dim]]) -> list[Index]:
         return [self.sizes(size) for _, size in axes]
 
-    def _inner(self, level: _Level, names: Sequence[str], at: Sequence[Index]) -> _Level:
+    def _inner(
+        self, level: _Level, names: Sequence[str], at: Sequence[Index]
+    ) -> _Level:
         known_here = dict(zip(names, at, strict=True))
         indices = Indices(self.e, self.sizes, known_here, level.indices)
         return _Level(indices, dict(level.values))
@@ -280,9 +286,10 @@ class _Nest:
             self.tail.store(level, results[0].lanes)
 
         fold = loop.reduce_columns if nest.columns else loop.reduce
+        wide = self.lanes == native_lanes("float32")
         fold(
             e, self._turns(nest.outer), self._turns(nest.inner), load, self._combine,
-            tuple(_identity(e, f) for f in nest.folds), store, self.lanes == native_lanes("float32"),
+            tuple(_identity(e, f) for f in nest.folds), store, wide,
         )  # fmt: skip
 
     def _combine(

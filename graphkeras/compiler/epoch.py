@@ -175,9 +175,7 @@ class Driver:
         e = self.e
         self._put(self.words.control + CONTROL.index("done"), done)
         value = e.index(done)
-        self._progress(
-            0, lambda p: e.builder.store_atomic(value, p, "monotonic", 8)
-        )
+        self._progress(0, lambda p: e.builder.store_atomic(value, p, "monotonic", 8))
 
     def _stop(self) -> ir.Value:
         """Return whether another thread asks to stop."""

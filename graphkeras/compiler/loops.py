@@ -174,9 +174,13 @@ def _scalar_form(op: Op) -> tuple[ast.expr, tuple[str, ...]]:
             return ast.Name(f"x{first + names.index(node.id[2:])}", ast.Load())
 
     assert op.scalar is not None
-    if not any(isinstance(n, ast.Name) and n.id[:2] == "a_" for n in ast.walk(op.scalar)):
+    if not any(
+        isinstance(n, ast.Name) and n.id[:2] == "a_" for n in ast.walk(op.scalar)
+    ):
         return op.scalar, ()
-    return Rename().visit(ast.parse(ast.unparse(op.scalar), mode="eval").body), tuple(names)
+    return Rename().visit(ast.parse(ast.unparse(op.scalar), mode="eval").body), tuple(
+        names
+    )
 
 
 class Writer:
@@ -220,7 +224,9 @@ class Writer:
             return self.number(value.data.array, value.dtype)
         if value in self.stored or value.op is CONSTANT:
             place = flat(index, value.shape)
-            return self._add(Instruction("read", value.dtype, (), (value, place, guard)), value)
+            return self._add(
+                Instruction("read", value.dtype, (), (value, place, guard)), value
+            )
         if value.op is DIM:
             return self._add(Instruction("size", value.dtype, (), value.size), value)
         if value.op.family == "movement":
@@ -239,7 +245,9 @@ class Writer:
         if not tests:
             return operand
         fill = self.number(value.value, value.dtype)
-        return self._add(Instruction("inside", value.dtype, (operand, fill), tests), value)
+        return self._add(
+            Instruction("inside", value.dtype, (operand, fill), tests), value
+        )
 
     def _holds(self, test: Test) -> bool:
         """Whether a test is true on every turn."""
@@ -272,9 +280,7 @@ def broadcast_index(
 ) -> tuple[Dim, ...]:
     """Return where an elementwise op reads an operand that may be stretched."""
     lead = len(shape) - len(operand)
-    return tuple(
-        0 if size == 1 else index[lead + i] for i, size in enumerate(operand)
-    )
+    return tuple(0 if size == 1 else index[lead + i] for i, size in enumerate(operand))
 
 
 def index_of(shape: Shape, names: Sequence[str] | None = None) -> tuple[Dim, ...]:

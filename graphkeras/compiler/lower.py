@@ -21,8 +21,7 @@ from graphkeras.compiler.nests import collapse
 from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.op import item_of
-from graphkeras.ir.types import TensorType
-from graphkeras.ir.value import Value
+from graphkeras.ir.value import Origin, Value
 from graphkeras.runtime import link
 
 
@@ -40,17 +39,12 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A kernel run on views of memory.
-
-    Attributes:
-        work: types of scratch arrays the kernel wants after its results.
-    """
+    """A kernel run on views of memory."""
 
     value: Value
     kernel: str
     operands: tuple[View, ...]
     results: tuple[Value, ...]
-    work: tuple[TensorType, ...] = ()
 
 
 Step = Loop | Call
@@ -77,18 +71,16 @@ def _call(value: Value) -> Call:
         results = tuple(item_of(value, i) for i in range(len(value.type)))
     else:
         results = (value,)
-    wanted = op.fact("work")
-    types = [i.type for i in value.inputs]
-    work = tuple(wanted(*types, **value.attributes)) if wanted else ()
-    return Call(value, op.kernel, operands, results, work)
+    return Call(value, op.kernel, operands, results)
 
 
 def _no_kernel(value: Value) -> str:
-    origin = value.origin
+    origin = value.origin or Origin("", "")
+    path, location = origin.path, origin.location
     return message(
-        (origin.path if origin and origin.path else value.op.name),
+        path or value.op.name,
         f"{value.op.name} has no CPU kernel"
-        + (f" (asked for at {origin.location})." if origin and origin.location else "."),
+        + (f" (asked for at {location})." if location else "."),
         ", ".join(str(i.type) for i in value.inputs) or "no operands",
         "Run eagerly (run_eagerly=True), or compute it by other ops.",
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Where every value lives: in place, in a caller's array, or in one shared arena.
 
-New state is written straight into the variable's array when nobody reads the old value
-afterwards. The rest shares an arena: two values may overlap when their lifetimes do not.
-Sizes stay symbolic here; offsets are found when the program is bound to sizes.
+New state is written straight into the variable's array when nobody reads the old
+value afterwards. The rest shares an arena: two values may overlap when their lifetimes
+do not. Sizes stay symbolic here; offsets are found when the program is bound to sizes.
 """
 
 from __future__ import annotations
@@ -44,17 +44,12 @@ class Block:
 
 @dataclass(slots=True)
 class Memory:
-    """The steps of a program and the buffer of everything they touch.
-
-    Attributes:
-        work: scratch buffers of the call at each step.
-    """
+    """The steps of a program and the buffer of everything they touch."""
 
     steps: list[Step]
     buffers: dict[Place, Buffer]
     blocks: list[Block] = field(default_factory=list)
     constants: list[np.ndarray] = field(default_factory=list)
-    work: dict[int, list[Buffer]] = field(default_factory=dict)
 
     def buffer(self, place: Place) -> Buffer:
         """Return where something lies."""
@@ -161,11 +156,6 @@ class _Blocks:
             for place in writes_of(step):
                 if self._is_free(place):
                     self._place(i, step, place)
-            if isinstance(step, Call) and step.work:
-                self.memory.work[i] = [
-                    self._new(Block(t.size, dtypes.itemsize(t.dtype), i, i))
-                    for t in step.work
-                ]
 
     def _is_free(self, place: Place) -> bool:
         if place in self.memory.buffers:
@@ -191,7 +181,7 @@ class _Blocks:
     def _overwritten(
         self, i: int, step: Step, place: Place, size: Dim, itemsize: int
     ) -> Buffer | None:
-        """Return the block of an operand that ends here and fits, if it may be reused."""
+        """Return the block of an operand that ends here, if it may be taken over."""
         if isinstance(step, Call):
             return None
         for source in dict.fromkeys(reads_of(step)):

@@ -22,6 +22,7 @@ import numpy as np
 from graphkeras.errors import GraphKerasError, message
 
 JOBS = ("digits", "docstrings")
+FOLDER = "graphkeras-demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,16 @@ class Outcome:
     report: Any
 
 
-def main(folder: str | Path = "graphkeras-demo") -> int:
-    """Run both jobs, write the files into `folder`, print the outcome; return 0."""
+def main(folder: str | Path | None = None) -> None:
+    """Run both jobs, write the files into `folder`, and print what came of it."""
     from rich.console import Console
 
     console = Console()
     start = time.perf_counter()
     for name in JOBS:
-        outcome = run(name, Path(folder))
+        outcome = run(name, Path(folder or FOLDER))
         console.print(table_of(outcome))
     console.print(f"Done in {time.perf_counter() - start:.1f} s.")
-    return 0
 
 
 def run(name: str, folder: Path) -> Outcome:

@@ -125,9 +125,7 @@ class Program:
             ShapeError: if shapes do not fit.
         """
         self._check_counts(inputs, state)
-        arrays = [
-            cpu.as_input(a, p.kind) for a, p in zip(inputs, self.code.inputs)
-        ]
+        arrays = [cpu.as_input(a, p.kind) for a, p in zip(inputs, self.code.inputs)]
         self._check_state(state)
         with self._lock:
             binding = self._bind([[a.shape for a in (*arrays, *state)]])
@@ -350,7 +348,10 @@ class _Epoch:
     ) -> None:
         """Note where results and progress are to be written."""
         if collect is not None:
-            self.collect = [*collect, *([None] * (len(self.code.outputs) - len(collect)))]
+            self.collect = [
+                *collect,
+                *([None] * (len(self.code.outputs) - len(collect))),
+            ]
         for array, port in zip(self.collect, self.code.outputs):
             if array is not None:
                 self._check_memory(port.name, array, port.kind, self.rows)

@@ -22,7 +22,9 @@ def concatenate(e: Emit, *arrays: Array, axis: int) -> None:
     start: Index = 0
     for part in parts:
         run = e.product(part.shape[axis:])
-        _copy_runs(e, part, out, e.product(part.shape[:axis]), (run, whole, start), lanes)
+        _copy_runs(
+            e, part, out, e.product(part.shape[:axis]), (run, whole, start), lanes
+        )
         start = e.add(start, run)
 
 

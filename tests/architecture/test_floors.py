@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ir": GROUND,
     **{unit: FLOOR_4 for unit in ("ops", "variables")},
     **{unit: (*FLOOR_5[1:], *FLOOR_4) for unit in FLOOR_5},
-    "compiler": (*FLOOR_5, *RUNTIME, *FLOOR_4),
+    "compiler": (*FLOOR_5, *RUNTIME, *FLOOR_4, "kernels"),  # it writes in their Emit
     **{unit: (*FLOOR_6, *FLOOR_5, *FLOOR_4) for unit in FLOOR_6},
     "layers": (*FLOOR_6, *FLOOR_5, *FLOOR_4),
     "training": (*FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
