@@ -13,7 +13,7 @@ from graphkeras.ir.op import nondifferentiable
 from graphkeras.ir.types import TensorType, broadcast_shapes
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _cast_canonical(x: TensorType, *, dtype: Any) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _traced(value: Any) -> Any:
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None) -> Any:
     """Return `x` as a tensor; arrays and numbers become tensors that hold them."""
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
     if hasattr(x, "__apply_op__"):
         kind = "int32" if isinstance(x, dims.SymbolicDim) and dtype is None else dtype
