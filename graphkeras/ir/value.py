@@ -29,8 +29,6 @@ ValueType = TensorType | tuple[TensorType, ...]
 _interned: weakref.WeakValueDictionary[tuple[Any, ...], Value] = (
     weakref.WeakValueDictionary()
 )
-    weakref.WeakValueDictionary()
-)
 _origins: weakref.WeakKeyDictionary[Value, Origin] = weakref.WeakKeyDictionary()
 
 
