@@ -227,7 +227,7 @@ def _traced(value: Any) -> Any:
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None) -> Any:
     """Return `x` as a tensor; arrays and numbers become tensors that hold them."""
-    from graphkeras.ir.typing import Tensor
+    from graphkeras.ir.tensor import Tensor
 
     if hasattr(x, "__apply_op__"):
         kind = "int32" if isinstance(x, dims.SymbolicDim) and dtype is None else dtype
