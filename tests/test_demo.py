@@ -15,7 +15,7 @@ from graphkeras.errors import GraphKerasError
 SHOWN = (
     r"Handwritten digits", r"Docstrings of the standard library",
     r"test accuracy +│ \d\d\.\d%", r"steps a second", r"predict - onnxruntime",
-    r"operators", r"Softmax", r"LabelEncoder", r"digits\.onnx \([\d,]+ bytes\)", r"Done",
+    r"operators", r"Softmax", r"LabelEncoder", r"digits\.onnx \([\d,]+ bytes\)",
 )  # fmt: skip
 
 
