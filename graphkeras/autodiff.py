@@ -6,22 +6,26 @@ without a rule of its own is opened and its body differentiated.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+import functools
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from graphkeras import dtypes, tree
-from graphkeras.errors import GradientError, message
+from graphkeras.errors import GradientError, TraceError, message
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import evaluate
-from graphkeras.ir.op import ITEM, Op, Word, inline
+from graphkeras.ir.op import ITEM, Op, Word, constant, inline
 from graphkeras.ir.tensor import Tensor
-from graphkeras.ir.trace import Trace, current_trace
+from graphkeras.ir.trace import Trace, current_trace, untraced
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Value, walk
 from graphkeras.ops.creation import cast, full_like, full_value
 from graphkeras.ops.math import add
 from graphkeras.ops.reduce import sum as sum_over
-from graphkeras.ops.shape import reshape
+from graphkeras.ops.shape import reshape, stack
 
 
 def gradient(
@@ -37,6 +41,12 @@ def gradient(
     Raises:
         GradientError: if an op on the way has no gradient.
     """
+    require_float(loss)
+    return _accumulate(loss, wrt, seed, frozenset())
+
+
+def require_float(loss: Value) -> None:
+    """Raise GradientError for a loss that is no float."""
     if not dtypes.is_float(loss.dtype):
         raise GradientError(
             message(
@@ -44,7 +54,6 @@ def gradient(
                 "Cast the loss to a float dtype.",
             )
         )  # fmt: skip
-    return _accumulate(loss, wrt, seed, frozenset())
 
 
 def _accumulate(
@@ -178,7 +187,8 @@ class GradientTape:
 
     Args:
         persistent: whether `gradient` may be called more than once.
-        watch_accessed_variables: taken for TensorFlow's sake; nothing needs watching.
+        watch_accessed_variables: whether variables count as sources of themselves;
+            if not, only what is given to `watch` does.
 
     Example:
         >>> from graphkeras.variables import Variable
@@ -193,17 +203,17 @@ class GradientTape:
         self, persistent: bool = False, watch_accessed_variables: bool = True
     ) -> None:
         self.persistent = persistent
+        self._all_variables = watch_accessed_variables
+        self._watched: list[Any] = []
         self._trace: Any = None
-        self._opened = False
-        self._before: dict[Any, Tensor] = {}
-        self._used = False
+        self._opened = self._used = False
 
     def __enter__(self) -> GradientTape:
-        self._trace = current_trace()
-        self._opened = self._trace is None
-        if self._opened:
-            self._trace = Trace(eager=True).__enter__()
-        self._before = dict(self._trace.current)
+        trace = current_trace()
+        self._opened = trace is None
+        if trace is None:
+            trace = (self._trace or Trace(eager=True)).__enter__()
+        self._trace = trace
         self._used = False
         return self
 
@@ -211,19 +221,54 @@ class GradientTape:
         if self._opened:
             self._trace.__exit__(*exception)
 
-    def watch(self, tensor: Any) -> None:
-        """Do nothing: the graph knows every tensor."""
+    def watch(self, tensor: Any) -> Any:
+        """Count a tensor (or structure of them) as a source.
+
+        Returns:
+            The tensor; for an array a tensor that holds it, since an array itself
+            leaves no trace.
+        """
+        watched = tree.map_structure(_watchable, tensor)
+        self._watched += tree.flatten(watched)
+        return watched
+
+    def watched_variables(self) -> tuple[Any, ...]:
+        """Return the variables that count as sources."""
+        read = self._trace.readings if self._trace and self._all_variables else ()
+        chosen = [w for w in self._watched if not isinstance(w, Tensor)]
+        return tuple(dict.fromkeys([*(v for v in read if v.trainable), *chosen]))
+
+    def reset(self) -> None:
+        """Forget what was computed so far."""
+        self._watched, self._used = [], False
+        if self._opened and current_trace() is not self._trace:
+            self._trace = None
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Compute without history, outside of a compiled step.
+
+        Raises:
+            TraceError: inside one, where all there is is the history.
+        """
+        if not self._trace.eager:
+            raise TraceError(
+                message("GradientTape", "stop_recording needs to run eagerly.", "",
+                        "Use ops.stop_gradient on the result.")
+            )  # fmt: skip
+        with untraced():
+            yield
 
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None,
-        unconnected_gradients: str = "none",
+        unconnected_gradients: Any = "none",
     ) -> Any:  # fmt: skip
         """Return d(sum of target)/d(source) in the structure of `sources`.
 
         Args:
             target: tensor (or structure of them) computed in the scope.
             sources: variables and tensors, in any structure.
-            output_gradients: gradient of what comes after `target`, of its shape.
+            output_gradients: gradient of what comes after `target`, of its structure.
             unconnected_gradients: "none" or "zero": what stands where the target does
                 not depend on a source.
 
@@ -231,18 +276,38 @@ class GradientTape:
             GradientError: if called before the scope, or twice without `persistent`.
         """
         self._require_use()
-        places = [self._place(s) for s in tree.flatten(sources)]
-        wanted = [p for p in places if p is not None]
-        seed = None if output_gradients is None else _value_of(output_gradients)
-        found = self._gradients(tree.flatten(target), wanted, seed)
+        targets, flat = tree.flatten(target), tree.flatten(sources)
+        seeds = [None] * len(targets)
+        if output_gradients is not None:
+            seeds = [_value_of(g) for g in tree.flatten(output_gradients)]
+        places = [self._places(s) for s in flat]
+        found = self._gradients(targets, seeds, [p for ps in places for p in ps])
         answers = iter(found)
-        filled = [
-            self._or_zeros(
-                None if p is None else next(answers), s, unconnected_gradients
-            )
-            for p, s in zip(places, tree.flatten(sources))
-        ]
-        return tree.pack_like(sources, filled) if tree.is_nested(sources) else filled[0]
+        sums = [_total([next(answers) for _ in ps]) for ps in places]
+        tensors = self._tensors(sums)
+        if getattr(unconnected_gradients, "value", unconnected_gradients) == "zero":
+            pairs = zip(tensors, flat, strict=True)
+            tensors = [full_like(s, 0) if t is None else t for t, s in pairs]
+        return tree.pack_like(sources, tensors)
+
+    def jacobian(self, target: Any, sources: Any) -> Any:
+        """Return d(target)/d(source): the target's axes, then the source's.
+
+        The target's size must be known.
+        """
+        self._require_use()
+        places = [self._places(s) for s in tree.flatten(sources)]
+        wanted = [p for ps in places for p in ps]
+        size = int(np.prod(target.shape))
+        rows = []
+        for i in range(size):
+            unit = np.zeros(size, dtypes.to_numpy(target.dtype))
+            unit[i] = 1
+            seed = constant(unit.reshape(target.shape))
+            answers = iter(self._gradients([target], [seed], wanted))
+            rows.append([_total([next(answers) for _ in ps]) for ps in places])
+        joined = [_jacobian_of(column, target.shape) for column in zip(*rows)]
+        return tree.pack_like(sources, self._tensors(joined))
 
     def _require_use(self) -> None:
         if self._trace is None or (self._used and not self.persistent):
@@ -255,46 +320,56 @@ class GradientTape:
             )  # fmt: skip
         self._used = True
 
-    def _place(self, source: Any) -> Value | None:
-        """The value a source had when the scope first saw it, or None if never."""
+    def _places(self, source: Any) -> list[Value]:
+        """Return the values a source has had: a variable one for each assignment."""
         if isinstance(source, Tensor):
-            return source.value
-        before = self._before.get(source)
-        return self._trace.leaves.get(source) if before is None else before.value
+            return [source.value]
+        watched = self._all_variables or any(source is w for w in self._watched)
+        return self._trace.readings.get(source, []) if watched else []
 
     def _gradients(
-        self, targets: list[Any], wanted: list[Value], seed: Any
-    ) -> list[Any]:
-        """Gradients of the sum of all targets, as tensors."""
-        sums: list[Value | None] = [None] * len(wanted)
-        for target in targets:
-            parts = gradient(_value_of(target), wanted, seed)
-            sums = [_added(a, b) for a, b in zip(sums, parts)]
-        return self._tensors(sums)
+        self, targets: list[Any], seeds: list[Any], wanted: list[Value]
+    ) -> list[Value | None]:
+        """Return gradients of the sum of all targets.
+
+        Nothing passes from one value of a variable to the next, nor into what was
+        computed in another scope: neither is differentiable.
+        """
+        readings = self._trace.readings.values()
+        stop = {v for values in readings for v in values} | set(self._trace.foreign)
+        parts = []
+        for target, seed in zip(targets, seeds, strict=True):
+            if isinstance(target, Tensor):
+                require_float(target.value)
+                parts.append(_accumulate(target.value, wanted, seed, stop))
+        return [_total(column) for column in zip(*parts)] or [None] * len(wanted)
 
     def _tensors(self, values: list[Value | None]) -> list[Tensor | None]:
         if not self._trace.eager:
             return [None if v is None else self._trace.tensor(v) for v in values]
-        arrays = iter(
-            evaluate([v for v in values if v is not None], self._trace.known, {})
-        )
+        present = [v for v in values if v is not None]
+        arrays = iter(evaluate(present, self._trace.known, {}))
         inside = current_trace() is self._trace
-        return [
-            None if v is None
-            else self._trace.tensor(v, next(arrays)) if inside
-            else Tensor(None, next(arrays))
-            for v in values
-        ]  # fmt: skip
+        wrap = self._trace.tensor if inside else lambda _, data: Tensor(None, data)
+        return [None if v is None else wrap(v, next(arrays)) for v in values]
 
-    def _or_zeros(self, found: Any, source: Any, unconnected: str) -> Any:
-        if found is None and unconnected == "zero":
-            return full_like(source, 0)
-        return found
+
+def _watchable(tensor: Any) -> Any:
+    held = isinstance(tensor, Tensor) or hasattr(tensor, "__as_tensor__")
+    return tensor if held else Tensor.of(tensor)
 
 
 def _value_of(tensor: Any) -> Value:
-    return tensor.value if isinstance(tensor, Tensor) else Tensor.of(tensor).value
+    return tensor.value if isinstance(tensor, Tensor) else constant(np.asarray(tensor))
 
 
-def _added(a: Value | None, b: Value | None) -> Value | None:
-    return b if a is None else a if b is None else add(a, b)
+def _total(parts: Sequence[Value | None]) -> Value | None:
+    """Return the sum of what is there, or None."""
+    present = [p for p in parts if p is not None]
+    return functools.reduce(add, present) if present else None
+
+
+def _jacobian_of(rows: Sequence[Value | None], shape: tuple) -> Value | None:
+    if not rows or rows[0] is None:
+        return None
+    return reshape(stack(list(rows)), (*shape, *rows[0].shape))

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import ExportError, message
+from graphkeras.export.gaps import GAPS, Gap
 from graphkeras.export.nodes import DTYPE_CODES, ML, Body, Node
 from graphkeras.export.sizes import Sizes
 from graphkeras.ir.dims import Dim
@@ -24,6 +25,10 @@ from graphkeras.ir.value import attribute_key
 Ref = str  # the name of a value in the ONNX graph
 _BOOL = TensorType("bool", ())
 _INT = TensorType("int64", ())
+
+
+class NoKernel(ExportError):
+    """An operator that no runtime has for this dtype."""
 
 
 class Builder:
@@ -74,6 +79,9 @@ class Builder:
         if domain not in ("", ML):
             self.refuse(f"{domain}.{kind} is not a standard operator")
         names = ["" if r is None else self._checked(kind, r) for r in refs]
+        gap, dtype = self._gap(kind, names)
+        if gap is not None:
+            return self._widened(gap, dtype, kind, names, outputs, attrs)
         while names and not names[-1]:
             names.pop()
         kept = {k: _attribute(v) for k, v in attrs.items() if v is not None}
@@ -84,6 +92,31 @@ class Builder:
             self._bodies[-1].nodes.append(Node(kind, names, [*found], kept, domain))
             self._made[(self._bodies[-1], *key)] = found
         return found[0] if outputs == 1 else found
+
+    def _gap(self, kind: str, names: list[Ref]) -> tuple[Gap | None, str]:
+        """Return what to do where an operator lacks the dtype of its operands."""
+        gap = GAPS.get(kind)
+        if gap is not None:
+            for name in names[gap.operands]:
+                known = self.type(name)
+                if known is not None and known.dtype in gap.instead:
+                    return gap, known.dtype
+        return None, ""
+
+    def _widened(
+        self, gap: Gap, dtype: str, kind: str, names: list[Ref], outputs: int,
+        attrs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        """Add an operator on operands cast to a dtype that it has, and cast back."""
+        instead = gap.instead[dtype]
+        if not instead:
+            raise NoKernel(f"{kind} of {dtype} has no kernel in onnxruntime")
+        names = [*names]
+        names[gap.operands] = [self.cast_to(n, instead) for n in names[gap.operands]]
+        found = self.node(kind, *names, outputs=outputs, **attrs)
+        results = [found] if outputs == 1 else found
+        back = tuple(self.Cast(ref, to=self.dtype(dtype)) for ref in results)
+        return back[0] if outputs == 1 else back
 
     def _checked(self, kind: str, ref: Any) -> Ref:
         if not isinstance(ref, str):
@@ -206,7 +239,10 @@ class Builder:
         known = self.type(ref)
         if known is not None and known.dtype == dtype:
             return ref
-        return self.Cast(ref, to=self.dtype(dtype))
+        cast = self.Cast(ref, to=self.dtype(dtype))
+        if known is not None:
+            self.note_type(cast, known.with_dtype(dtype))
+        return cast
 
     def type(self, ref: Ref) -> TensorType | None:
         """Return the type of a value if it is known."""
@@ -222,14 +258,11 @@ class Builder:
         """Return every value whose type is known, with its type."""
         return list(self._types.items())
 
-    def refuse(self, reason: str) -> NoReturn:
+    def refuse(self, reason: str, remedy: str = "") -> NoReturn:
         """Raise the error that this op, used this way, cannot be said in ONNX."""
-        raise ExportError(
-            message(
-                self.who, f"ONNX opset {self.opset} cannot express this: {reason}.", "",
-                "Leave this layer out of the exported model, or use other ops.",
-            )
-        )  # fmt: skip
+        way_out = "Leave this layer out of the exported model, or use other ops."
+        expected = f"ONNX opset {self.opset} cannot express this: {reason}."
+        raise ExportError(message(self.who, expected, "", remedy or way_out))
 
     # -------------------------------------------------------------- inner graphs
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphkeras.errors import ExportError, message
-from graphkeras.export.builder import Builder, Ref
+from graphkeras.export.builder import Builder, NoKernel, Ref
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import host_first
 from graphkeras.ir.op import CONSTANT, DIM, ITEM, Word, inline
@@ -49,14 +49,23 @@ class Emitter(Builder):
     def _by_rule(self, value: Value, known: dict[Value, Refs]) -> Refs:
         rule = value.op.onnx
         operands: list[Any] = [known[i] for i in value.inputs]
-        if isinstance(rule, str):
-            return self.node(rule, *operands)
         if isinstance(rule, Word) and rule is not inline:
             raise ExportError(_unsupported(value, rule))
-        refs = None if rule is inline else rule(self, value, *operands)
+        refs = None if rule is inline else self._apply(rule, value, operands)
         if refs is None:  # no rule, or the rule passes: the body of the composite
             return self._expanded(value, known)
         return refs if isinstance(refs, str) else tuple(refs)
+
+    def _apply(self, rule: Any, value: Value, operands: list[Any]) -> Any:
+        """Return what a rule adds, None if it leaves the op to its body."""
+        try:
+            if isinstance(rule, str):
+                return self.node(rule, *operands)
+            return rule(self, value, *operands)
+        except NoKernel as error:
+            if value.op.family != "composite":
+                self.refuse(str(error), "Cast to float32 or int32 before it.")
+            return None
 
     def _expanded(self, value: Value, known: dict[Value, Refs]) -> Refs:
         if value.op.family != "composite":

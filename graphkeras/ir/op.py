@@ -94,8 +94,11 @@ def bind(
     op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     """Split a call into operands and given attributes, by the op's signature."""
+    open_ = any(getattr(a, "__leaves_out__", False) for a in (*args, *kwargs.values()))
     try:
-        bound = op.signature.bind(*args, **kwargs)
+        # A pattern may leave out attributes, even those that have no default.
+        fill = op.signature.bind_partial if open_ else op.signature.bind
+        bound = fill(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"{op.name}{op.signature}: {error}.") from None
     given = dict(bound.arguments)

@@ -31,6 +31,7 @@ class Pattern(Operators):
     """A shape of expression: an op on patterns, a literal, or a wildcard."""
 
     __op_priority__ = 50
+    __leaves_out__ = True  # attributes, when an op is called on it
     __array_ufunc__ = None
 
     def __init__(

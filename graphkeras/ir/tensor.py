@@ -6,6 +6,7 @@ values are one object, so nothing of one call (a mask, an eager result) may hang
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from graphkeras.ir.op import (
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.types import Shape, type_of
 from graphkeras.ir.value import Value
+
+_serial = itertools.count()
 
 
 class Tensor(Operators):
@@ -57,7 +60,8 @@ class Tensor(Operators):
     def value(self) -> Value:
         """The graph node; made on first use for a tensor that only holds data."""
         if self._value is None:
-            self._value = input_value("data", type_of(self.data), id(self))
+            # Counted, not id(self): an id may be given again while the value lives.
+            self._value = input_value("data", type_of(self.data), next(_serial))
         return self._value
 
     @property
@@ -226,6 +230,7 @@ def _eager_value(operand: Any, trace: Any) -> Any:
         return operand
     if operand.value not in trace.known:
         trace.known[operand.value] = operand.data
+        trace.foreign.add(operand.value)
     return operand.value
 
 

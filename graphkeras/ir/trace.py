@@ -49,6 +49,8 @@ class Trace:
         self.inputs: list[Value] = []
         self.leaves: dict[Any, Value] = {}  # variable -> leaf first read
         self.current: dict[Any, Tensor] = {}  # variable -> tensor now
+        self.readings: dict[Any, list[Value]] = {}  # variable -> values read so far
+        self.foreign: weakref.WeakSet[Value] = weakref.WeakSet()  # made outside
         self.known: weakref.WeakKeyDictionary[Value, Any] = weakref.WeakKeyDictionary()
         self.losses: list[tuple[Any, Any]] = []  # (layer, tensor) from add_loss
         self.notes: dict[str, Any] = {}  # what layers leave for the trainer
@@ -82,6 +84,9 @@ class Trace:
             found = self.tensor(leaf, variable.array if self.eager else None)
             self.leaves.setdefault(variable, leaf)
             self.current[variable] = found
+        readings = self.readings.setdefault(variable, [])
+        if not readings or readings[-1] is not found.value:
+            readings.append(found.value)
         return found
 
     def assign(self, variable: Any, value: Any) -> None:

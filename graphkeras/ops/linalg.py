@@ -28,7 +28,11 @@ def _gemm_vjp(g: Any, y: Any, x1: Any, x2: Any) -> Any:
 
 
 @structured(
-    infer=_gemm_type, kernel="matmul.gemm", vjp=_gemm_vjp, onnx="MatMul", promote="same",
+    infer=_gemm_type,
+    kernel="matmul.gemm",
+    vjp=_gemm_vjp,
+    onnx="MatMul",
+    promote="same",
     strided=True,
 )
 def gemm(x1: Tensor, x2: Tensor) -> Any:
