@@ -10,8 +10,8 @@ import pytest
 from tests.architecture.sources import ROOT, python_files, syntax
 
 GROUND = (
-    "errors", "config", "dtypes", "tree", "naming", "numerical", "seeding",
-    "dtype_policies",
+    "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
+    "numerical",
 )  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)
