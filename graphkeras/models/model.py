@@ -15,9 +15,10 @@ from graphkeras.saving.registry import (
     deserialize_keras_object,
     serialize_keras_object,
 )
+from graphkeras.training.trainer import Trainer
 
 
-class Model(Layer):
+class Model(Trainer, Layer):
     """Layers grouped into one object with training, printing and export.
 
     Three ways: `Model(inputs, outputs)` takes what lies between symbolic tensors;
@@ -123,10 +124,6 @@ class Model(Layer):
                 made = Functional if cls is Model else cls
                 return made.from_config(config)  # type: ignore[attr-defined]
             return super().from_config(config)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return what `compile` was called with, if it was."""
-        return None
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
