@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_inspect(commands)
     demo = _add(commands, "demo", _demo, "train, export and serve two models")
-    demo.add_argument("--out", type=Path, metavar="DIR", help="where the files go")
+    demo.add_argument(
+        "--out", type=Path, default="graphkeras-demo", metavar="DIR",
+        help="where the files go (default: graphkeras-demo)",
+    )  # fmt: skip
     return parser
 
 

@@ -22,19 +22,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphkeras.export.builder import Builder
-from graphkeras.export.nodes import Node
+from graphkeras.export.nodes import ELEMENTWISE, Node
 
 Order = tuple[int, ...]
 
-_ELEMENTWISE = """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot
-    BitwiseOr BitwiseXor Cast Ceil Celu Clip Cos Cosh Div Elu Equal Erf Exp Floor Gelu
-    Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less
-    LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round
-    Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Tan Tanh
-    ThresholdedRelu Where Xor
-"""
-_ELEMENTWISE_KINDS = frozenset(_ELEMENTWISE.split())
 _KINDS_WITH_AXIS = frozenset(("Concat", "LogSoftmax", "Softmax"))
 
 
@@ -117,7 +108,7 @@ class _Layout:
         order, inputs = _order(node), [i for i in node.inputs if i]
         if order is not None:
             return len(order)
-        if node.kind in _ELEMENTWISE_KINDS and all(i in self.ranks for i in inputs):
+        if node.kind in ELEMENTWISE and all(i in self.ranks for i in inputs):
             return max(self.ranks[i] for i in inputs)
         if node.kind in _KINDS_WITH_AXIS or _place(node):
             return self.ranks.get(inputs[0]) if node.attrs.get("keepdims", 1) else None
@@ -141,7 +132,7 @@ class _Layout:
         if rank < 2:
             return False
         inputs = [i for i in node.inputs if i]
-        if node.kind in _ELEMENTWISE_KINDS:
+        if node.kind in ELEMENTWISE:
             return all(
                 self.ranks.get(i) in (0, rank) or i in self.b.initializers
                 for i in inputs

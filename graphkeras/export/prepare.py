@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphkeras.compiler.fold import fold
+from graphkeras.compiler.simplify import simplify
 from graphkeras.ir import dims
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import evaluate
@@ -35,7 +37,8 @@ def prepare(
     alone is computed now, and stands as a weight named after the layer.
     """
     graph = Graph(graph.inputs, graph.outputs, graph.state, graph.state)
-    graph = rewrite(rewrite(graph, _open), _join_leading_axes)
+    graph = fold(simplify(rewrite(graph, _open)))
+    graph = rewrite(graph, _join_leading_axes)
     arrays = dict(zip(graph.state, map(np.asarray, state), strict=True))
     return _fold_weights(graph, arrays)
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from graphkeras.dtypes import SHORT
 from graphkeras.errors import ExportError, message
-from graphkeras.export.nodes import DTYPE_CODES
+from graphkeras.export.nodes import DTYPE_CODES, DTYPE_NAMES
 
-_NAMES = {code: SHORT[name] for name, code in DTYPE_CODES.items()}
 _FLOAT_CODES = {DTYPE_CODES[n] for n in ("float16", "bfloat16", "float32", "float64")}
 
 
@@ -146,7 +145,7 @@ def _typed(value: Any) -> tuple[str, str]:
     if not value.type.HasField("tensor_type"):
         return value.name, value.type.WhichOneof("value") or "?"
     tensor = value.type.tensor_type
-    kind = _NAMES.get(tensor.elem_type, "?")
+    kind = SHORT.get(DTYPE_NAMES.get(tensor.elem_type, ""), "?")
     if not tensor.HasField("shape"):
         return value.name, f"{kind}[...]"
     sizes = (

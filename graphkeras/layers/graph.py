@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from graphkeras import dtypes, naming, tree
-from graphkeras.errors import ArgumentError, GraphKerasError, TraceError, message
+from graphkeras.errors import (
+    ArgumentError,
+    GraphKerasError,
+    ShapeError,
+    TraceError,
+    message,
+)
 from graphkeras.ir import dims
 from graphkeras.ir.op import OPS, Op, call
 from graphkeras.ir.operators import Operators
@@ -20,6 +26,8 @@ from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, user_location
 from graphkeras.ir.types import TensorType
 from graphkeras.layers.input_spec import KerasShape, keras_shape
+
+Sizes = dict[str, dims.Dim]
 
 
 class KerasHistory(NamedTuple):
@@ -37,7 +45,9 @@ def type_from_shape(shape: Sequence[Any], dtype: Any, name: str = "x") -> Tensor
     """
     word = re.sub(r"\W", "_", name)
     sizes = tuple(
-        size if size is not None else dims.symbol(f"{word}_{axis}" if axis else "batch")
+        size
+        if size is not None
+        else dims.symbol(f"{word}_dim{axis}" if axis else "batch")
         for axis, size in enumerate(shape)
     )
     return TensorType(dtypes.standardize(dtype), sizes)
@@ -186,13 +196,24 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 class Call:
-    """One event: `operation` called on `args` and `kwargs` gave `outputs`."""
+    """One event: `operation` called on `args` and `kwargs` gave `outputs`.
 
-    __slots__ = ("args", "kwargs", "operation", "outputs")
+    Attributes:
+        equal: free sizes that had to be the same for the call to be possible.
+    """
 
-    def __init__(self, operation: Any, args: tuple, kwargs: dict, outputs: Any) -> None:
+    __slots__ = ("args", "equal", "kwargs", "operation", "outputs")
+
+    def __init__(
+        self,
+        operation: Any,
+        args: tuple,
+        kwargs: dict,
+        outputs: Any,
+        equal: Sizes | None = None,
+    ) -> None:
         self.operation, self.args, self.kwargs = operation, args, kwargs
-        self.outputs = outputs
+        self.outputs, self.equal = outputs, equal or {}
         history = len(operation._inbound_nodes)
         operation._inbound_nodes.append(self)
         for index, tensor in enumerate(self.output_tensors):
@@ -238,7 +259,45 @@ def has_symbolic(args: Any, kwargs: Any) -> bool:
     return any(isinstance(x, SymbolicTensor) for x in tree.flatten((args, kwargs)))
 
 
-def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def record(operation: Any, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Infer what a call gives, and add the call to the DAG.
+
+    Two inputs with a free size each, such as two texts of any length, may meet where
+    only equal sizes fit: they are then taken to be equal, as Keras does.
+    """
+    equal: Sizes = {}
+    try:
+        outputs = infer(run, args, kwargs)
+    except ShapeError:
+        equal = _equal_sizes(_symbolic((args, kwargs)))
+        if not equal:
+            raise
+        outputs = infer(run, args, kwargs, equal)
+    Call(operation, args, kwargs, outputs, equal)
+    return outputs
+
+
+def _equal_sizes(tensors: list[SymbolicTensor]) -> Sizes:
+    """Sizes of one symbol each that become equal on an axis if the symbols are."""
+    equal: Sizes = {}
+    first = tensors[0] if tensors else None
+    for other in tensors[1:]:
+        if first is None or other.ndim != first.ndim:
+            continue
+        for a, b in zip(first.type.shape, other.type.shape):
+            b = dims.substitute(b, equal)
+            names = [list(dims.symbols(d) - {"batch"}) for d in (a, b)]
+            if a == b or [len(n) for n in names] != [1, 1]:
+                continue
+            guess = {names[1][0]: dims.symbol(names[0][0])}
+            if dims.substitute(b, guess) == a:
+                equal |= guess
+    return equal
+
+
+def infer(
+    function: Callable[..., Any], args: Any, kwargs: Any, equal: Sizes | None = None
+) -> Any:
     """Run `function` on placeholders of its symbolic arguments; return what it gives.
 
     Nothing happens to variables: their reads and assignments end with the trace.
@@ -250,9 +309,10 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
             if not isinstance(x, SymbolicTensor):
                 return x
             if id(x) not in made:
-                made[id(x)] = tensor = trace.input(x.name, x.type)
+                made[id(x)] = tensor = trace.input(x.name, x.type.at(equal or {}))
                 if x.mask_type is not None:
-                    tensor._keras_mask = trace.input(f"{x.name}_mask", x.mask_type)
+                    mask = x.mask_type.at(equal or {})
+                    tensor._keras_mask = trace.input(f"{x.name}_mask", mask)
             return made[id(x)]
 
         args = tree.map_structure(placeholder, args)
@@ -275,11 +335,9 @@ class Operation:
         if not has_symbolic(args, kwargs):
             return self._run(*args, **kwargs)
         try:
-            outputs = infer(self._run, args, kwargs)
+            return record(self, self._run, args, kwargs)
         except GraphKerasError as error:
             raise type(error)(f"{self.name}: {error}") from error
-        Call(self, args, kwargs, outputs)
-        return outputs
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         return call(self.op, args, kwargs)
@@ -346,7 +404,7 @@ class CallGraph(NamedTuple):
 
     Attributes:
         calls: in an order in which they can run.
-        operations: layers and ops, furthest from the outputs first, as Keras lists them.
+        operations: layers and ops, furthest from the outputs first, as in Keras.
         depths: calls by their distance from the outputs.
     """
 
