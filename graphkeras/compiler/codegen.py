@@ -11,6 +11,7 @@ Steps that differ only in the buffers they touch share one function.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,8 +179,11 @@ def _write_call(
         arrays.append(Array(pointer, dtype, shape, strides))
     for result in step.results:
         arrays.append(_array(e, pointers[result], result.type, sizes))
-    attrs = {k: _attribute(v, sizes) for k, v in step.value.attrs}
-    link.kernel(step.kernel)(e, *arrays, **attrs)
+    kernel = link.kernel(step.kernel)
+    # What a kernel does not ask for, such as a result's size, is in the shapes.
+    asked = inspect.signature(kernel).parameters
+    attrs = {k: _attribute(v, sizes) for k, v in step.value.attrs if k in asked}
+    kernel(e, *arrays, **attrs)
 
 
 def _array(e: Emit, pointer: ir.Value, type_: Any, sizes: Sizes) -> Array:

@@ -33,7 +33,7 @@ from graphkeras.layers.graph import (
     infer,
     record,
 )
-from graphkeras.layers.input_spec import check_inputs
+from graphkeras.layers.input_spec import InputSpec, check_inputs
 from graphkeras.layers.state import State
 from graphkeras.saving.registry import (
     deserialize_keras_object,
@@ -150,6 +150,7 @@ class Layer(State):
         self._path: str | None = None
         self._parent_path: str | None = None
         self._building = False
+        self._first_input: Any = None  # what the first argument looked like
         self._convert_input_args = True
         self._allow_non_tensor_positional_args = False
         self._initialized = True
@@ -397,6 +398,8 @@ class Layer(State):
         self._check_inputs(spec.first)
 
     def _finish_first_call(self, spec: CallSpec) -> None:
+        if self._first_input is None:
+            self._first_input = tree.map_structure(_described, spec.first)
         if not self.built:
             first = next(iter(spec.shapes().values()), None)
             has_state = bool(self._layers) or bool(self._own_variables())
@@ -641,6 +644,13 @@ def _as_tensor(x: Any, dtype: str | None = None) -> Any:
     if trace is None or trace.eager:
         return Tensor.of(x, dtype or dtypes.of_array(np.asarray(x)))
     return trace.tensor(constant(x, dtype))
+
+
+def _described(x: Any) -> Any:
+    """Shape and dtype of a tensor, without holding on to it."""
+    if not isinstance(x, Tensor):
+        return x
+    return InputSpec(dtype=x.dtype, shape=x.shape)
 
 
 def _detached(x: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from graphkeras.ir.definers import elementwise
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 @elementwise(scalar="{0}", vjp=lambda g, y, x: None, onnx="Identity", promote="none")

@@ -11,7 +11,7 @@ from graphkeras.ir.types import TensorType, broadcast_shapes
 from graphkeras.ops.shape import ndim, reshape, shape_of, swapaxes
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _gemm_type(x1: TensorType, x2: TensorType) -> TensorType:

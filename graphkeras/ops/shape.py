@@ -15,7 +15,7 @@ from graphkeras.ir.dims import Dim
 from graphkeras.ir.types import TensorType, normalize_axis
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def shape_of(x: Any) -> tuple:
@@ -63,10 +63,10 @@ def _reshape_index(out: tuple, x: TensorType, *, newshape: tuple) -> tuple:
     for i, size in zip(out, newshape, strict=True):
         flat = flat * size + i
     found = []
-    for size in reversed(x.shape):
-        found.append(flat % size)
-        flat = flat // size
-    return tuple(reversed(found))
+    for size in reversed(x.shape[1:]):
+        found.append(flat % (size or 1))  # with no elements nothing is ever read
+        flat = flat // (size or 1)
+    return (flat, *reversed(found)) if x.shape else ()
 
 
 @movement(

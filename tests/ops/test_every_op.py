@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import graphkeras.ops  # noqa: F401  (fills the table)
 from graphkeras import dtypes
 from graphkeras.autodiff import gradient
+from graphkeras.compiler.pipeline import compile_graph
 from graphkeras.errors import ExportError, GradientError
 from graphkeras.export.onnx import export_graph
 from graphkeras.ir import dims
@@ -22,8 +25,6 @@ from graphkeras.ir.verify import verify
 from graphkeras.ops.math import multiply
 from graphkeras.ops.reduce import sum as sum_of
 from tests.ops.samples import EXPECTED, Sample, flat, names, samples_of
-
-BATCH = dims.symbol("batch")
 
 
 def every_op(check: str) -> Any:
@@ -76,12 +77,22 @@ def test_type_rule_says_what_the_reference_gives(name: str) -> None:
             assert_same(actual, wanted)
 
 
-def freed(sample: Sample) -> list[TensorType]:
+def fixed(sample: Sample, number: int = 0) -> list[TensorType]:
+    """Types of the operands as they are."""
+    return [type_of(a) for a in sample.arrays()]
+
+
+def freed(sample: Sample, number: int = 0) -> list[TensorType]:
     """Types with the first axis of the chosen operands free."""
-    types = [type_of(a) for a in sample.arrays()]
+    types, batch = fixed(sample), dims.symbol(f"batch{number}")
     for k in sample.free:
-        types[k] = types[k].with_shape((BATCH, *types[k].shape[1:]))
+        types[k] = types[k].with_shape((batch, *types[k].shape[1:]))
     return types
+
+
+def by_turns(sample: Sample, number: int) -> list[TensorType]:
+    """Every other sample with a free axis, if it may have one."""
+    return fixed(sample) if number % 2 else freed(sample, number)
 
 
 @every_op("free")
@@ -170,24 +181,45 @@ def has_no_rule(graph: Graph) -> bool:
     )
 
 
-@every_op("onnx")
-def test_onnxruntime_computes_the_reference(name: str, tmp_path: Any) -> None:
-    op = OPS[name]
+def everything(op: Any, types_of: Callable[[Sample, int], list[TensorType]]) -> Graph:
+    """All samples of an op in one graph: one program, one file."""
     inputs: list[Value] = []
     outputs: list[Value] = []
-    arrays: list[np.ndarray] = []
-    for sample in samples_of(op):
-        types = [type_of(a) for a in sample.arrays()]
-        graph = traced(op, sample, types, len(inputs))
+    for number, sample in enumerate(samples_of(op)):
+        graph = traced(op, sample, types_of(sample, number), len(inputs))
         inputs += graph.inputs
         outputs += graph.outputs
-        arrays += sample.arrays()
-    whole = Graph(tuple(inputs), tuple(outputs))
-    given = {"input_names": [f"x{k}" for k in range(len(inputs))],
-             "output_names": [f"y{k}" for k in range(len(outputs))],
-             "samples": arrays, "atol": 1e-4, "rtol": 1e-4}  # fmt: skip
-    if has_no_rule(whole):
+    return Graph(tuple(inputs), tuple(outputs))
+
+
+@every_op("onnx")
+def test_onnxruntime_computes_the_reference(name: str, tmp_path: Path) -> None:
+    graph = everything(OPS[name], by_turns)
+    arrays = [a for sample in samples_of(OPS[name]) for a in sample.arrays()]
+    file, given = tmp_path / "op.onnx", {"samples": arrays, "rtol": 1e-4, "atol": 1e-4}
+    given["input_names"] = [f"x{k}" for k in range(len(graph.inputs))]
+    given["output_names"] = [f"y{k}" for k in range(len(graph.outputs))]
+    if has_no_rule(graph):
         with pytest.raises(ExportError):
-            export_graph(whole, [], tmp_path / "op.onnx", **given)
+            export_graph(graph, [], file, **given)
     else:
-        export_graph(whole, [], tmp_path / "op.onnx", **given)
+        export_graph(graph, [], file, **given)
+
+
+# ------------------------------------------------------------------------- compiled
+
+
+@every_op("compiled")
+def test_the_compiled_program_computes_the_reference(name: str) -> None:
+    graph = everything(OPS[name], by_turns)
+    arrays = [a for sample in samples_of(OPS[name]) for a in sample.arrays()]
+    actual = compile_graph(graph, name=name).run(arrays, [])
+    expected = interpret(graph, arrays)[0]
+    for output, a, e in zip(graph.outputs, actual, expected, strict=True):
+        if output.op.name != "item" or output.index not in unread(output.inputs[0]):
+            assert_same(np.asarray(a), e, 1e-5)
+
+
+def unread(parent: Value) -> tuple[int, ...]:
+    """Results that are only room to work in."""
+    return (1,) if parent.op.name.endswith("_with_room") else ()
