@@ -520,8 +520,8 @@ class Layer(State):
             config["activity_regularizer"] = regularizers.serialize(
                 self.activity_regularizer
             )
-        config |= self._library_config()
         config = {k: v for k, v in config.items() if k not in self._not_in_config}
+        config |= self._library_config()
         if type(self).get_config is Layer.get_config:
             config |= {k: self._serialized(k, v) for k, v in self._captured.items()}
         return config

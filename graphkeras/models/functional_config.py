@@ -95,10 +95,10 @@ def _operation_config(operation: Any) -> dict[str, Any]:
     if not isinstance(operation, Operation):
         return serialize_keras_object(operation)
     config = tree.map_structure(serialize_keras_object, operation.get_config())
-    home = operation.home.rsplit(".", 1)[-1]
+    file = _KERAS_FILES.get(operation.home.rsplit(".", 1)[-1], "numpy")
     return {
-        "module": f"keras.src.ops.{_KERAS_FILES.get(home, 'numpy')}", "class_name": operation.kind, "config": config,
-        "registered_name": operation.kind,
+        "module": f"keras.src.ops.{file}", "class_name": operation.kind,
+        "config": config, "registered_name": operation.kind,
     }  # fmt: skip
 
 
@@ -153,9 +153,10 @@ def _revive_operation(config: Mapping[str, Any]) -> Any:
 
 
 def _first_number(operation: Any) -> int:
-    """Where a model's outputs are listed, Keras counts the calls of a nested one from 1.
+    """Number of an operation's first call where a model's outputs are listed.
 
-    As an argument of a call, the same tensor is counted from 0.
+    There Keras counts the calls of a nested functional model from 1, while as an
+    argument of a call the same tensor is counted from 0.
     """
     return int(any(c.__name__ == "Functional" for c in type(operation).__mro__))
 
