@@ -320,7 +320,7 @@ def _enter_products(b: Builder) -> None:
             ),
         )
         if order[0] == 0 and alone and _keeps_rows(b, flat, sizes, weight):
-            cells = weight.reshape(*(int(n) for n in sizes), weight.shape[1])  # type: ignore[arg-type]
+            cells = weight.reshape(*(int(n) for n in sizes), weight.shape[1])
             axes = [i - 1 for i in inverse(order)[1:]]
             turned = cells.transpose(*axes, len(axes)).reshape(weight.shape)
             node.inputs[1] = b.restate(node.inputs[1], turned, alone=True)
