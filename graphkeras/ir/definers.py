@@ -207,6 +207,7 @@ def composite(
     *,
     vjp: Any = inline,
     onnx: Any = inline,
+    infer: Callable[..., Any] | None = None,
     promote: Any = "none",
     canonical: Callable[..., dict[str, Any]] | None = None,
     operator: str | None = None,
@@ -216,12 +217,9 @@ def composite(
     """Define an op by other ops; the body is the reference and every kernel.
 
     With a `vjp` or `onnx` rule the op stays whole in the graph until the compiler
-    expands it; with neither a call is its body.
+    expands it; with neither a call is its body. Its type is found by tracing the body,
+    unless `infer` says it.
     """
-
-    def infer(*types: TensorType, **attrs: Any) -> Any:
-        raise RuntimeError("replaced below, where the op is known")
-
     return _definer(
         "composite", infer=infer, vjp=vjp, onnx=onnx, facts=facts, canonical=canonical,
         promote=_promotion(promote), operator=operator, operands=operands,
@@ -270,7 +268,7 @@ def _definer(family: str, *, operator: str | None = None, **facets: Any) -> Deco
             function.__name__, family, function, signature, operands,
             variadic=variadic, **facets,
         )  # fmt: skip
-        if family == "composite":
+        if op.infer is None:
             op = _with_traced_type(op)
         return _publish(op, operator)
 

@@ -159,10 +159,10 @@ class Tensor(Operators):
         return (self[i] for i in range(len(self)))
 
     def __eq__(self, other: object) -> Any:
-        return OPERATORS["=="](self, other)
+        return False if other is None else OPERATORS["=="](self, other)
 
     def __ne__(self, other: object) -> Any:
-        return OPERATORS["!="](self, other)
+        return True if other is None else OPERATORS["!="](self, other)
 
     __hash__ = object.__hash__
 

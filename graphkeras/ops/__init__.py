@@ -63,7 +63,18 @@ from graphkeras.ops.compare import (
     not_equal,
     where,
 )
-from graphkeras.ops.control import stop_gradient
+from graphkeras.ops.control import (
+    associative_scan,
+    cond,
+    custom_gradient,
+    fori_loop,
+    map,
+    scan,
+    stop_gradient,
+    switch,
+    vectorized_map,
+    while_loop,
+)
 from graphkeras.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
 from graphkeras.ops.creation import (
     arange,

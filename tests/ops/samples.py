@@ -186,6 +186,7 @@ def pointwise_samples(op: Op, domain: Any) -> list[Sample]:
 # --------------------------------------------------------------------- other tables
 
 ELEMENTWISE = {
+    "with_gradient": [s([x(3), x(3)], rule=lambda g: g)],
     "cast": [s(x(5), dtype="int32"), s(x(5, kind="integer"), dtype="float64"),
              s(x(5, kind="bool"), dtype="float32"), s(x(4), dtype="bool")],
     "iota": [s(shape=(3, 4), axis=1, dtype="int32"), s(shape=(0,), axis=0,
@@ -489,6 +490,7 @@ def names() -> list[str]:
 # (check, op) -> why it is expected to fail.
 EXPECTED: dict[tuple[str, str], str] = {
     ("gradient", "stop_gradient"): "it is there to have another gradient",
+    ("gradient", "with_gradient"): "it is there to have another gradient",
     ("onnx", "cumprod"): "ONNX has a running sum only",
 }
 
