@@ -39,7 +39,7 @@ _NAMES = {
     "Variable": "variables",
 }
 
-__all__ = [*_SUBMODULES, *_NAMES, "__version__", "version"]  # noqa: PLE0604
+__all__ = [*_SUBMODULES, *_NAMES, "__version__", "version"]
 
 
 def version() -> str:

@@ -7,6 +7,36 @@ from typing import Any
 
 from graphkeras import ops
 from graphkeras.errors import ArgumentError, message, nearest
+from graphkeras.ops import (  # noqa: F401
+    celu,
+    elu,
+    exponential,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh,
+    tanh_shrink,
+)
 from graphkeras.saving.registry import (
     deserialize_keras_object,
     get_registered_object,
@@ -19,18 +49,15 @@ def linear(x: Any) -> Any:
     return x
 
 
-def exponential(x: Any) -> Any:
-    """e to the power x."""
-    return ops.exp(x)
-
-
 def relu(
     x: Any,
     negative_slope: float = 0.0,
     max_value: float | None = None,
     threshold: float = 0.0,
 ) -> Any:
-    """x above `threshold`, else ``negative_slope * (x - threshold)``, at most `max_value`.
+    """x from `threshold` on, else ``negative_slope * (x - threshold)``.
+
+    Nothing is larger than `max_value`.
 
     Example:
         >>> import numpy as np
@@ -49,26 +76,25 @@ def _leaky(x: Any, slope: float, threshold: float) -> Any:
     return ops.where(ops.greater_equal(x, threshold), x, (x - threshold) * slope)
 
 
-# Keras has these under one name in `activations` and `ops`.
-_OPS = (
-    "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
-    "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish",
-    "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
-    "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish",
-    "tanh", "tanh_shrink", "threshold",
-)  # fmt: skip
-_HERE = {"linear": linear, "exponential": exponential, "relu": relu}
+threshold = ops.threshold
 
 
-def __getattr__(name: str) -> Callable[..., Any]:
-    if name in _OPS and hasattr(ops, name):
-        return getattr(ops, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """x times the normal distribution function of x; `approximate` uses tanh."""
+    return ops.gelu(x, approximate)
 
 
-def __dir__() -> list[str]:
-    return [*_HERE, *(n for n in _OPS if hasattr(ops, n)), "deserialize", "get",
-            "serialize"]  # fmt: skip
+_BY_NAME: dict[str, Callable[..., Any]] = {
+    name: globals()[name]
+    for name in (
+        "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid",
+        "hard_silu", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax",
+        "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax",
+        "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+        "squareplus", "tanh", "tanh_shrink", "threshold",
+    )
+}  # fmt: skip
+_BY_NAME |= {"swish": silu, "hard_swish": hard_silu}
 
 
 def get(identifier: Any) -> Callable[..., Any]:
@@ -86,28 +112,24 @@ def get(identifier: Any) -> Callable[..., Any]:
     if isinstance(identifier, dict):
         identifier = deserialize_keras_object({"module": "keras.layers", **identifier})
     if isinstance(identifier, str):
-        found = get_registered_object(identifier) or _named(identifier)
+        found = get_registered_object(identifier) or _BY_NAME.get(identifier)
         if found is not None:
             return found
     elif callable(identifier):
         return identifier
-    known = [*_HERE, *(n for n in _OPS if hasattr(ops, n))]
     raise ArgumentError(
         message(
             "activation", "expected the name of an activation function or a callable.",
-            repr(identifier), nearest(str(identifier), known, "activation"),
+            repr(identifier), nearest(str(identifier), _BY_NAME, "activation"),
         )
     )  # fmt: skip
-
-
-def _named(name: str) -> Callable[..., Any] | None:
-    return _HERE.get(name) or (getattr(ops, name, None) if name in _OPS else None)
 
 
 def serialize(activation: Any) -> Any:
     """Return the name of an activation, or the config of a registered one."""
     name = getattr(activation, "__name__", "")
-    if name and _named(name) is activation:
+    name = "exponential" if activation is exponential else name  # the op is `exp`
+    if _BY_NAME.get(name) is activation:
         return name
     return serialize_keras_object(activation)
 
@@ -117,3 +139,6 @@ def deserialize(config: Any, custom_objects: Any = None) -> Any:
     if isinstance(config, str) and not custom_objects:
         return get(config)
     return deserialize_keras_object(config, custom_objects)
+
+
+__all__ = ["deserialize", "get", "hard_swish", "serialize", "swish", *_BY_NAME]

@@ -104,7 +104,7 @@ def _push(value: Value, sums: dict[Value, Any], needed: set[Value]) -> None:
 def _collect(item: Value, sums: dict[Value, Any]) -> None:
     """An item's gradient waits in a slot of the op that gave it."""
     parent = item.inputs[0]
-    slots = sums.setdefault(parent, [None] * len(parent.type))
+    slots = sums.setdefault(parent, [None] * len(parent.types))
     slots[item.index] = sums[item]
 
 
@@ -112,7 +112,7 @@ def _complete(value: Value, slots: list[Value | None]) -> tuple[Value, ...]:
     """Fill the slots of results nobody differentiated with zeros."""
     return tuple(
         full_value(0, t.shape, t.dtype) if s is None else s
-        for s, t in zip(slots, value.type)
+        for s, t in zip(slots, value.types)
     )
 
 
@@ -135,8 +135,7 @@ def _vjp(value: Value, g: Any) -> Sequence[Value | None]:
 
 
 def _gives_integers(value: Value) -> bool:
-    types = value.type if isinstance(value.type, tuple) else (value.type,)
-    return not any(dtypes.is_float(t.dtype) for t in types)
+    return not any(dtypes.is_float(t.dtype) for t in value.types)
 
 
 def _through_body(value: Value, g: Any) -> list[Value | None]:

@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_inspect(commands)
     demo = _add(commands, "demo", _demo, "train, export and serve two models")
-    demo.add_argument("--out", type=Path, metavar="DIR", help="where the files go")
+    demo.add_argument(
+        "--out", type=Path, default="graphkeras-demo", metavar="DIR",
+        help="where the files go (default: graphkeras-demo)",
+    )  # fmt: skip
     return parser
 
 
@@ -146,11 +149,12 @@ def _show(report: Any) -> None:
     """Print a report as a table of two columns."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for heading, text in report.rows():
-        table.add_row(f"[bold]{heading}", text)
-    Console(highlight=False).print(table)
+        table.add_row(Text(heading, style="bold"), Text(text))  # no markup: f32[batch]
+    Console().print(table)
 
 
 # ------------------------------------------------------------------ the user's files

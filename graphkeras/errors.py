@@ -51,10 +51,10 @@ def message(who: str, expected: str, received: str = "", remedy: str = "") -> st
     """Join the four parts of an error message.
 
     Example:
-        >>> print(message("dense", "expected rank 2.", "x: f32[3]", "Add a batch axis."))
+        >>> print(message("dense", "expected rank 2.", "x: f32[3]", "Add an axis."))
         dense: expected rank 2.
           Received x: f32[3].
-          Add a batch axis.
+          Add an axis.
     """
     text = f"{who}: {expected}" if who else expected
     if received:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import dtypes, seeding
+from graphkeras import config, dtypes
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.saving.registry import (
     Configurable,
@@ -94,12 +94,11 @@ class RandomInitializer(Initializer):
 
     def __init__(self, seed: Any = None) -> None:
         self._given_seed = seed
-        self.seed = seeding.default_seed() if seed is None else seed
+        self.seed = config.draw_seed() if seed is None else seed
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; a seed that was not given stays None."""
-        config = super().get_config()
-        return config | {"seed": serialize_keras_object(self._given_seed)}
+        return super().get_config() | {"seed": serialize_keras_object(self._given_seed)}
 
     def _generator(self) -> np.random.Generator:
         seed = self.seed

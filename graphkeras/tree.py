@@ -65,7 +65,7 @@ def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
         return function(*structures)
     if isinstance(first, Mapping):
         out = {k: map_structure(function, *(s[k] for s in structures)) for k in first}
-        return type(first)(out) if type(first) is not dict else out
+        return _like_mapping(first, out)
     items = [map_structure(function, *parts) for parts in zip(*structures, strict=True)]
     return _rebuild(first, items)
 
@@ -94,9 +94,12 @@ def _pack(structure: Any, leaves: Iterator[Any]) -> Any:
         return leaf
     packed = {key: _pack(child, leaves) for key, child in children(structure)}
     if isinstance(structure, Mapping):
-        ordered = {key: packed[key] for key in structure}
-        return type(structure)(ordered) if type(structure) is not dict else ordered
+        return _like_mapping(structure, {key: packed[key] for key in structure})
     return _rebuild(structure, list(packed.values()))
+
+
+def _like_mapping(like: Any, items: dict[Any, Any]) -> Any:
+    return items if type(like) is dict else type(like)(items)
 
 
 def _rebuild(like: Any, items: list[Any]) -> Any:

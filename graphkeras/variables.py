@@ -151,7 +151,7 @@ class Variable(Operators):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kw: Any) -> Any:
         read = [i.value if isinstance(i, Variable) else i for i in inputs]
-        return Tensor.__array_ufunc__(read[0], ufunc, method, *read, **kw)  # type: ignore[arg-type]
+        return Tensor.__array_ufunc__(read[0], ufunc, method, *read, **kw)
 
     def __eq__(self, other: object) -> Any:
         return (

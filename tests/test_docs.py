@@ -1,4 +1,4 @@
-"""What the documents say is run: README's tour, CONTRIBUTING's recipes, every example."""
+"""What the documents say is run: the tour, the recipes, the docstrings' examples."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_op_of_the_recipe_has_a_gradient_and_an_onnx_rule(
     np.testing.assert_allclose(value, data**3)
     np.testing.assert_allclose(slope, 3 * data**2)
     names = {"input_names": ["x"], "output_names": ["y", "slope"]}
-    assert export_graph(graph, [], tmp_path / "op.onnx", **names).difference == 0
+    assert export_graph(graph, [], tmp_path / "op.onnx", **names).difference < 1e-6
 
 
 @of_recipe("Add a layer")

@@ -59,7 +59,7 @@ def _margins(value: Value) -> Iterator[Dim]:
     """Yield for a movement op how far its indices stay inside, at both ends."""
     if value.op.family != "movement" or value.op.inside is not None:
         return
-    if value.op.fact("view"):  # as many elements as the operand has, each read once
+    if value.op.fact("view"):  # as many elements as its operand: the type rule says so
         return
     index = [variable(i) for i in range(value.rank)]
     ranges = {str(v): size for v, size in zip(index, value.shape)}

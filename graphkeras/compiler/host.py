@@ -52,13 +52,13 @@ def split_host(graph: Graph) -> tuple[HostPart, Graph] | None:
     """Return the part for the interpreter and the graph to compile, None if no strings.
 
     Raises:
-        KernelError: if a string op depends on state that the graph changes.
+        KernelError: if a string op depends on a variable.
     """
     hosted = [v for v in graph.walk() if _is_hosted(v)]
     if not hosted:
         return None
     closure = set(walk(hosted))
-    _refuse_changing_state(graph, closure)
+    _refuse_state(closure)
     outputs = {i: o for i, o in enumerate(graph.outputs) if o in closure}
     rest = Graph(
         graph.inputs, tuple(o for o in graph.outputs if o not in closure),
@@ -75,10 +75,12 @@ def _is_hosted(value: Value) -> bool:
     """Whether a value is or takes strings."""
     if value.op.kernel is host_only:
         return True
+    return any("string" in _dtypes(v) for v in (value, *value.inputs))
+
+
+def _dtypes(value: Value) -> set[str]:
     types = value.type if isinstance(value.type, tuple) else (value.type,)
-    if any(t.dtype == "string" for t in types):
-        return True
-    return any(i.type.dtype == "string" for i in value.inputs if i.inputs)
+    return {t.dtype for t in types}
 
 
 def _boundary(rest: Graph, closure: set[Value]) -> tuple[Value, ...]:
@@ -101,15 +103,14 @@ def _symbols(value: Value) -> set[str]:
     return {name for d in dims_of(value) for name in dims.symbols(d)}
 
 
-def _refuse_changing_state(graph: Graph, closure: set[Value]) -> None:
-    changing = {old for old, _ in graph.changed}
+def _refuse_state(closure: set[Value]) -> None:
+    """Strings are prepared once for many steps: they must be all that decides."""
     for value in closure:
-        if value in changing:
+        if value.op is STATE:
             raise KernelError(
                 message(
-                    str(value.name),
-                    "a string op reads a variable that the same program assigns.",
-                    str(value.type), "Run eagerly, or assign it in another step.",
+                    str(value.name), "a string op depends on a variable.",
+                    str(value.type), "Run eagerly, or keep strings apart from it.",
                 )
             )  # fmt: skip
 

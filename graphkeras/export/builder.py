@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.errors import ExportError, message
+from graphkeras.errors import ExportError, ShapeError, message
 from graphkeras.export.gaps import GAPS, Gap
-from graphkeras.export.nodes import DTYPE_CODES, ML, Body, Node
+from graphkeras.export.nodes import (
+    DTYPE_CODES,
+    DTYPE_NAMES,
+    ELEMENTWISE,
+    GIVES_BOOL,
+    ML,
+    Body,
+    Node,
+)
 from graphkeras.export.sizes import Sizes
 from graphkeras.ir.dims import Dim
-from graphkeras.ir.types import TensorType, type_of
+from graphkeras.ir.types import TensorType, broadcast_shapes, type_of
 from graphkeras.ir.value import attribute_key
 
 Ref = str  # the name of a value in the ONNX graph
@@ -60,8 +68,8 @@ class Builder:
         self._path = ""
         self._types: dict[Ref, TensorType] = {}
         self._taken: dict[str, int] = {}
-        self._constants: dict[tuple, Ref] = {}
-        self._made: dict[tuple, tuple[Ref, ...]] = {}
+        self._constants: dict[tuple[Any, ...], Ref] = {}
+        self._made: dict[tuple[Any, ...], tuple[Ref, ...]] = {}
         self._sizes = Sizes(self)
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
@@ -91,7 +99,24 @@ class Builder:
             found = tuple(self._name(kind) for _ in range(outputs))
             self._bodies[-1].nodes.append(Node(kind, names, [*found], kept, domain))
             self._made[(self._bodies[-1], *key)] = found
+            if kind in ELEMENTWISE:
+                self._infer(found[0], kind, names, kept)
         return found[0] if outputs == 1 else found
+
+    def _infer(
+        self, ref: Ref, kind: str, names: list[Ref], attrs: dict[str, Any]
+    ) -> None:
+        """Note the type of an elementwise result, so that gaps in it are seen."""
+        known = [self.type(name) for name in names if name]
+        if None in known:
+            return
+        types = cast(list[TensorType], known)
+        dtype = "bool" if kind in GIVES_BOOL else types[-1].dtype
+        if kind == "Cast":
+            dtype = DTYPE_NAMES[attrs["to"]]
+        with suppress(ShapeError):  # sizes that agree only at run time
+            shape = broadcast_shapes(*(t.shape for t in types))
+            self._types[ref] = TensorType(dtype, shape)
 
     def _gap(self, kind: str, names: list[Ref]) -> tuple[Gap | None, str]:
         """Return what to do where an operator lacks the dtype of its operands."""
@@ -126,7 +151,7 @@ class Builder:
             )
         return ref
 
-    def _find(self, key: tuple) -> tuple[Ref, ...] | None:
+    def _find(self, key: tuple[Any, ...]) -> tuple[Ref, ...] | None:
         """An equal node made before, here or in an enclosing graph."""
         hits = (self._made.get((body, *key)) for body in self._bodies)
         return next((hit for hit in hits if hit is not None), None)
@@ -239,10 +264,7 @@ class Builder:
         known = self.type(ref)
         if known is not None and known.dtype == dtype:
             return ref
-        cast = self.Cast(ref, to=self.dtype(dtype))
-        if known is not None:
-            self.note_type(cast, known.with_dtype(dtype))
-        return cast
+        return self.Cast(ref, to=self.dtype(dtype))
 
     def type(self, ref: Ref) -> TensorType | None:
         """Return the type of a value if it is known."""

@@ -26,6 +26,11 @@ _INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few v
 _WORDS = ("the", "Cat", "sat on", "a mat.", "", "Zebra, zebra!", "don't", "été")
 _ROWS = 32  # of the samples given, which may be a whole data set
 
+_NO_KERNEL = (
+    "Some operators lack some dtypes: cast to float32 or int64 before the layer;"
+    " otherwise report the op's ONNX rule."
+)
+
 Arrays = list[np.ndarray]
 
 
@@ -84,8 +89,8 @@ def check_standard(path: Path) -> None:
     except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ExportError(
             message(
-                str(path), "expected a file that keeps to the ONNX standard.",
-                str(error).strip(), "This is a fault of an op's ONNX rule: report it.",
+                "onnx.checker", "expected a file that keeps to the ONNX standard.",
+                str(error).strip(), _NO_KERNEL,
             )
         ) from error  # fmt: skip
 
@@ -126,9 +131,7 @@ def _runtime_error(error: Exception, verb: str) -> ExportError:
     return ExportError(
         message(
             "onnxruntime", f"expected a file that {verb} on the CPU.",
-            " ".join(str(error).split()),
-            "Some operators have no kernel for some dtypes: cast to float32 or int64"
-            " before the layer.",
+            " ".join(str(error).split()), _NO_KERNEL,
         )
     )  # fmt: skip
 

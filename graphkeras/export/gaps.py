@@ -34,11 +34,13 @@ def _all(dtypes: tuple[str, ...], instead: str) -> dict[str, str]:
 _FOLD = Gap(_all(_UNSIGNED, "int64"), slice(0, 1))
 _EXTREME = Gap(_all(_SHORT, "int32") | {"uint32": "int64", "uint64": ""}, slice(0, 1))
 _NO_DOUBLE = """
-    Acos Acosh Asin Asinh Atan Atanh Cosh Erf HardSigmoid Selu Sinh Softplus Softsign Tan
+    Acos Acosh Asin Asinh Atan Atanh Cosh Erf HardSigmoid Selu Sinh Softplus Softsign
+    Tan
 """
 
 GAPS: dict[str, Gap] = {
     **{kind: Gap({"float64": ""}) for kind in _NO_DOUBLE.split()},
+    "BitShift": Gap(_all(_SHORT, "uint32")),
     "Clip": Gap(_all(_SHORT, "")),
     "Max": Gap(_all(_SHORT, "int32")),
     "Min": Gap(_all(_SHORT, "int32")),

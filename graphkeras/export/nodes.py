@@ -18,7 +18,19 @@ DTYPE_CODES = {
     "int64": 7, "string": 8, "bool": 9, "float16": 10, "float64": 11, "uint32": 12,
     "uint64": 13, "bfloat16": 16,
 }  # fmt: skip
+DTYPE_NAMES = {code: name for name, code in DTYPE_CODES.items()}
 ML = "ai.onnx.ml"
+
+_TRUTHS = "And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor"
+_NUMBERS = """
+    Abs Acos Acosh Add Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr
+    BitwiseXor Cast Ceil Celu Clip Cos Cosh Div Elu Erf Exp Floor Gelu HardSigmoid
+    HardSwish Identity LeakyRelu Log Max Mean Min Mish Mod Mul Neg PRelu Pow Reciprocal
+    Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Tan Tanh
+    ThresholdedRelu Where
+"""
+GIVES_BOOL = frozenset(_TRUTHS.split())
+ELEMENTWISE = GIVES_BOOL | frozenset(_NUMBERS.split())  # operators that only broadcast
 
 
 @dataclass(slots=True, eq=False)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphkeras.compiler.fold import fold
+from graphkeras.compiler.simplify import simplify
 from graphkeras.ir import dims
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import evaluate
@@ -20,7 +22,7 @@ from graphkeras.ir.op import (
     inline,
     state_value,
 )  # fmt: skip
-from graphkeras.ir.pattern import rewrite
+from graphkeras.ir.pattern import is_literal, rewrite
 from graphkeras.ir.types import type_of
 from graphkeras.ir.value import Graph, Value, note_origin, walk
 from graphkeras.ops.linalg import gemm
@@ -35,9 +37,19 @@ def prepare(
     alone is computed now, and stands as a weight named after the layer.
     """
     graph = Graph(graph.inputs, graph.outputs, graph.state, graph.state)
-    graph = rewrite(rewrite(graph, _open), _join_leading_axes)
+    graph = fold(simplify(rewrite(graph, _open)))
+    graph = rewrite(graph, lambda value: _join_leading_axes(_drop_zero(value)))
     arrays = dict(zip(graph.state, map(np.asarray, state), strict=True))
     return _fold_weights(graph, arrays)
+
+
+def _drop_zero(value: Value) -> Value:
+    """x + 0 is x; the one exception, -0.0 + 0.0, is equal all the same."""
+    if value.op is OPS["add"]:
+        for x, zero in (value.inputs, value.inputs[::-1]):
+            if is_literal(zero, 0) and x.type == value.type:
+                return x
+    return value
 
 
 def _join_leading_axes(value: Value) -> Value:

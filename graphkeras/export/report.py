@@ -12,9 +12,8 @@ from typing import Any
 
 from graphkeras.dtypes import SHORT
 from graphkeras.errors import ExportError, message
-from graphkeras.export.nodes import DTYPE_CODES
+from graphkeras.export.nodes import DTYPE_CODES, DTYPE_NAMES
 
-_NAMES = {code: SHORT[name] for name, code in DTYPE_CODES.items()}
 _FLOAT_CODES = {DTYPE_CODES[n] for n in ("float16", "bfloat16", "float32", "float64")}
 
 
@@ -27,7 +26,7 @@ class Report:
         inputs: ``(name, type)`` of each input, a type written ``f32[batch, 784]``.
         outputs: ``(name, type)`` of each output.
         operators: how often each operator occurs, inner graphs included.
-        parameters: number of elements of its float weights.
+        parameters: number of elements of its float weights (of rank 1 and more).
         bytes: size on disk, weights beside the model included.
         opset: version of the ``ai.onnx`` operators.
         producer: who wrote the file.
@@ -85,7 +84,9 @@ def report_of(
         outputs=tuple(_typed(v) for v in graph.output),
         operators=dict(sorted(Counter(_operators(graph)).items())),
         parameters=sum(
-            prod(t.dims) for t in graph.initializer if t.data_type in _FLOAT_CODES
+            prod(t.dims)
+            for t in graph.initializer
+            if t.data_type in _FLOAT_CODES and t.dims
         ),
         bytes=size,
         opset=opsets.get("", opsets.get("ai.onnx", 0)),
@@ -146,7 +147,7 @@ def _typed(value: Any) -> tuple[str, str]:
     if not value.type.HasField("tensor_type"):
         return value.name, value.type.WhichOneof("value") or "?"
     tensor = value.type.tensor_type
-    kind = _NAMES.get(tensor.elem_type, "?")
+    kind = SHORT.get(DTYPE_NAMES.get(tensor.elem_type, ""), "?")
     if not tensor.HasField("shape"):
         return value.name, f"{kind}[...]"
     sizes = (

@@ -15,7 +15,7 @@ import numpy as np
 from graphkeras import dtypes
 from graphkeras.export.builder import Builder
 from graphkeras.export.layout import cancel_transposes, inverse
-from graphkeras.export.nodes import DTYPE_CODES, Node
+from graphkeras.export.nodes import DTYPE_NAMES, Node
 
 
 def tidy(b: Builder) -> None:
@@ -32,15 +32,22 @@ def tidy(b: Builder) -> None:
 
 
 def _skip_identities(b: Builder) -> None:
-    """Read past every Identity that does not name an output of the model."""
+    """Read past every node that does nothing, but for those that name an output."""
     outputs = set(b.body.output_names)
     skip = {
         node.outputs[0]: node.inputs[0]
         for node in b.body.nodes
-        if node.kind == "Identity" and node.outputs[0] not in outputs
+        if _does_nothing(b, node) and node.outputs[0] not in outputs
     }
     b.body.nodes = [n for n in b.body.nodes if n.outputs[0] not in skip]
     b.body.rename(lambda name: _last(name, skip))
+
+
+def _does_nothing(b: Builder, node: Node) -> bool:
+    if node.kind == "Cast":
+        known = b.type(node.inputs[0])
+        return known is not None and known.dtype == DTYPE_NAMES[node.attrs["to"]]
+    return node.kind == "Identity"
 
 
 def _name_outputs(b: Builder) -> None:
@@ -75,8 +82,7 @@ def _last(name: str, changes: dict[str, str]) -> str:
 
 
 def _cast(node: Node, x: np.ndarray) -> np.ndarray:
-    names = {code: name for name, code in DTYPE_CODES.items()}
-    return x.astype(dtypes.to_numpy(names[node.attrs["to"]]))
+    return x.astype(dtypes.to_numpy(DTYPE_NAMES[node.attrs["to"]]))
 
 
 def _reshape(node: Node, x: np.ndarray, shape: np.ndarray) -> np.ndarray:

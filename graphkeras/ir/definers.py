@@ -15,7 +15,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from graphkeras import dtypes
 from graphkeras.errors import ShapeError
@@ -28,12 +28,17 @@ from graphkeras.ir.op import (
     input_value,
     invoke_reference,
 )
-from graphkeras.ir.types import TensorType, broadcast_shapes, normalize_axes
-from graphkeras.ir.value import Value
+from graphkeras.ir.types import Shape, TensorType, broadcast_shapes, normalize_axes
+from graphkeras.ir.value import Attrs, Value
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Decorator = Callable[[Callable[P, R]], Callable[P, R]]
+
+
+class Decorator(Protocol):
+    """What a definer returns: it leaves the function's signature as it is."""
+
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R]: ...
 
 
 # ------------------------------------------------------------------ dtype promotion
@@ -224,7 +229,7 @@ def composite(
 # ------------------------------------------------------------------------- helpers
 
 
-def reduced_shape(shape: tuple, axis: tuple[int, ...], keepdims: bool) -> tuple:
+def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
     """Return a shape without `axis`, or with size 1 there."""
     if keepdims:
         return tuple(1 if i in axis else d for i, d in enumerate(shape))
@@ -306,7 +311,7 @@ def _with_traced_type(op: Op) -> Op:
     import dataclasses
 
     @functools.lru_cache(maxsize=4096)
-    def traced(types: tuple[TensorType, ...], attrs: tuple) -> Any:
+    def traced(types: tuple[TensorType, ...], attrs: Attrs) -> Any:
         inputs = [input_value(f"x{i}", t, i) for i, t in enumerate(types)]
         result = expand_call(op, inputs, dict(attrs))
         if isinstance(result, tuple):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 # An atom is a symbol name or an operation that is no polynomial: ("//", dim, dim) ...
-Atom = str | tuple
+Atom = str | tuple[str, Any, Any]
 Monomial = tuple[tuple[Atom, int], ...]  # ((atom, power), ...), sorted
 Dim = Union[int, "SymbolicDim"]
 

@@ -91,7 +91,7 @@ class Op:
 
 
 def bind(
-    op: Op, args: tuple, kwargs: dict[str, Any]
+    op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     """Split a call into operands and given attributes, by the op's signature."""
     open_ = any(getattr(a, "__leaves_out__", False) for a in (*args, *kwargs.values()))
@@ -112,7 +112,7 @@ def bind(
     return operands, given
 
 
-def call(op: Op, args: tuple, kwargs: dict[str, Any]) -> Any:
+def call(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer a call: the operand of highest priority that has `__apply_op__` decides.
 
     Plain arrays and numbers run the reference.
@@ -234,7 +234,7 @@ def apply_to_values(op: Op, operands: Sequence[Any], given: Mapping[str, Any]) -
         return invoke_reference(op, operands, attrs)
     targets = operand_dtypes(op, operands)
     values = [as_value(o, t) for o, t in zip(operands, targets, strict=True)]
-    types = [v.type for v in values]
+    types = [v._tensor_type for v in values]
     attrs = canonical_attrs(op, types, attrs)
     result = infer_type(op, types, attrs)
     return projections(Value(op, values, tuple(sorted(attrs.items())), result))
@@ -252,10 +252,10 @@ def as_value(operand: Any, dtype: str) -> Value:
     if isinstance(operand, Value):
         if operand.dtype == dtype:
             return operand
-        return OPERATORS["cast"](operand, dtype=dtype)
+        cast: Value = OPERATORS["cast"](operand, dtype=dtype)
+        return cast
     if isinstance(operand, SymbolicDim):
-        size = dim_value(operand)
-        return size if dtype == size.dtype else OPERATORS["cast"](size, dtype=dtype)
+        return as_value(dim_value(operand), dtype)
     return constant(operand, dtype)
 
 
@@ -323,7 +323,8 @@ def rebuild(value: Value, inputs: Sequence[Value]) -> Value:
         return value
     if value.op is ITEM:
         return item_of(inputs[0], value.index)
-    result = infer_type(value.op, [i.type for i in inputs], value.attributes)
+    types = [i._tensor_type for i in inputs]
+    result = infer_type(value.op, types, value.attributes)
     return Value(value.op, inputs, value.attrs, result)
 
 

@@ -48,7 +48,8 @@ class Pattern(Operators):
     @staticmethod
     def __apply_op__(op: Op, operands: list[Any], given: dict[str, Any]) -> Pattern:
         if op.expands:  # its values are made of other ops: so is its pattern
-            return invoke_reference(op, operands, op.complete(given))
+            built: Pattern = invoke_reference(op, operands, op.complete(given))
+            return built
         parts = [o if isinstance(o, Pattern) else Pattern(literal=o) for o in operands]
         return Pattern(op, parts, given)
 
@@ -168,13 +169,16 @@ def rewrite(graph: Graph, change: Callable[[Value], Value]) -> Graph:
 
     A replacement's own new parts are visited too, so rules may build on one another.
     """
-    done: dict[Value, Value] = {}
+    done: Settled = {}
     for value in walk(graph.roots):
         _settle(value, change, done)
     return graph.with_roots([done[root] for root in graph.roots])
 
 
-def _settle(value: Value, change: Callable[[Value], Value], done: dict) -> None:
+Settled = dict[Value, Value]
+
+
+def _settle(value: Value, change: Callable[[Value], Value], done: Settled) -> None:
     new = change(rebuild(value, [done[i] for i in value.inputs]))
     for part in walk([new], stop=done):  # what the change built anew, itself last
         done[part] = change(rebuild(part, [done[i] for i in part.inputs]))

@@ -16,7 +16,7 @@ def graph_text(graph: Graph, origins: bool = False) -> str:
         origins: also print the layer and source line each value came from.
     """
     names = _leaf_names((*graph.inputs, *graph.state))
-    lines = []
+    lines: list[str] = []
     for value in graph.walk():
         if value in names:
             continue

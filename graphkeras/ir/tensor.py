@@ -119,7 +119,7 @@ class Tensor(Operators):
         """Return the array itself, not to be written to."""
         if self.data is None:
             raise TraceError(_no_number(self, "a NumPy array"))
-        return self.data
+        return np.asarray(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.data is None:
@@ -153,7 +153,7 @@ class Tensor(Operators):
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a scalar tensor has no len()")
-        return int(self.shape[0])  # type: ignore[arg-type]
+        return int(self.shape[0])
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))

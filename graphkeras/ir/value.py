@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 Attrs = tuple[tuple[str, Any], ...]
 ValueType = TensorType | tuple[TensorType, ...]
 
-_interned: weakref.WeakValueDictionary[tuple, Value] = weakref.WeakValueDictionary()
+_interned: weakref.WeakValueDictionary[tuple[Any, ...], Value] = (
+    weakref.WeakValueDictionary()
+)
 _origins: weakref.WeakKeyDictionary[Value, Origin] = weakref.WeakKeyDictionary()
 
 
@@ -93,6 +95,11 @@ class Value(Operators):
         return len(self.shape)
 
     @property
+    def types(self) -> tuple[TensorType, ...]:
+        """The type of each result: one, but for an op that gives several."""
+        return self.type if isinstance(self.type, tuple) else (self.type,)
+
+    @property
     def _tensor_type(self) -> TensorType:
         if isinstance(self.type, tuple):
             raise AttributeError(f"{self.op.name} gives several values; use item(i)")
@@ -149,7 +156,7 @@ class ConstantData:
     """The bytes of a constant; equal bits of equal type are equal."""
 
     array: np.ndarray
-    key: tuple = field(repr=False)
+    key: tuple[Any, ...] = field(repr=False)
 
     @classmethod
     def of(cls, array: np.ndarray) -> ConstantData:
@@ -258,6 +265,5 @@ def leaves(values: Iterable[Value]) -> Iterator[Value]:
 
 def dims_of(value: Value) -> Iterator[Dim]:
     """Yield every size in the types of a value."""
-    types = value.type if isinstance(value.type, tuple) else (value.type,)
-    for type_ in types:
+    for type_ in value.types:
         yield from type_.shape

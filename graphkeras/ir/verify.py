@@ -29,10 +29,11 @@ def _problem(value: Value, declared: set[Value]) -> str:
     if value.op.family == "leaf":
         if value.op.name in ("input", "state") and value not in declared:
             return f"leaf {value.name!r} is not declared by the graph"
-        if value.op is ITEM and value.inputs[0].type[value.index] != value.type:
+        if value.op is ITEM and value.inputs[0].types[value.index] != value.type:
             return "item has another type than the op it belongs to"
         return ""
-    expected = infer_type(value.op, [i.type for i in value.inputs], value.attributes)
+    types = [i._tensor_type for i in value.inputs]
+    expected = infer_type(value.op, types, value.attributes)
     if expected != value.type:
         return f"type should be {type_text(expected)}"
     return ""

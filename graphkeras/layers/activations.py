@@ -29,7 +29,7 @@ class Activation(Layer):
 
 
 def _not_negative(who: str, name: str, value: Any) -> Any:
-    if value is not None and value < 0 or (value is None and name != "max_value"):
+    if (value is not None and value < 0) or (value is None and name != "max_value"):
         raise ArgumentError(message(who, f"expected {name} >= 0.", f"{name}={value}"))
     return value
 

@@ -56,8 +56,7 @@ class CallSpec:
     def masks(self) -> dict[str, Any]:
         """Return mask arguments nobody gave, taken from the tensors they belong to."""
         if len(self.tensors) == 1:
-            ((name, value),) = self.tensors.items()
-            wanted = {"mask": value}
+            wanted = {"mask": next(iter(self.tensors.values()))}
         else:
             wanted = {f"{name}_mask": value for name, value in self.tensors.items()}
         return {

@@ -10,20 +10,8 @@ from graphkeras import activations, constraints, initializers, ops, regularizers
 from graphkeras.errors import ArgumentError, SavingError, message
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
+from graphkeras.layers.validation import positive_int
 from graphkeras.saving.registry import deserialize_keras_object
-
-
-def positive_int(who: str, name: str, value: Any) -> int:
-    """Return `value` as an int.
-
-    Raises:
-        ArgumentError: if it is not a positive one.
-    """
-    if not hasattr(value, "__index__") or isinstance(value, bool) or value <= 0:
-        raise ArgumentError(
-            message(who, f"expected {name} to be a positive int.", f"{name}={value!r}")
-        )
-    return int(value)
 
 
 class Dense(Layer):
@@ -169,7 +157,7 @@ class Masking(Layer):
     def call(self, inputs: Any) -> Any:
         """Return the inputs with masked steps set to zero."""
         kept = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
-        return inputs * ops.cast(kept, inputs.dtype)
+        return ops.where(kept, inputs, 0)
 
 
 class Identity(Layer):

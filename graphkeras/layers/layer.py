@@ -26,8 +26,14 @@ from graphkeras.ir.op import constant
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, current_trace, untraced, user_location
 from graphkeras.layers.arguments import CallSpec, mask_of, shapes_for, signature_of
-from graphkeras.layers.graph import Call, SymbolicTensor, has_symbolic, infer
-from graphkeras.layers.input_spec import check_inputs
+from graphkeras.layers.graph import (
+    Call,
+    SymbolicTensor,
+    has_symbolic,
+    infer,
+    record,
+)
+from graphkeras.layers.input_spec import InputSpec, check_inputs
 from graphkeras.layers.state import State
 from graphkeras.saving.registry import (
     deserialize_keras_object,
@@ -74,8 +80,8 @@ class Layer(State):
     """State (variables) and a computation on tensors (`call`).
 
     Write `__init__` to keep the arguments, `build(input_shape)` to make variables with
-    `add_weight`, and `call(inputs)` in `keras.ops`. The output shape is found by tracing
-    `call`, and the config is taken from the arguments of `__init__`.
+    `add_weight`, and `call(inputs)` in `keras.ops`. The output shape is found by
+    tracing `call`, and the config is taken from the arguments of `__init__`.
 
     Args:
         activity_regularizer: penalty on the output.
@@ -144,6 +150,7 @@ class Layer(State):
         self._path: str | None = None
         self._parent_path: str | None = None
         self._building = False
+        self._first_input: Any = None  # what the first argument looked like
         self._convert_input_args = True
         self._allow_non_tensor_positional_args = False
         self._initialized = True
@@ -151,7 +158,7 @@ class Layer(State):
     # ------------------------------------------------------------- for subclasses
 
     def build(self, input_shape: Any) -> None:
-        """Make the variables; by default trace `call` so that sublayers build theirs."""
+        """Make the variables; by default trace `call`: sublayers then build theirs."""
         if any(not layer.built for layer in self._layers):
             shapes = tree_of_shapes(input_shape)
             self.compute_output_spec(shapes)
@@ -274,9 +281,7 @@ class Layer(State):
         """
         self._check_initialized()
         if has_symbolic(args, kwargs):
-            outputs = infer(self._call_in_trace, args, kwargs)
-            Call(self, args, kwargs, outputs)
-            return outputs
+            return record(self, self._call_in_trace, args, kwargs)
         if current_trace() is None:
             return self._call_eagerly(args, kwargs)
         return self._call_in_trace(*args, **kwargs)
@@ -393,6 +398,8 @@ class Layer(State):
         self._check_inputs(spec.first)
 
     def _finish_first_call(self, spec: CallSpec) -> None:
+        if self._first_input is None:
+            self._first_input = tree.map_structure(_described, spec.first)
         if not self.built:
             first = next(iter(spec.shapes().values()), None)
             has_state = bool(self._layers) or bool(self._own_variables())
@@ -480,7 +487,7 @@ class Layer(State):
     # -------------------------------------------------------------------- shapes
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return symbolic tensors of the outputs for symbolic inputs, without a Call."""
+        """Return symbolic outputs for symbolic inputs, without recording a Call."""
         return infer(self._call_in_trace, args, kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
@@ -513,6 +520,7 @@ class Layer(State):
             config["activity_regularizer"] = regularizers.serialize(
                 self.activity_regularizer
             )
+        config = {k: v for k, v in config.items() if k not in self._not_in_config}
         config |= self._library_config()
         if type(self).get_config is Layer.get_config:
             config |= {k: self._serialized(k, v) for k, v in self._captured.items()}
@@ -547,7 +555,7 @@ class Layer(State):
             config["dtype"] = dtype_policies.get(config["dtype"])
         if cls.get_config is Layer.get_config:
             config = {k: _revived(v) for k, v in config.items()}
-        return cls(**config)
+        return cls(**_without_unknown_defaults(cls, config))
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shapes the layer was built with, or None."""
@@ -592,6 +600,15 @@ def _captured(cls: type, args: Any, kwargs: Any) -> dict[str, Any]:
         elif kind is not inspect.Parameter.VAR_POSITIONAL:
             captured[name] = value
     return {k: v for k, v in captured.items() if k not in _BASE_ARGUMENTS}
+
+
+def _without_unknown_defaults(cls: type, config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out arguments of Keras that we do not have and that ask for nothing."""
+    if not is_library_class(cls):
+        return config
+    known = (*init_arguments(cls), *_BASE_ARGUMENTS)
+    idle = [k for k, v in config.items() if k not in known and v in (None, False)]
+    return {k: v for k, v in config.items() if k not in idle}
 
 
 def _revived(value: Any) -> Any:
@@ -639,6 +656,13 @@ def _as_tensor(x: Any, dtype: str | None = None) -> Any:
     return trace.tensor(constant(x, dtype))
 
 
+def _described(x: Any) -> Any:
+    """Shape and dtype of a tensor, without holding on to it."""
+    if not isinstance(x, Tensor):
+        return x
+    return InputSpec(dtype=x.dtype, shape=x.shape)
+
+
 def _detached(x: Any) -> Any:
     """A tensor that keeps its data and mask but no history."""
     if not isinstance(x, Tensor):
@@ -667,7 +691,7 @@ def tree_of_shapes(shapes: Any, dtype: str | None = None) -> Any:
         return None
     if is_shape(shapes):
         kind = dtype if dtype is not None and dtypes.is_float(dtype) else None
-        return SymbolicTensor(shapes, kind or dtype or "float32")
+        return SymbolicTensor(shapes, kind or dtype or "float32", name="size")
     if isinstance(shapes, dict):
         return {k: tree_of_shapes(v, dtype) for k, v in shapes.items()}
     return type(shapes)(tree_of_shapes(v, dtype) for v in shapes)

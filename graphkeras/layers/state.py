@@ -236,7 +236,7 @@ class State:
             raise ShapeError(
                 message(
                     self.name, f"set_weights expected {len(own)} arrays.",
-                    f"{len(weights)}", "Build the layer first, and give one per weight.",
+                    f"{len(weights)}", "Build the layer first; give one a weight.",
                 )
             )  # fmt: skip
         for variable, value in zip(own, weights):

@@ -56,7 +56,7 @@ def clone_model(
         raise ArgumentError(
             message(
                 "clone_model", "expected a functional or sequential model with "
-                "clone_function or input_tensors.", f"a subclassed {type(model).__name__}",
+                "clone_function or input_tensors.", type(model).__name__,
                 "Write get_config() and use type(model).from_config(...).",
             )
         )  # fmt: skip

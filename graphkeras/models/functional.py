@@ -8,6 +8,7 @@ from typing import Any
 from graphkeras import ops, tree
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.ir.tensor import Tensor
+from graphkeras.ir.types import TensorType
 from graphkeras.layers.graph import SymbolicTensor, call_of, order_calls
 from graphkeras.layers.input_spec import InputSpec, KerasShape
 from graphkeras.layers.inputs import InputLayer
@@ -98,6 +99,12 @@ class Functional(Model):
         return [self._origin(x).name for x in self.inputs]
 
     @property
+    def input_types(self) -> list[TensorType]:
+        """Types of the inputs, with the free sizes that must be equal made so."""
+        equal = {k: v for call in self._graph.calls for k, v in call.equal.items()}
+        return [x.type.at(equal).at(equal) for x in self.inputs]
+
+    @property
     def output_names(self) -> list[str]:
         """Names of the layers that give the outputs."""
         return [x._keras_history.operation.name for x in self.outputs]
@@ -128,8 +135,8 @@ class Functional(Model):
         if isinstance(self._inputs_struct, Mapping):
             if any(tree.is_nested(v) for v in self._inputs_struct.values()):
                 return None
-            return [_spec(self._inputs_struct[k], k, self._origin(self._inputs_struct[k]))
-                    for k in tree.sorted_keys(self._inputs_struct)]  # fmt: skip
+            pairs = tree.children(self._inputs_struct)
+            return [_spec(x, key, self._origin(x)) for key, x in pairs]
         return [_spec(x, self._origin(x).name, self._origin(x)) for x in self.inputs]
 
     @input_spec.setter
@@ -203,7 +210,7 @@ def _spec(x: SymbolicTensor, name: str, layer: InputLayer) -> InputSpec:
 
 
 def _in_model_order(model: Functional, inputs: Any) -> list[Any]:
-    """Flatten, taking a dict's entries by the inputs' names where the model has none."""
+    """Flatten; a dict given to a model made without one is taken by names."""
     if isinstance(inputs, Mapping) and not isinstance(model.input, Mapping):
         missing = [n for n in model.input_names if n not in inputs]
         if missing:

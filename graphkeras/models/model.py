@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphkeras.errors import ArgumentError, message, nearest
+from graphkeras.export.onnx import export_graph
+from graphkeras.export.report import Report
 from graphkeras.layers.graph import SymbolicTensor
 from graphkeras.layers.layer import Layer
+from graphkeras.layers.validation import one_of
 from graphkeras.models.summary import print_summary
+from graphkeras.models.tracing import trace_model
 from graphkeras.saving.registry import (
     CustomObjectScope,
     deserialize_keras_object,
     serialize_keras_object,
 )
+from graphkeras.training.trainer import Trainer
 
 
-class Model(Layer):
+class Model(Trainer, Layer):
     """Layers grouped into one object with training, printing and export.
 
     Three ways: `Model(inputs, outputs)` takes what lies between symbolic tensors;
@@ -113,6 +118,57 @@ class Model(Layer):
         """Return the model's config as JSON; `kwargs` go to `json.dumps`."""
         return json.dumps(serialize_keras_object(self), **kwargs)
 
+    def export(
+        self,
+        filepath: Any,
+        format: str = "onnx",  # noqa: A002  Keras's name
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        *,
+        opset: int = 20,
+        metadata: Mapping[str, str] | None = None,
+        check: bool = True,
+        samples: Any = None,
+        atol: float = 1e-4,
+        name: str | None = None,
+    ) -> Report:
+        """Write the model, preprocessing included, as one ONNX file.
+
+        Inputs are named after the Input layers, outputs after the layers that give
+        them; the batch and other free sizes stay free.
+
+        Args:
+            filepath: where the file goes.
+            format: "onnx".
+            verbose: whether to print what the file holds.
+            input_signature: what the inputs look like, for a subclassed model that was
+                never called: InputSpecs, symbolic tensors or arrays.
+            opset: version of ONNX's operators.
+            metadata: pairs to store in the file.
+            check: run the file in onnxruntime and compare before it is put in place.
+            samples: arrays to check on; random ones by default.
+            atol: largest difference allowed.
+            name: name of the graph in the file; that of the model by default.
+
+        Returns:
+            What the file holds.
+
+        Raises:
+            ExportError: if ONNX cannot say the model, or the check fails.
+        """
+        one_of(self.name, "format", format, ("onnx",))
+        traced = trace_model(self, input_signature)
+        about = {"model": self.name, "class": type(self).__name__, **(metadata or {})}
+        report = export_graph(
+            traced.graph, [v.array for v in traced.variables], filepath,
+            input_names=traced.input_names, output_names=traced.output_names,
+            opset=opset, metadata=about, check=check, samples=samples, atol=atol,
+            name=name or self.name,
+        )  # fmt: skip
+        if verbose:
+            print(report)
+        return report
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Make a model from `get_config`'s result."""
@@ -123,10 +179,6 @@ class Model(Layer):
                 made = Functional if cls is Model else cls
                 return made.from_config(config)  # type: ignore[attr-defined]
             return super().from_config(config)
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return what `compile` was called with, if it was."""
-        return None
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:

@@ -21,7 +21,7 @@ from graphkeras.saving.registry import (
 class Sequential(Model):
     """A stack of layers with one input and one output.
 
-    With a `keras.Input` in front it is built at once, otherwise when it first sees data.
+    With a `keras.Input` in front it is built at once, else when it first sees data.
 
     Args:
         layers: layers from first to last.

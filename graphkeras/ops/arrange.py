@@ -33,7 +33,7 @@ from graphkeras.ops.shape import (
 )
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def along(x: Any, axis: int, start: Any, limit: Any) -> Any:

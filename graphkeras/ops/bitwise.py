@@ -12,7 +12,7 @@ from graphkeras.ir.definers import elementwise, same
 from graphkeras.ir.op import nondifferentiable
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def integers(kinds: Any) -> list[str]:

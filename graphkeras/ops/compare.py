@@ -13,7 +13,7 @@ from graphkeras.ir.op import nondifferentiable
 from graphkeras.ops.creation import ones_like, zeros_like
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 @elementwise(

@@ -31,7 +31,7 @@ from graphkeras.ops.window import (
 )
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _product(x: np.ndarray, w: np.ndarray, groups: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from graphkeras.ir.op import nondifferentiable
 from graphkeras.ir.types import TensorType, broadcast_shapes
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _cast_canonical(x: TensorType, *, dtype: Any) -> dict[str, Any]:

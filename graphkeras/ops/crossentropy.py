@@ -16,7 +16,7 @@ from graphkeras.ops.reduce import sum
 from graphkeras.ops.shape import expand_dims, ndim, shape_of, squeeze
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _same_shape(who: str, target: Any, output: Any) -> None:

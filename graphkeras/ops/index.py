@@ -25,7 +25,7 @@ from graphkeras.ops.shape import (
 )
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _indices_first(kinds: Any) -> list[str]:

@@ -31,7 +31,7 @@ from graphkeras.ops.shape import (
 )
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _gemm_type(x1: TensorType, x2: TensorType) -> TensorType:

@@ -24,7 +24,7 @@ from graphkeras.ops.compare import (
 from graphkeras.ops.creation import cast, dtype_of, zeros_like
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 @elementwise(

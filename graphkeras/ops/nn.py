@@ -35,7 +35,7 @@ from graphkeras.ops.sort import sort
 from graphkeras.ops.special import erf
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 # ---------------------------------------------------------------- rectified units

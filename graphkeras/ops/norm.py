@@ -14,7 +14,7 @@ from graphkeras.ops.reduce import mean, sum
 from graphkeras.ops.shape import ndim, reshape, shape_of
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _wide(x: Any) -> tuple[Any, str]:

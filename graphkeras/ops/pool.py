@@ -30,7 +30,7 @@ from graphkeras.ops.window import (
 )
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def _pool_type(

@@ -27,7 +27,7 @@ from graphkeras.ops.sort import argsort
 from graphkeras.ops.special import erfinv
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 # Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011).
 _PARITY = np.uint32(0x1BD11BDA)

@@ -17,7 +17,7 @@ from graphkeras.ops.math import exp, log, sqrt, square
 from graphkeras.ops.shape import reshape
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def keep_axes(value: Any, y: Any, x: Any) -> Any:

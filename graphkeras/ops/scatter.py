@@ -25,7 +25,7 @@ from graphkeras.ops.reduce import any, max, min, prod
 from graphkeras.ops.shape import expand_dims, ndim, ravel, reshape, shape_of, slice_axes
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 # ------------------------------------------------------------------------- scatter

@@ -15,7 +15,7 @@ from graphkeras.ir.dims import Dim
 from graphkeras.ir.types import TensorType, normalize_axis
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def shape_of(x: Any) -> tuple:

@@ -17,7 +17,7 @@ from graphkeras.ops.reduce import sum
 from graphkeras.ops.shape import expand_dims, ndim, ravel
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 # The second result of the two sorts is the room a merge works in; nobody reads it.
 

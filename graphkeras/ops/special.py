@@ -12,7 +12,7 @@ from graphkeras.ir.op import unsupported
 from graphkeras.ops.math import exp
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 _erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none; exact, at 0.1 us an element
 

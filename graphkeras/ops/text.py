@@ -25,7 +25,7 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import ConstantData
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 PADDING, UNKNOWN = "", "[UNK]"  # ids 0 and 1 of every vocabulary
 

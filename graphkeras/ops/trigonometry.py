@@ -12,7 +12,7 @@ from graphkeras.ops.compare import equal, where
 from graphkeras.ops.math import divide, multiply, sqrt
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 @elementwise(

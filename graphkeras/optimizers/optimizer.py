@@ -395,23 +395,28 @@ class Optimizer:
 
     def _average(self) -> None:
         started = ops.not_equal(self.iterations, 0)
-        for variable, average in zip(self._trainable_variables, self._averages):
+        for variable, average in self.averaged():
             momentum = ops.cast(started, variable.dtype) * self.ema_momentum
             fresh = momentum * average.value + (1.0 - momentum) * variable.value
             average.assign(fresh)
         every = self.ema_overwrite_frequency
         if every:
             due = ops.equal((self.iterations + 1) % every, 0)
-            for variable, average in zip(self._trainable_variables, self._averages):
+            for variable, average in self.averaged():
                 variable.assign(ops.where(due, average.value, variable.value))
+
+    def averaged(self) -> list[tuple[Variable, Variable]]:
+        """Return (variable, its moving average) pairs, none without `use_ema`."""
+        if not (self.use_ema and self.built):
+            return []
+        return list(zip(self._trainable_variables, self._averages))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Put the moving averages in place of the weights, if there are any."""
-        if self.use_ema and self.built:
-            for variable in var_list:
-                index = self._index.get(id(variable))
-                if index is not None:
-                    variable.assign(self._averages[index].value)
+        wanted = {id(v) for v in var_list}
+        for variable, average in self.averaged():
+            if id(variable) in wanted:
+                variable.assign(average.value)
 
     # ------------------------------------------------------------- configuration
 

@@ -29,7 +29,7 @@ class PreparedProgram(Program):
 
     def __init__(self, name: str, code: Code, first: Preparation, inputs: int) -> None:
         super().__init__(name, code)
-        self._first = first
+        self._preparation = first
         self._inputs = inputs
         self._last: tuple[list[np.ndarray], Any] | None = None
 
@@ -64,7 +64,7 @@ class PreparedProgram(Program):
             raise ArgumentError(
                 message(self.name, f"expected {self._inputs} inputs.", f"{len(inputs)}")
             )
-        return self._first.run([np.asarray(i) for i in inputs], state)
+        return self._preparation.run([np.asarray(i) for i in inputs], state)
 
     def _prepared_before(self, inputs: Sequence[Any], state: Arrays) -> Any:
         """Return what the same rows gave last time, or prepare them."""

@@ -11,6 +11,7 @@ from tests.architecture.sources import ROOT, python_files, syntax
 
 GROUND = (
     "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
+    "numerical",
 )  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)
@@ -34,7 +35,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training": (*FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
     "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
 }
-TOP = ("", "cli", "demo", "callbacks", "datasets", "data", "utils")
+TOP = ("", "backend", "cli", "demo", "callbacks", "datasets", "data", "utils")
 
 # Rules finer than the floors: a module -> what it may take from another unit.
 RUNTIME_FOR_TRAINING = {"graphkeras.runtime.program"}

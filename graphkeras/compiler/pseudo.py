@@ -1,0 +1,131 @@
+"""A planned program as code to be read: loops, calls, and where they come from."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from graphkeras import dtypes
+from graphkeras.compiler.loops import Axis, Instruction, Loop, Section
+from graphkeras.compiler.lower import Call
+from graphkeras.compiler.memory import Memory
+from graphkeras.ir.value import Value
+
+
+def program_text(memory: Memory) -> str:
+    """Return all steps as pseudo-code, one block a step."""
+    blocks = []
+    for number, step in enumerate(memory.steps):
+        lines = list(
+            _call(memory, step) if isinstance(step, Call) else _loop(memory, step)
+        )
+        blocks.append("\n".join([f"# step {number}", *lines]))
+    return "\n\n".join(blocks)
+
+
+def _name(memory: Memory, place: Any) -> str:
+    """Return a buffer as `kind_number`, leaves by their own name."""
+    if isinstance(place, Value) and "name" in place.attributes:
+        return str(place.name)
+    buffer = memory.buffer(place)
+    return f"{buffer.kind}{buffer.number}"
+
+
+def _call(memory: Memory, call: Call) -> Iterator[str]:
+    operands = []
+    for view, operand in zip(call.operands, call.value.inputs):
+        text = _name(memory, view.source)
+        if view.source is not operand:
+            strides = ", ".join(map(str, view.strides))
+            text += f"[{view.offset} + ({strides})]"
+        operands.append(text)
+    results = ", ".join(_name(memory, r) for r in call.results)
+    yield f"{results} = {call.kernel}({', '.join(operands)}){_origin(call.value)}"
+
+
+def _loop(memory: Memory, loop: Loop) -> Iterator[str]:
+    depth = 0
+    for axis in loop.outer:
+        yield _indent(depth) + _for(axis, "")
+        depth += 1
+    inside = depth
+    for axis in loop.inner:
+        yield _indent(inside) + _for(axis, "fold ")
+        inside += 1
+    yield from _section(memory, loop.body, inside, "t")
+    for number, fold in enumerate(loop.folds):
+        combined = _expression(fold.combine, [f"fold{number}", f"t{fold.arg}"])
+        yield f"{_indent(inside)}fold{number} = {combined}"
+    yield from _section(memory, loop.tail, depth, "u")
+
+
+def _for(axis: Axis, word: str) -> str:
+    return f"{word or 'for '}{_plain(axis[0])} in {axis[1]}:"
+
+
+def _section(
+    memory: Memory, section: Section, depth: int, letter: str
+) -> Iterator[str]:
+    names = {i: f"{letter}{i}" for i in range(len(section.code))}
+    for number, instruction in enumerate(section.code):
+        if instruction.kind == "number":
+            names[number] = _number(instruction)
+            continue
+        text = _instruction(memory, instruction, [names[a] for a in instruction.args])
+        yield f"{_indent(depth)}{names[number]} = {text}"
+    for store in section.stores:
+        target = f"{_name(memory, store.target)}[{_plain(store.place)}]"
+        origin = _origin(store.target) if isinstance(store.target, Value) else ""
+        yield f"{_indent(depth)}{target} = {names[store.arg]}{origin}"
+
+
+def _instruction(memory: Memory, instruction: Instruction, args: list[str]) -> str:
+    match instruction.kind:
+        case "read":
+            source, place, guard = instruction.detail
+            text = f"{_name(memory, source)}[{_plain(place)}]"
+            return f"{text} if {_tests(guard)}" if guard else text
+        case "position":
+            return f"{instruction.dtype}({_plain(instruction.detail)})"
+        case "size":
+            return f"{instruction.dtype}(size {instruction.detail})"
+        case "cast":
+            return f"{instruction.dtype}({args[0]})"
+        case "given":
+            return f"fold{instruction.detail}"
+        case "inside":
+            return f"{args[0]} if {_tests(instruction.detail)} else {args[1]}"
+    return _expression(instruction.detail, args)
+
+
+def _tests(tests: Any) -> str:
+    return " and ".join(
+        f"{_plain(a)} <= {_plain(b)} < {_plain(c)}" for a, b, c in tests
+    )
+
+
+def _expression(tree: ast.expr, args: list[str]) -> str:
+    """Return a scalar expression with its operands put in."""
+    return re.sub(r"\bx(\d+)\b", lambda m: args[int(m[1])], ast.unparse(tree))
+
+
+def _number(instruction: Instruction) -> str:
+    kind = dtypes.to_numpy(instruction.dtype)
+    return str(np.frombuffer(instruction.detail, kind)[0])
+
+
+def _plain(place: Any) -> str:
+    """Return an index expression with letters for loop variables."""
+    return re.sub(r"@(\d+)", lambda m: "ijklmnopqrstuvwxyz"[int(m[1]) % 18], str(place))
+
+
+def _indent(depth: int) -> str:
+    return "    " * depth
+
+
+def _origin(value: Value) -> str:
+    return f"    # {value.op.name}" + (f", {value.origin}" if value.origin else "")

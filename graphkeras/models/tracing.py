@@ -1,0 +1,122 @@
+"""A model as one tensor graph, with names for what goes in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphkeras import dtypes, tree
+from graphkeras.errors import ExportError, message
+from graphkeras.ir.trace import Trace, untraced
+from graphkeras.ir.types import TensorType
+from graphkeras.ir.value import Graph
+from graphkeras.layers.graph import SymbolicTensor, type_from_shape
+
+
+@dataclass(frozen=True, slots=True)
+class TracedModel:
+    """The graph of a model, the variables behind its state, and names."""
+
+    graph: Graph
+    variables: Sequence[Any]
+    input_names: list[str]
+    output_names: list[str]
+
+
+def trace_model(
+    model: Any, input_signature: Any = None, training: bool = False
+) -> TracedModel:
+    """Trace a model with its free sizes left free.
+
+    Args:
+        model: a built model.
+        input_signature: shapes and dtypes of the inputs (InputSpec, symbolic tensors
+            or arrays, in the structure the model takes), where the model does not say.
+        training: mode in which it is traced.
+
+    Raises:
+        ExportError: if nothing says what the inputs look like.
+    """
+    structure, names, types = _inputs(model, input_signature)
+    with untraced(), Trace() as trace:
+        tensors = [trace.input(n, t) for n, t in zip(names, types)]
+        outputs = model(tree.pack_like(structure, tensors), training=training)
+        graph, variables = trace.graph(tree.flatten(outputs))
+    return TracedModel(graph, variables, names, _output_names(model, outputs))
+
+
+def _inputs(model: Any, signature: Any) -> tuple[Any, list[str], list[TensorType]]:
+    """Structure, names and types of a model's inputs."""
+    if signature is not None:
+        structure = _unwrapped(signature)
+        leaves = tree.flatten(structure)
+        names = _named(structure, [getattr(x, "name", None) for x in leaves])
+        return structure, names, [_type_of(x, n) for x, n in zip(leaves, names)]
+    functional = getattr(model, "_functional", None) or model
+    if hasattr(functional, "input_types"):
+        return functional.input, functional.input_names, functional.input_types
+    seen = getattr(model, "_first_input", None)
+    if seen is None:
+        raise ExportError(
+            message(
+                model.name, "expected a model that knows its inputs.", "",
+                "Call it on data first, or pass input_signature="
+                "[keras.InputSpec(shape=(None, 784), dtype='float32')].",
+            )
+        )  # fmt: skip
+    names = _named(seen, [None] * len(tree.flatten(seen)))
+    return seen, names, [_type_of(x, n) for x, n in zip(tree.flatten(seen), names)]
+
+
+def _unwrapped(signature: Any) -> Any:
+    """A list of one signature stands for one input."""
+    one = isinstance(signature, (list, tuple)) and len(signature) == 1
+    return signature[0] if one else signature
+
+
+def _named(structure: Any, given: list[str | None]) -> list[str]:
+    """Names of inputs: their own, their keys in a dict, or input, input_1 ..."""
+    names = []
+    for (path, _), own in zip(tree.flatten_with_path(structure), given):
+        keys = [str(k) for k in path if isinstance(k, str)]
+        names.append(own or "_".join(keys) or "input")
+    return distinct(names)
+
+
+def _type_of(x: Any, name: str) -> TensorType:
+    """Type of an example or description of an input; its batch size is free."""
+    if isinstance(x, SymbolicTensor):
+        return x.type
+    shape = tuple(getattr(x, "shape", None) or ())
+    dtype = dtypes.standardize(getattr(x, "dtype", None))
+    return type_from_shape((None, *shape[1:]) if shape else (), dtype, name)
+
+
+def _output_names(model: Any, outputs: Any) -> list[str]:
+    own = getattr(getattr(model, "_functional", None) or model, "output_names", None)
+    if own and len(own) == len(tree.flatten(outputs)):
+        return distinct(list(own))
+    if isinstance(outputs, Mapping):
+        paths = [path for path, _ in tree.flatten_with_path(outputs)]
+        return distinct(["_".join(map(str, path)) for path in paths])
+    return distinct(["output"] * len(tree.flatten(outputs)))
+
+
+def distinct(names: list[str]) -> list[str]:
+    """Give repeated names a number.
+
+    Example:
+        >>> distinct(["dense", "dense"])
+        ['dense', 'dense_1']
+    """
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        fresh, count = name, 0
+        while fresh in taken:
+            count += 1
+            fresh = f"{name}_{count}"
+        taken.add(fresh)
+        result.append(fresh)
+    return result

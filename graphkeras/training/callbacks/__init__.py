@@ -1,0 +1,1 @@
+"""What runs between epochs and batches; public as `keras.callbacks`."""

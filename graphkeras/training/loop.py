@@ -1,0 +1,211 @@
+"""One pass of a step over data: the whole in one call, or batch by batch."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from graphkeras import tree
+from graphkeras.errors import message
+from graphkeras.training.callbacks.callback import CallbackList
+from graphkeras.training.data import ArrayData, Data, Span, StreamData
+from graphkeras.training.step import Compiled, Step
+
+_LOOK = 0.1  # seconds between two looks at a running epoch
+
+
+class Pass:
+    """A pass of one step over one data set, with callbacks.
+
+    Args:
+        step: what to do with each batch.
+        data: what to go over.
+        callbacks: told before and after batches, if one of them wants to be.
+        mode: "train", "test" or "predict".
+        per_call: how many batches to run between two calls of the batch hooks.
+        stopped: whether to stop after this batch.
+    """
+
+    def __init__(
+        self, step: Step, data: Data, callbacks: CallbackList, mode: str, *,
+        per_call: int = 1, stopped: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        self.step, self.data, self.callbacks, self.mode = step, data, callbacks, mode
+        self.per_call, self.stopped = per_call, stopped
+
+    def run(self) -> tuple[Any, np.ndarray | None]:
+        """Run the pass; return (what the last step returned, the loss of each step)."""
+        if isinstance(self.data, ArrayData) and not self.step.eager:
+            span = self.data.epoch()
+            compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
+            compiled.check(self.data.arrays)
+            if not compiled.needs_batches:
+                if not self.callbacks.needs_batches(self.mode):
+                    return self._at_once(compiled, span)
+                return self._in_calls(compiled, span)
+        losses: list[float] = []
+        result = None
+        for result in self.results():
+            losses.append(_loss_of(result))
+        return result, np.asarray(losses, np.float32)
+
+    def results(self) -> Iterator[Any]:
+        """Run batch by batch and yield what each step returns."""
+        number = -1
+        for number, batch in enumerate(self._batches()):
+            if number % self.per_call == 0:
+                self._tell("begin", number, None)
+            result = self.step.run(batch)
+            yield result
+            if (number + 1) % self.per_call == 0:
+                self._tell("end", number, result)
+            if self.stopped():
+                return
+        if (number + 1) % self.per_call:
+            self._tell("end", number, result)
+
+    def _batches(self) -> Iterator[Any]:
+        if isinstance(self.data, StreamData):
+            yield from self.data.epoch()
+            return
+        span = self.data.epoch()
+        for step in range(span.start, span.start + span.steps):
+            yield self.data.rows_of(span, step)
+
+    def _tell(self, when: str, number: int, result: Any) -> None:
+        hook = f"on_{self.mode}_batch_{when}"
+        logs = {"outputs": result} if self.mode == "predict" else result
+        getattr(self.callbacks, hook)(number, logs if when == "end" else None)
+
+    # ------------------------------------------------------------------- in arrays
+
+    def _at_once(self, compiled: Compiled, span: Span) -> tuple[Any, Any]:
+        track = (
+            np.full(span.steps, np.nan, np.float32) if compiled.tracks_loss else None
+        )
+        progress = np.zeros(2, np.int64)
+
+        def look() -> None:
+            done = int(progress[0])
+            seen = None if track is None else track
+            if self.callbacks.on_progress(done, seen):
+                progress[1] = 1
+
+        def work() -> Any:
+            return self._epoch(compiled, span, span.steps, track, progress)
+
+        result = _watched(work, look, progress)
+        if track is not None:
+            track = track[: int(progress[0])]
+        return result, track
+
+    def _in_calls(self, compiled: Compiled, span: Span) -> tuple[Any, Any]:
+        losses: list[float] = []
+        result = None
+        end = span.start + span.steps
+        for at in range(span.start, end, self.per_call):
+            number = at - span.start
+            count = min(self.per_call, end - at)
+            self._tell("begin", number, None)
+            part = Span(span.order, at, count)
+            result = self._epoch(compiled, part, count, None, None)
+            losses.append(_loss_of(result))
+            self._tell("end", number + count - 1, result)
+            if self.stopped():
+                break
+        return result, np.asarray(losses, np.float32)
+
+    def _epoch(
+        self, compiled: Compiled, span: Span, steps: int, track: Any, progress: Any
+    ) -> Any:
+        assert isinstance(self.data, ArrayData)
+        return compiled.run_epoch(
+            self.data.arrays, batch_size=self.data.batch_size, order=span.order,
+            start=span.start, steps=steps, track=track, progress=progress,
+        )  # fmt: skip
+
+    # -------------------------------------------------------------------- predicting
+
+    def collected(self) -> Any:
+        """Run the pass and return the outputs of all rows."""
+        if isinstance(self.data, ArrayData) and not self.step.eager:
+            compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
+            split = compiled.needs_batches
+            room = None if split else compiled.room_for(self.data.arrays)
+            whole = self.data.steps is None
+            if whole and room and not self.callbacks.needs_batches(self.mode):
+                return self._collected_at_once(compiled, room)
+        parts = list(self.results())
+        flat = [np.concatenate(leaves) for leaves in zip(*map(tree.flatten, parts))]
+        nested = tree.is_nested(parts[0])
+        return tree.pack_like(parts[0], flat) if nested else flat[0]
+
+    def _collected_at_once(self, compiled: Compiled, room: list[np.ndarray]) -> Any:
+        assert isinstance(self.data, ArrayData)
+        progress = np.zeros(2, np.int64)
+        data = self.data
+
+        def work() -> Any:
+            return compiled.run_epoch(
+                data.arrays, batch_size=data.batch_size, collect=room,
+                progress=progress,
+            )  # fmt: skip
+
+        def look() -> None:
+            self.callbacks.on_progress(int(progress[0]), None)
+
+        _watched(work, look, progress)
+        return compiled.outputs.filled(room)
+
+
+def _watched(
+    work: Callable[[], Any], look: Callable[[], None], progress: np.ndarray
+) -> Any:
+    """Run `work` in a thread and look at it from this one, where Ctrl-C arrives."""
+    outcome: list[Any] = [None, None]
+
+    def run() -> None:
+        try:
+            outcome[0] = work()
+        except BaseException as error:
+            outcome[1] = error
+
+    worker = threading.Thread(target=run, name="graphkeras-epoch", daemon=True)
+    worker.start()
+    try:
+        while worker.is_alive():
+            worker.join(_LOOK)
+            look()
+    except BaseException:
+        progress[1] = 1  # let the program stop before its arrays may go
+        worker.join()
+        raise
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
+
+
+def _loss_of(result: Any) -> float:
+    loss = result.get("loss", 0.0) if isinstance(result, dict) else 0.0
+    return float(loss) if np.size(loss) == 1 else 0.0
+
+
+def warn_of_nan(losses: np.ndarray | None, epoch: int) -> bool:
+    """Warn if a loss is not finite, naming epoch and step; return whether it did."""
+    if losses is None or len(losses) == 0 or np.isfinite(losses).all():
+        return False
+    step = int(np.argmin(np.isfinite(losses)))
+    warnings.warn(
+        message(
+            "fit", f"the loss is no longer finite from epoch {epoch + 1}, step"
+            f" {step + 1} on.", f"{losses[step]}",
+            "Lower the learning rate, clip gradients (clipnorm=1.0), or look for NaN in"
+            " the data; callbacks.TerminateOnNaN() stops.",
+        ),
+        RuntimeWarning, stacklevel=3,
+    )  # fmt: skip
+    return True

@@ -1,0 +1,308 @@
+"""A Python step (train, test or predict) as compiled programs, one a kind of batch.
+
+The step is the user's Python, run once on traced tensors. What it reads and assigns is
+the program's state, what it returns the program's outputs. With ``eager=True`` the same
+Python runs for every batch, on tensors that hold numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphkeras import config, dtypes, tree
+from graphkeras.ir import dims
+from graphkeras.ir.interpret import bind_sizes
+from graphkeras.ir.tensor import Tensor
+from graphkeras.ir.trace import Trace
+from graphkeras.ir.types import TensorType
+from graphkeras.ir.value import Graph, Value, dims_of
+from graphkeras.losses.labels import NOTE as LABELS
+from graphkeras.losses.labels import LabelRange
+from graphkeras.compiler.pipeline import compile_graph
+from graphkeras.variables import Variable
+
+_PARTS = ("x", "y", "sample_weight")
+
+
+def batch_dtype(array: np.ndarray) -> str:
+    """Return the dtype in which a step sees an array: floats in the default float."""
+    kind = dtypes.of_array(array)
+    return config.floatx() if dtypes.is_float(kind) else kind
+
+
+class Shapes:
+    """Which axes of the arrays of a step have one size, which share a free one.
+
+    Sizes that vary from batch to batch become symbols, and axes that always agreed
+    share one; so a new length compiles anew once, not every time.
+    """
+
+    def __init__(self, sizes: Sequence[int], free: Sequence[bool]) -> None:
+        self.fixed: list[int | None] = [
+            None if f else s for s, f in zip(sizes, free, strict=True)
+        ]
+        self.groups = _numbered(sizes)
+        self._seen = {tuple(sizes)}
+
+    def learn(self, sizes: tuple[int, ...]) -> None:
+        """Note the sizes of one more batch."""
+        if sizes in self._seen:
+            return
+        self._seen.add(sizes)
+        self.fixed = [f if f == s else None for f, s in zip(self.fixed, sizes)]
+        self.groups = _numbered(list(zip(self.groups, sizes)))
+
+    def dims(self) -> list[dims.Dim]:
+        """Return a number for each fixed axis and a symbol for each free one."""
+        return [
+            dims.symbol(f"size_{g}") if f is None else f
+            for f, g in zip(self.fixed, self.groups)
+        ]
+
+
+def _numbered(keys: Sequence[Any]) -> list[int]:
+    """Number keys by first appearance; equal keys have equal numbers."""
+    numbers: dict[Any, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a step returned: graph outputs by number in `places`, constants beside."""
+
+    structure: Any
+    places: tuple[int | None, ...]
+    constants: tuple[Any, ...]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the step returned one thing rather than a structure."""
+        return not tree.is_nested(self.structure)
+
+    def filled(self, arrays: Sequence[Any]) -> Any:
+        """Return the step's structure with the arrays of one run."""
+        leaves = [
+            c if p is None else arrays[p] for p, c in zip(self.places, self.constants)
+        ]
+        return leaves[0] if self.is_leaf else tree.pack_like(self.structure, leaves)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One program of a step: its graph, variables, outputs and checks of its data."""
+
+    graph: Graph
+    variables: list[Variable]
+    outputs: Outputs
+    labels: list[LabelRange]
+    program: Any
+    tracks_loss: bool  # output 0 is the scalar loss
+
+    @property
+    def state(self) -> list[np.ndarray]:
+        """The arrays of the variables, updated in place by a run."""
+        return [v.array for v in self.variables]
+
+    @property
+    def needs_batches(self) -> bool:
+        """Whether a size is found only in each batch: the words of its longest text.
+
+        Prepared all at once, every batch would be as wide as the widest of them.
+        """
+        leaves = (*self.graph.inputs, *self.graph.state)
+        given = {name for leaf in leaves for name in _symbols_of(leaf)}
+        return any(_symbols_of(v) - given for v in self.graph.walk())
+
+    def check(self, arrays: Sequence[np.ndarray]) -> None:
+        """Raise if labels are out of range."""
+        for label in self.labels:
+            label.check(arrays[self.graph.inputs.index(label.source)])
+
+    def run(self, arrays: Sequence[np.ndarray]) -> Any:
+        """Run one batch; return what the step returns, with arrays."""
+        return self.outputs.filled(self.program.run(arrays, self.state))
+
+    def run_epoch(self, sources: Sequence[np.ndarray], **how: Any) -> Any:
+        """Run steps over rows of `sources`; return what the last step returns."""
+        results = self.program.run_epoch(sources, self.state, **how)
+        return self.outputs.filled(results)
+
+    def room_for(self, sources: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+        """Return arrays for the outputs of all rows; None if they are not rows."""
+        sizes: dict[str, int] = {}
+        rows = len(sources[0])
+        for leaf, array in zip(self.graph.inputs, sources):
+            bind_sizes(str(leaf.name), leaf.type, array.shape, sizes)
+        if any(not _is_rows(o.type) for o in self.graph.outputs):
+            return None
+        return [
+            np.empty(
+                (rows, *(dims.evaluate(d, sizes) for d in o.shape[1:])),
+                dtypes.to_numpy(o.dtype),
+            )
+            for o in self.graph.outputs
+        ]
+
+
+def _symbols_of(value: Value) -> set[str]:
+    return {name for size in dims_of(value) for name in dims.symbols(size)}
+
+
+def _is_rows(type_: Any) -> bool:
+    batch = dims.symbol("batch")
+    rest = [dims.symbols(d) for d in type_.shape[1:]]
+    return bool(type_.shape) and type_.shape[0] == batch and {"batch"} not in rest
+
+
+class Step:
+    """A function of a batch, compiled for each kind of batch it meets.
+
+    Args:
+        function: takes a batch (nested tensors) and returns nested tensors.
+        name: name of the programs.
+        eager: run the Python for every batch instead.
+        free: ``free(x)``, for each array of the model's inputs which axes have no
+            fixed size.
+    """
+
+    def __init__(
+        self, function: Callable[[Any], Any], name: str, *, eager: bool = False,
+        free: Callable[[Any], list[tuple[bool, ...]]] = lambda x: [],
+    ) -> None:  # fmt: skip
+        self.function, self.name, self.eager, self._free = function, name, eager, free
+        self._shapes: dict[Any, Shapes] = {}
+        self._compiled: dict[Any, Compiled] = {}
+
+    def compiled_for(self, batch: Any, arrays: Sequence[np.ndarray]) -> Compiled:
+        """Return the program for batches like this one.
+
+        Args:
+            batch: the structure, its leaves arrays or None.
+            arrays: the leaves that are arrays, in order.
+        """
+        types = self._types(batch, arrays)
+        key = (_paths(batch), tuple(types))
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(batch, types)
+        return self._compiled[key]
+
+    def _types(self, batch: Any, arrays: Sequence[np.ndarray]) -> list[TensorType]:
+        kinds = [batch_dtype(a) for a in arrays]
+        key = (_paths(batch), tuple(kinds), tuple(a.ndim for a in arrays))
+        sizes = tuple(size for a in arrays for size in a.shape[1:])
+        if key not in self._shapes:
+            self._shapes[key] = Shapes(sizes, self._free_axes(batch, arrays))
+        shapes = self._shapes[key]
+        shapes.learn(sizes)
+        rest = iter(shapes.dims())
+        found = []
+        for kind, array in zip(kinds, arrays):
+            lead = (dims.symbol("batch"),) if array.ndim else ()
+            axes = tuple(next(rest) for _ in array.shape[1:])
+            found.append(TensorType(kind, (*lead, *axes)))
+        return found
+
+    def _free_axes(self, batch: Any, arrays: Sequence[np.ndarray]) -> list[bool]:
+        x = batch[0] if isinstance(batch, tuple) and batch else batch
+        declared = self._free(x)
+        found: list[bool] = []
+        for i, array in enumerate(arrays):
+            axes = declared[i] if i < len(declared) else ()
+            fits = len(axes) == array.ndim
+            found += list(axes[1:]) if fits else [False] * max(array.ndim - 1, 0)
+        return found
+
+    def _compile(self, batch: Any, types: Sequence[TensorType]) -> Compiled:
+        with Trace() as trace:
+            rest = iter(types)
+            leaves = [
+                None if leaf is None else trace.input(_name_of(path), next(rest))
+                for path, leaf in tree.flatten_with_path(batch)
+            ]
+            result = self.function(_packed(batch, leaves))
+            values, outputs = _read_outputs(result, trace)
+            graph, variables = trace.graph(values)
+        return Compiled(
+            graph, variables, outputs, trace.notes.get(LABELS, []),
+            compile_graph(graph, name=self.name), _tracks_loss(result, graph),
+        )  # fmt: skip
+
+    def run_eagerly(self, batch: Any) -> Any:
+        """Run the Python on one batch; return what it returns, with arrays."""
+        with Trace(eager=True) as trace:
+            leaves = []
+            for path, leaf in tree.flatten_with_path(batch):
+                if leaf is not None:
+                    array = np.asarray(leaf, dtypes.to_numpy(batch_dtype(leaf)))
+                    type_ = TensorType(batch_dtype(leaf), array.shape)
+                    leaf = trace.input(_name_of(path), type_, array)
+                leaves.append(leaf)
+            result = self.function(_packed(batch, leaves))
+            return tree.map_structure(_as_array, result)
+
+    def run(self, batch: Any) -> Any:
+        """Run one batch; return what the step returns, with arrays."""
+        if self.eager:
+            return self.run_eagerly(batch)
+        arrays = [leaf for leaf in tree.flatten(batch) if leaf is not None]
+        compiled = self.compiled_for(batch, arrays)
+        compiled.check(arrays)
+        return compiled.run(arrays)
+
+
+def _packed(batch: Any, leaves: list[Any]) -> Any:
+    return tree.pack_like(batch, leaves) if tree.is_nested(batch) else leaves[0]
+
+
+def _paths(batch: Any) -> tuple[Any, ...]:
+    pairs = tree.flatten_with_path(batch)
+    return tuple((path, leaf is None) for path, leaf in pairs)
+
+
+def _name_of(path: tuple[Any, ...]) -> str:
+    if not path or path[0] not in range(len(_PARTS)):
+        return "_".join(("x", *map(str, path)))
+    return "_".join((_PARTS[path[0]], *map(str, path[1:])))
+
+
+def _read_outputs(result: Any, trace: Trace) -> tuple[list[Tensor], Outputs]:
+    """Split what a step returned into traced tensors and constants, the loss first."""
+    values: list[Tensor] = []
+    places: list[int | None] = []
+    constants: list[Any] = []
+    pairs = tree.flatten_with_path(result)
+    for _, leaf in pairs:
+        tensor = trace.read(leaf) if isinstance(leaf, Variable) else leaf
+        traced = isinstance(tensor, Tensor) and tensor.data is None
+        places.append(len(values) if traced else None)
+        constants.append(None if traced else _as_array(tensor))
+        if traced:
+            values.append(tensor)
+    first = next((p for (path, _), p in zip(pairs, places) if path == ("loss",)), None)
+    if first:
+        values.insert(0, values.pop(first))
+        places = [
+            p if p is None or p > first else 0 if p == first else p + 1 for p in places
+        ]
+    structure = tree.map_structure(lambda _: None, result)
+    return values, Outputs(structure, tuple(places), tuple(constants))
+
+
+def _tracks_loss(result: Any, graph: Graph) -> bool:
+    if not isinstance(result, dict) or "loss" not in result or not graph.outputs:
+        return False
+    loss = result["loss"]
+    return (
+        isinstance(loss, Tensor) and loss.data is None
+        and graph.outputs[0].type == TensorType("float32", ())
+    )  # fmt: skip
+
+
+def _as_array(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor):
+        return leaf.numpy_view()
+    return leaf.numpy() if isinstance(leaf, Variable) else leaf

@@ -1,0 +1,179 @@
+"""One line a layer: how it is made and what it is fed.
+
+A shape has None where the sweep may choose the size (the batch always); `ids` makes
+integers below that number, `several` a list of inputs of the same shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphkeras import layers
+from graphkeras.layers import Layer
+
+FREE = 7  # the size put in the place of None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A layer, its input, and what cannot be checked of it, with the reason."""
+
+    make: Callable[[], Layer]
+    shape: tuple[int | None, ...]
+    several: int = 1
+    ids: int = 0
+    dtype: str = "float32"
+    random: bool = False  # differs between calls in training
+    tolerance: float = 1e-5
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def arrays(self, rng: np.random.Generator, batch: int = 3) -> list[np.ndarray]:
+        """Return input arrays of a batch of this size."""
+        sizes = (batch, *(FREE if s is None else s for s in self.shape))
+        if self.ids:
+            return [rng.integers(0, self.ids, sizes).astype("int32")
+                    for _ in range(self.several)]  # fmt: skip
+        drawn = (rng.normal(size=sizes) for _ in range(self.several))
+        return [(d * 100 if self.dtype == "uint8" else d).astype(self.dtype)
+                for d in drawn]  # fmt: skip
+
+
+def _s(make: Callable[[], Layer], *shape: int | None, **options: Any) -> Sample:
+    return Sample(make, shape, **options)
+
+
+def _adapted() -> Layer:
+    layer = layers.Normalization()
+    layer.adapt(np.arange(12, dtype="float32").reshape(4, 3) ** 2)
+    return layer
+
+
+def _grown() -> Layer:
+    return layers.Embedding(10, 4, mask_zero=True)
+
+
+L = layers
+SAMPLES: dict[str, Sample] = {
+    "Activation": _s(lambda: L.Activation("tanh"), 4),
+    "Activation, relu": _s(lambda: L.Activation("relu"), None, 4),
+    "ActivityRegularization": _s(lambda: L.ActivityRegularization(0.1, 0.2), 4),
+    "Add": _s(lambda: L.Add(), 4, several=3),
+    "Average": _s(lambda: L.Average(), None, 4, several=3),
+    "AveragePooling1D": _s(lambda: L.AveragePooling1D(2), None, 3),
+    "AveragePooling1D, same": _s(lambda: L.AveragePooling1D(3, 2, "same"), None, 3),
+    "AveragePooling2D": _s(lambda: L.AveragePooling2D(2), 6, 7, 3),
+    "AveragePooling2D, same": _s(
+        lambda: L.AveragePooling2D((3, 2), 2, "same"), None, None, 2
+    ),
+    "BatchNormalization": _s(lambda: L.BatchNormalization(), 4),
+    "BatchNormalization, images": _s(
+        lambda: L.BatchNormalization(momentum=0.5, epsilon=1e-2), None, None, 3
+    ),
+    "BatchNormalization, plain": _s(
+        lambda: L.BatchNormalization(center=False, scale=False), 5, 3
+    ),
+    "BatchNormalization, axis 1": _s(lambda: L.BatchNormalization(axis=1), 3, 4),
+    "CenterCrop": _s(lambda: L.CenterCrop(4, 5), 8, 9, 3),
+    "CenterCrop, any size": _s(lambda: L.CenterCrop(4, 5), None, None, 3),
+    "CenterCrop, bytes": _s(lambda: L.CenterCrop(2, 3), 5, 5, 1, dtype="uint8"),
+    "Concatenate": _s(lambda: L.Concatenate(), 4, several=2),
+    "Concatenate, axis 1": _s(lambda: L.Concatenate(axis=1), 2, 3, several=3),
+    "Conv1D": _s(lambda: L.Conv1D(4, 3), None, 2),
+    "Conv1D, causal": _s(
+        lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2), None, 2
+    ),
+    "Conv1DTranspose": _s(lambda: L.Conv1DTranspose(2, 3, 2, "same"), None, 4),
+    "Conv2D": _s(lambda: L.Conv2D(4, 3, activation="relu"), None, None, 3),
+    "Conv2D, same": _s(lambda: L.Conv2D(4, (3, 2), 2, "same"), 7, 6, 3),
+    "Conv2D, dilated": _s(lambda: L.Conv2D(4, 3, dilation_rate=2), 8, 8, 2),
+    "Conv2D, groups": _s(lambda: L.Conv2D(4, 3, groups=2, use_bias=False), 5, 5, 6),
+    "Conv2D, channels first": _s(
+        lambda: L.Conv2D(4, 3, data_format="channels_first"), 3, 6, 5
+    ),
+    "Conv2DTranspose": _s(lambda: L.Conv2DTranspose(3, 3, 2), 4, 5, 2),
+    "Conv2DTranspose, same": _s(
+        lambda: L.Conv2DTranspose(3, (3, 2), 2, "same"), None, None, 2
+    ),
+    "Cropping1D": _s(lambda: L.Cropping1D((1, 2)), None, 3),
+    "Cropping2D": _s(lambda: L.Cropping2D(((1, 0), (2, 1))), None, None, 3),
+    "Dense": _s(lambda: L.Dense(5, activation="sigmoid"), 4),
+    "Dense, rank 3": _s(lambda: L.Dense(5, use_bias=False), None, 4),
+    "Dense, regularized": _s(
+        lambda: L.Dense(2, kernel_regularizer="l2", kernel_constraint="max_norm"), 3
+    ),
+    "DepthwiseConv1D": _s(lambda: L.DepthwiseConv1D(3, depth_multiplier=2), None, 3),
+    "DepthwiseConv2D": _s(lambda: L.DepthwiseConv2D(3, depth_multiplier=2), 6, 6, 3),
+    "Dot": _s(lambda: L.Dot(axes=1), 4, several=2),
+    "Dot, rank 3": _s(lambda: L.Dot(axes=(2, 2), normalize=True), 5, 4, several=2),
+    "Dropout": _s(lambda: L.Dropout(0.5, seed=1), 40, random=True),
+    "ELU": _s(lambda: L.ELU(0.5), 4),
+    "Embedding": _s(lambda: L.Embedding(10, 4), None, ids=10),
+    "Embedding, masked": _s(_grown, 5, ids=10),
+    "Flatten": _s(lambda: L.Flatten(), 3, 4, 2),
+    "Flatten, channels first": _s(lambda: L.Flatten("channels_first"), 3, 4, 2),
+    "Flatten, any size": _s(lambda: L.Flatten(), None, 2),
+    "GaussianDropout": _s(lambda: L.GaussianDropout(0.3, seed=1), 4, random=True),
+    "GaussianNoise": _s(lambda: L.GaussianNoise(0.3, seed=1), 4, random=True),
+    "GlobalAveragePooling1D": _s(lambda: L.GlobalAveragePooling1D(), None, 3),
+    "GlobalAveragePooling2D": _s(
+        lambda: L.GlobalAveragePooling2D(keepdims=True), None, None, 3
+    ),
+    "GlobalMaxPooling1D": _s(lambda: L.GlobalMaxPooling1D("channels_first"), 3, 5),
+    "GlobalMaxPooling2D": _s(lambda: L.GlobalMaxPooling2D(), None, None, 3),
+    "Identity": _s(lambda: L.Identity(), 4),
+    "LayerNormalization": _s(lambda: L.LayerNormalization(), None, 4),
+    "LayerNormalization, two axes": _s(
+        lambda: L.LayerNormalization(axis=[1, 2], center=False), 3, 4
+    ),
+    "LeakyReLU": _s(lambda: L.LeakyReLU(), 4),
+    "Masking": _s(lambda: L.Masking(0.5), None, 3),
+    "MaxPooling1D": _s(lambda: L.MaxPooling1D(3, 1, "same"), None, 3),
+    "MaxPooling2D": _s(lambda: L.MaxPooling2D(), None, None, 3),
+    "MaxPooling2D, same": _s(lambda: L.MaxPooling2D(3, 2, "same"), 7, 8, 2),
+    "Maximum": _s(lambda: L.Maximum(), 4, several=2),
+    "Minimum": _s(lambda: L.Minimum(), 4, several=2),
+    "Multiply": _s(lambda: L.Multiply(), 4, several=2),
+    "Normalization": _s(_adapted, 3),
+    "Normalization, given": _s(
+        lambda: L.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0], invert=True), 5, 2
+    ),
+    "Normalization, one for all": _s(lambda: L.Normalization(axis=None), None, 2),
+    "PReLU": _s(lambda: L.PReLU(shared_axes=[1]), 3, 4),
+    "Permute": _s(lambda: L.Permute((2, 1)), None, 4),
+    "RMSNormalization": _s(lambda: L.RMSNormalization(), None, 4),
+    "ReLU": _s(lambda: L.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2), 9),
+    "RepeatVector": _s(lambda: L.RepeatVector(3), 4),
+    "Rescaling": _s(lambda: L.Rescaling(1 / 255, -0.5), None, None, 3, dtype="uint8"),
+    "Rescaling, by channel": _s(lambda: L.Rescaling([1.0, 2.0], [0.0, 1.0]), 3, 2),
+    "Reshape": _s(lambda: L.Reshape((2, -1)), 3, 4),
+    "SeparableConv1D": _s(lambda: L.SeparableConv1D(4, 3), None, 3),
+    "SeparableConv2D": _s(lambda: L.SeparableConv2D(4, 3, padding="same"), 5, 6, 3),
+    "Softmax": _s(lambda: L.Softmax(), None, 4),
+    "Softmax, two axes": _s(lambda: L.Softmax(axis=(1, 2)), 3, 4),
+    "SpatialDropout1D": _s(lambda: L.SpatialDropout1D(0.5, seed=1), 5, 8, random=True),
+    "SpatialDropout2D": _s(
+        lambda: L.SpatialDropout2D(0.5, seed=1), 2, 2, 8, random=True
+    ),
+    "Subtract": _s(lambda: L.Subtract(), 4, several=2),
+    "TimeDistributed": _s(lambda: L.TimeDistributed(layers.Dense(2)), None, 3),
+    "UnitNormalization": _s(lambda: L.UnitNormalization(), 4),
+    "UpSampling1D": _s(lambda: L.UpSampling1D(3), None, 2),
+    "UpSampling2D": _s(lambda: L.UpSampling2D((2, 3)), None, None, 2),
+    "ZeroPadding1D": _s(lambda: L.ZeroPadding1D((2, 1)), None, 3),
+    "ZeroPadding2D": _s(lambda: L.ZeroPadding2D(((1, 2), (0, 3))), None, None, 2),
+}
+
+# Layers the sweep cannot make from a line, and where they are tested instead.
+ELSEWHERE = {
+    "Input": "a function",
+    "InputLayer": "test_inputs.py",
+    "InputSpec": "no layer",
+    "Lambda": "test_core.py",
+    "Layer": "test_layer.py",
+    "TextVectorization": "tests/text",
+    "Wrapper": "a base class",
+}

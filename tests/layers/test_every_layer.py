@@ -1,0 +1,132 @@
+"""Every layer: shapes, configs, three ways to compute it, gradients, ONNX."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphkeras import layers, ops, tree
+from graphkeras.autodiff import gradient
+from graphkeras.compiler.pipeline import compile_graph
+from graphkeras.export.onnx import export_graph
+from graphkeras.ir.interpret import interpret
+from graphkeras.ir.trace import Trace
+from graphkeras.ir.types import type_of
+from graphkeras.ir.value import Graph
+from graphkeras.layers import Layer
+from graphkeras.layers.graph import type_from_shape
+from tests.layers.samples import ELSEWHERE, SAMPLES, Sample
+
+ALL = pytest.mark.parametrize("name", SAMPLES)
+
+
+def feed(arrays: list[Any]) -> Any:
+    """A list of inputs, or the only one."""
+    return arrays[0] if len(arrays) == 1 else arrays
+
+
+def traced(layer: Layer, sample: Sample, training: bool) -> tuple[Graph, list[Any]]:
+    """The graph of a layer whose free sizes stay free."""
+    with Trace() as trace:
+        types = [
+            type_from_shape((None, *sample.shape), a.dtype, "size")
+            for a in sample.arrays(np.random.default_rng(0))
+        ]
+        inputs = [trace.input(f"x{i}", t) for i, t in enumerate(types)]
+        outputs = tree.flatten(layer(feed(inputs), training=training))
+        return trace.graph(outputs)
+
+
+def built(name: str, rng: np.random.Generator) -> tuple[Sample, Layer, list[Any]]:
+    """A sample, its layer after a first call, and arrays to feed."""
+    sample = SAMPLES[name]
+    layer, arrays = sample.make(), sample.arrays(rng)
+    layer(feed(arrays))
+    for weight in layer.trainable_weights:  # zeros and ones would hide mistakes
+        weight.assign(rng.normal(size=weight.shape))
+    return sample, layer, arrays
+
+
+def test_every_public_layer_has_a_sample() -> None:
+    made = {type(s.make()).__name__ for s in SAMPLES.values()}
+    public = {
+        n for n, v in vars(layers).items()
+        if isinstance(v, type) and v.__name__ == n and not n.startswith("_")
+    }  # fmt: skip
+    assert public - made - set(ELSEWHERE) == set()
+
+
+@ALL
+def test_inferred_shape_is_the_real_one(name: str, rng: np.random.Generator) -> None:
+    sample, layer, arrays = built(name, rng)
+    symbolic = [layers.Input(sample.shape, dtype=a.dtype) for a in arrays]
+    inferred = layer(feed(symbolic))
+    for batch in (1, 16):
+        real = layer(feed(sample.arrays(rng, batch)))
+        assert inferred.dtype == real.dtype
+        for free, size in zip(inferred.shape, real.shape, strict=True):
+            assert free in (None, size)
+    asked = feed([(None, *sample.shape)] * sample.several)
+    assert layer.compute_output_shape(asked) == inferred.shape
+
+
+@ALL
+def test_config_makes_the_same_layer(name: str, rng: np.random.Generator) -> None:
+    _, layer, arrays = built(name, rng)
+    config = json.loads(json.dumps(layers.serialize(layer)))
+    again = layers.deserialize(config)
+    assert json.loads(json.dumps(layers.serialize(again)))["config"] == config["config"]
+    again(feed(arrays))
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(feed(arrays)), layer(feed(arrays)))
+
+
+@ALL
+@pytest.mark.parametrize("training", [False, True])
+def test_eager_interpreted_and_compiled_agree(
+    name: str, training: bool, rng: np.random.Generator
+) -> None:
+    sample, layer, arrays = built(name, rng)
+    graph, variables = traced(layer, sample, training)
+    before = [v.numpy() for v in variables]
+    (interpreted,), after = interpret(graph, arrays, before)
+    state = [v.array.copy() for v in variables]
+    (compiled,) = compile_graph(graph, name="layer").run(arrays, state)
+    eager = layer(feed(arrays), training=training).numpy()
+    close = {"rtol": sample.tolerance, "atol": sample.tolerance}
+    np.testing.assert_allclose(interpreted, eager, **close)
+    np.testing.assert_allclose(compiled, eager, **close)
+    for new, compiled_new, variable in zip(after, state, variables):
+        np.testing.assert_allclose(new, variable.array, **close)
+        np.testing.assert_allclose(compiled_new, variable.array, **close)
+
+
+@ALL
+def test_gradients_reach_every_weight(name: str, rng: np.random.Generator) -> None:
+    _, layer, arrays = built(name, rng)
+    with Trace() as trace:
+        inputs = [trace.input(f"x{i}", type_of(a)) for i, a in enumerate(arrays)]
+        loss = ops.sum(ops.sin(layer(feed(inputs), training=True)))
+        leaves = [trace.read(v).value for v in layer.trainable_weights]
+        slopes = gradient(loss.value, leaves) if leaves else []
+        graph, variables = trace.graph(slopes)  # type: ignore[arg-type]
+    found, _ = interpret(graph, arrays, [v.array for v in variables])
+    assert all(np.any(slope != 0) for slope in found)
+
+
+@ALL
+def test_onnxruntime_agrees(
+    name: str, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    sample, layer, arrays = built(name, rng)
+    graph, variables = traced(layer, sample, training=False)
+    report = export_graph(
+        graph, [v.array for v in variables], tmp_path / "layer.onnx",
+        input_names=[f"x{i}" for i in range(len(arrays))], output_names=["y"],
+        samples=arrays,
+    )  # fmt: skip
+    assert report.difference < 1e-4
