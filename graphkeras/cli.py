@@ -149,11 +149,12 @@ def _show(report: Any) -> None:
     """Print a report as a table of two columns."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for heading, text in report.rows():
-        table.add_row(f"[bold]{heading}", text)
-    Console(highlight=False).print(table)
+        table.add_row(Text(heading, style="bold"), Text(text))  # no markup: f32[batch]
+    Console().print(table)
 
 
 # ------------------------------------------------------------------ the user's files

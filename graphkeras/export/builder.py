@@ -68,8 +68,8 @@ class Builder:
         self._path = ""
         self._types: dict[Ref, TensorType] = {}
         self._taken: dict[str, int] = {}
-        self._constants: dict[tuple, Ref] = {}
-        self._made: dict[tuple, tuple[Ref, ...]] = {}
+        self._constants: dict[tuple[Any, ...], Ref] = {}
+        self._made: dict[tuple[Any, ...], tuple[Ref, ...]] = {}
         self._sizes = Sizes(self)
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
@@ -151,7 +151,7 @@ class Builder:
             )
         return ref
 
-    def _find(self, key: tuple) -> tuple[Ref, ...] | None:
+    def _find(self, key: tuple[Any, ...]) -> tuple[Ref, ...] | None:
         """An equal node made before, here or in an enclosing graph."""
         hits = (self._made.get((body, *key)) for body in self._bodies)
         return next((hit for hit in hits if hit is not None), None)

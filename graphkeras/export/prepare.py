@@ -22,7 +22,7 @@ from graphkeras.ir.op import (
     inline,
     state_value,
 )  # fmt: skip
-from graphkeras.ir.pattern import rewrite
+from graphkeras.ir.pattern import is_literal, rewrite
 from graphkeras.ir.types import type_of
 from graphkeras.ir.value import Graph, Value, note_origin, walk
 from graphkeras.ops.linalg import gemm
@@ -38,9 +38,18 @@ def prepare(
     """
     graph = Graph(graph.inputs, graph.outputs, graph.state, graph.state)
     graph = fold(simplify(rewrite(graph, _open)))
-    graph = rewrite(graph, _join_leading_axes)
+    graph = rewrite(graph, lambda value: _join_leading_axes(_drop_zero(value)))
     arrays = dict(zip(graph.state, map(np.asarray, state), strict=True))
     return _fold_weights(graph, arrays)
+
+
+def _drop_zero(value: Value) -> Value:
+    """x + 0 is x; the one exception, -0.0 + 0.0, is equal all the same."""
+    if value.op is OPS["add"]:
+        for x, zero in (value.inputs, value.inputs[::-1]):
+            if is_literal(zero, 0) and x.type == value.type:
+                return x
+    return value
 
 
 def _join_leading_axes(value: Value) -> Value:

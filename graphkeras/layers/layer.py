@@ -520,6 +520,7 @@ class Layer(State):
             config["activity_regularizer"] = regularizers.serialize(
                 self.activity_regularizer
             )
+        config = {k: v for k, v in config.items() if k not in self._not_in_config}
         config |= self._library_config()
         if type(self).get_config is Layer.get_config:
             config |= {k: self._serialized(k, v) for k, v in self._captured.items()}
@@ -554,7 +555,7 @@ class Layer(State):
             config["dtype"] = dtype_policies.get(config["dtype"])
         if cls.get_config is Layer.get_config:
             config = {k: _revived(v) for k, v in config.items()}
-        return cls(**config)
+        return cls(**_without_unknown_defaults(cls, config))
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shapes the layer was built with, or None."""
@@ -599,6 +600,15 @@ def _captured(cls: type, args: Any, kwargs: Any) -> dict[str, Any]:
         elif kind is not inspect.Parameter.VAR_POSITIONAL:
             captured[name] = value
     return {k: v for k, v in captured.items() if k not in _BASE_ARGUMENTS}
+
+
+def _without_unknown_defaults(cls: type, config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out arguments of Keras that we do not have and that ask for nothing."""
+    if not is_library_class(cls):
+        return config
+    known = (*init_arguments(cls), *_BASE_ARGUMENTS)
+    idle = [k for k, v in config.items() if k not in known and v in (None, False)]
+    return {k: v for k, v in config.items() if k not in idle}
 
 
 def _revived(value: Any) -> Any:

@@ -22,7 +22,7 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, dims_of
 from graphkeras.losses.labels import NOTE as LABELS
 from graphkeras.losses.labels import LabelRange
-from graphkeras.training.interim import compile_graph
+from graphkeras.compiler.pipeline import compile_graph
 from graphkeras.variables import Variable
 
 _PARTS = ("x", "y", "sample_weight")

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it returns, and one message for each failure."""
+"""The command line: what it prints and returns, one message for each failure."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ def failing():
 
 def leaving():
     raise SystemExit("bye")
+
+def impossible():
+    x = keras.Input((4,))
+    return keras.Model(x, keras.ops.erfinv(x))
 
 def first_layer():
     return model.layers[0]
@@ -100,11 +104,12 @@ def test_main_guard_of_the_users_file_does_not_run(folder: Path) -> None:
 
 FAILURES = {
     "no such file": ("gone.py:model", "expected a Python file"),
-    "no such name": ("user_model.py:modle", "Did you mean 'model'?"),
+    "no such name": ("user_model.py:modle", "Did you mean 'model'"),
     "no model": ("user_model.py:number", "expected a model, or a function"),
     "a layer": ("user_model.py:first_layer", "expected a model, or a function"),
     "needs arguments": ("user_model.py:with_argument", "one that needs classes"),
     "fails": ("user_model.py:failing", "user_model.py:17: the file should run"),
+    "impossible": ("user_model.py:impossible", "erfinv: expected an op that ONNX can"),
     "exits": ("user_model.py:leaving", "SystemExit: bye"),
 }
 
@@ -145,7 +150,6 @@ def test_users_file_that_does_not_run_is_one_message(
 OPTIONS = {
     "no folder": (["-o", "no/such/m.onnx"], "expected a path that can be written"),
     "old opset": (["-o", "m.onnx", "--opset", "11"], "expected an opset from 18"),
-    "impossible": (["-o", "m.onnx", "--atol", "-1"], "expected onnxruntime to give"),
     "no data": (["-o", "m.onnx", "--check", "gone.npz"], "gone.npz"),
     "not npz": (["-o", "m.onnx", "--check", "user_model.py"], "expected an .npz file"),
     "one array": (["-o", "m.onnx", "--check", "one.npy"], "expected an .npz file"),
@@ -166,16 +170,17 @@ def test_option_that_cannot_be_met_is_one_message(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["export"], ["export", "user_model.py:model"], ["import"],
-     ["export", "user_model.py", "-o", "m.onnx"], ["export", "a.py:b-c", "-o", "m.onnx"],
-     ["inspect", "model.txt"], ["export", "a.py:b", "-o", "m.onnx", "--opset", "new"]],
-    ids=" ".join,
+    [
+        "", "export", "export user_model.py:model", "import", "inspect model.txt",
+        "export user_model.py -o m.onnx", "export a.py:b-c -o m.onnx",
+        "export a.py:b -o m.onnx --opset new",
+    ],
 )  # fmt: skip
 def test_wrong_command_line_is_status_2(
-    arguments: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+    arguments: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        cli.main(arguments)
+        cli.main(arguments.split())
     assert "usage: graphkeras" in capsys.readouterr().err
     assert files(folder) == ["user_model.py"]
 
