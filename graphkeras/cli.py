@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -134,7 +135,8 @@ def _inspect(options: argparse.Namespace) -> None:
             _parser().error(f"inspect: file.onnx, or {error}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{source[1]}.onnx"
-            _show(_load_model(*source).export(path, check=False))
+            report = _load_model(*source).export(path, check=False)
+        _show(replace(report, path=options.source))
         return
     _show(inspect_file(options.source))
 
@@ -149,11 +151,12 @@ def _show(report: Any) -> None:
     """Print a report as a table of two columns."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for heading, text in report.rows():
-        table.add_row(f"[bold]{heading}", text)
-    Console(highlight=False).print(table)
+        table.add_row(Text(heading, style="bold"), Text(text))  # no markup: f32[batch]
+    Console().print(table)
 
 
 # ------------------------------------------------------------------ the user's files

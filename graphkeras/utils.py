@@ -20,9 +20,18 @@ from graphkeras.saving.registry import (
     serialize_keras_object,
 )
 from graphkeras.seeding import set_random_seed
+from graphkeras.training.arrays import (
+    pack_x_y_sample_weight,
+    unpack_x_y_sample_weight,
+)
+from graphkeras.training.py_dataset import PyDataset
+
+Sequence = PyDataset  # its name in Keras 2
 
 __all__ = [
     "CustomObjectScope",
+    "PyDataset",
+    "Sequence",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -34,9 +43,11 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "normalize",
+    "pack_x_y_sample_weight",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

@@ -180,9 +180,9 @@ def _write_call(
     for result in step.results:
         arrays.append(_array(e, pointers[result], result.type, sizes))
     kernel = link.kernel(step.kernel)
-    # What a kernel does not ask for, such as a result's size, is in the shapes.
-    asked = inspect.signature(kernel).parameters
-    attrs = {k: _attribute(v, sizes) for k, v in step.value.attrs if k in asked}
+    # Attributes that only say how large a result is are seen in the arrays.
+    wanted = inspect.signature(kernel).parameters
+    attrs = {k: _attribute(v, sizes) for k, v in step.value.attrs if k in wanted}
     kernel(e, *arrays, **attrs)
 
 

@@ -75,10 +75,12 @@ def _is_hosted(value: Value) -> bool:
     """Whether a value is or takes strings."""
     if value.op.kernel is host_only:
         return True
+    return any("string" in _dtypes(v) for v in (value, *value.inputs))
+
+
+def _dtypes(value: Value) -> set[str]:
     types = value.type if isinstance(value.type, tuple) else (value.type,)
-    if any(t.dtype == "string" for t in types):
-        return True
-    return any(i.type.dtype == "string" for i in value.inputs if i.inputs)
+    return {t.dtype for t in types}
 
 
 def _boundary(rest: Graph, closure: set[Value]) -> tuple[Value, ...]:

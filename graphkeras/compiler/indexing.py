@@ -69,6 +69,8 @@ def plain(index: Place | Dim) -> Dim:
 
 def _divmod(a: Dim, n: Dim, ranges: Ranges) -> tuple[Dim, Dim]:
     """Split off the terms that n divides; the rest is often provably below n."""
+    if n == 0:  # an axis without elements: no turn will ask
+        return 0, a
     whole, rest = _split(a, n)
     if rest == 0:
         return whole, 0

@@ -23,6 +23,8 @@ import numpy as np
 
 from graphkeras.export.builder import Builder
 from graphkeras.export.nodes import ELEMENTWISE, Node
+from graphkeras.ir.dims import Dim, product
+from graphkeras.ir.types import TensorType
 
 Order = tuple[int, ...]
 
@@ -35,6 +37,9 @@ def cancel_transposes(b: Builder) -> None:
     layout = _Layout(b)
     for stretch in layout.stretches():
         layout.decide(stretch)
+    layout.enter_reductions()
+    _enter_products(b)
+    b.body.prune()
 
 
 def inverse(order: Sequence[int]) -> Order:
@@ -207,6 +212,16 @@ class _Layout:
         left = [order[i] for i in range(len(order)) if i not in gone]
         return left == sorted(left)
 
+    def enter_reductions(self) -> None:
+        """Let a reduction that takes either order read what a transpose reads."""
+        made, readers = self.b.body.producers(), self.b.body.readers()
+        for node in self.b.body.nodes:
+            source = made.get(node.inputs[0]) if node.inputs else None
+            order = _order(source)
+            if source is not None and order is not None and self._folds(node, order):
+                self._renumber(node, order, readers)
+                node.inputs[0] = source.inputs[0]
+
     # ------------------------------------------------------------------- turning over
 
     def _turn_over(self, stretch: list[Node], border: list[str], order: Order) -> None:
@@ -240,11 +255,12 @@ class _Layout:
     def _retype(self, name: str, order: Order) -> None:
         known = self.b.type(name)
         if known is not None:
-            shape = tuple(known.shape[i] for i in order)
-            self.b.note_type(name, known.with_shape(shape))
+            self.b.note_type(name, _in_order(known, order))
 
     def _transposed(self, name: str, order: Order) -> str:
-        result = self.b.unique(f"{name}/Transpose")
+        result, known = self.b.unique(f"{name}/Transpose"), self.b.type(name)
+        if known is not None:
+            self.b.note_type(result, _in_order(known, order))
         node = Node("Transpose", [name], [result], {"perm": [*order]})
         self.b.body.nodes.append(node)
         self.ranks[result] = len(order)
@@ -275,6 +291,55 @@ class _Layout:
         while moved.shape[0] == 1:
             moved = moved[0]
         return self.b.restate(name, moved, len(readers[name]) == 1)
+
+
+def _in_order(type_: TensorType, order: Order) -> TensorType:
+    return type_.with_shape(tuple(type_.shape[i] for i in order))
+
+
+def _enter_products(b: Builder) -> None:
+    """Let ``Transpose -> Reshape -> product`` do without the transpose.
+
+    Flattened, another order of axes is another order of features: that of the weight's
+    rows, which are put in place now.
+    """
+    made, readers = b.body.producers(), b.body.readers()
+    for node in b.body.nodes:
+        flat = made.get(node.inputs[0]) if node.kind in ("Gemm", "MatMul") else None
+        if flat is None or flat.kind != "Reshape":
+            continue
+        moved, weight = made.get(flat.inputs[0]), b.initializers.get(node.inputs[1])
+        order, known = _order(moved), b.type(flat.inputs[0])
+        if moved is None or order is None or known is None or weight is None:
+            continue
+        sizes, alone = (
+            known.shape[1:],
+            all(
+                len(readers[n]) == 1
+                for n in (*flat.outputs, *moved.outputs, node.inputs[1])
+            ),
+        )
+        if order[0] == 0 and alone and _keeps_rows(b, flat, sizes, weight):
+            cells = weight.reshape(*(int(n) for n in sizes), weight.shape[1])
+            axes = [i - 1 for i in inverse(order)[1:]]
+            turned = cells.transpose(*axes, len(axes)).reshape(weight.shape)
+            node.inputs[1] = b.restate(node.inputs[1], turned, alone=True)
+            flat.inputs[0] = moved.inputs[0]
+
+
+def _keeps_rows(
+    b: Builder, flat: Node, sizes: Sequence[Dim], weight: np.ndarray
+) -> bool:
+    """Return whether a Reshape flattens all axes but the first into the features."""
+    target = b.initializers.get(flat.inputs[1])
+    features = product(sizes)
+    return (
+        target is not None
+        and weight.ndim == 2
+        and features == weight.shape[0]
+        and target.shape == (2,)
+        and target[1] == features
+    )
 
 
 def _reordered(node: Node, numbers: np.ndarray, order: Order) -> np.ndarray:

@@ -22,7 +22,7 @@ from graphkeras.ir.op import (
     inline,
     state_value,
 )  # fmt: skip
-from graphkeras.ir.pattern import rewrite
+from graphkeras.ir.pattern import is_literal, rewrite
 from graphkeras.ir.types import type_of
 from graphkeras.ir.value import Graph, Value, note_origin, walk
 from graphkeras.ops.linalg import gemm
@@ -38,9 +38,18 @@ def prepare(
     """
     graph = Graph(graph.inputs, graph.outputs, graph.state, graph.state)
     graph = fold(simplify(rewrite(graph, _open)))
-    graph = rewrite(graph, _join_leading_axes)
+    graph = rewrite(graph, lambda value: _join_leading_axes(_drop_zero(value)))
     arrays = dict(zip(graph.state, map(np.asarray, state), strict=True))
     return _fold_weights(graph, arrays)
+
+
+def _drop_zero(value: Value) -> Value:
+    """x + 0 is x; the one exception, -0.0 + 0.0, is equal all the same."""
+    if value.op is OPS["add"]:
+        for x, zero in (value.inputs, value.inputs[::-1]):
+            if is_literal(zero, 0) and x.type == value.type:
+                return x
+    return value
 
 
 def _join_leading_axes(value: Value) -> Value:
@@ -102,14 +111,24 @@ def _small(value: Value, sources: set[Value]) -> bool:
     return dims.product(value.shape) <= sum(dims.product(s.shape) for s in sources)
 
 
+def _weight_name(value: Value) -> str:
+    """A weight that only moved keeps its name; any other is called by its op."""
+    parts = walk([value])
+    weights = [part for part in parts if part.op is STATE]
+    moved = all(part.op.family in ("leaf", "movement") for part in parts)
+    if moved and len(weights) == 1:
+        return weights[0].name
+    path = value.origin.path if value.origin else ""
+    return f"{path}/{value.op.name}".lstrip("/")
+
+
 def _with_weights(
     graph: Graph, roots: list[Value], arrays: dict[Value, np.ndarray]
 ) -> tuple[Graph, dict[Value, np.ndarray]]:
     results = evaluate(roots, arrays, {})
     swap: dict[Value, Value] = {}
     for i, (value, array) in enumerate(zip(roots, results, strict=True)):
-        path = value.origin.path if value.origin else ""
-        leaf = state_value(f"{path}/{value.op.name}".lstrip("/"), type_of(array), i, -1)
+        leaf = state_value(_weight_name(value), type_of(array), i, -1)
         if value.origin:
             note_origin(leaf, value.origin)
         swap[value], arrays[leaf] = leaf, array

@@ -26,7 +26,7 @@ class Report:
         inputs: ``(name, type)`` of each input, a type written ``f32[batch, 784]``.
         outputs: ``(name, type)`` of each output.
         operators: how often each operator occurs, inner graphs included.
-        parameters: number of elements of its float weights.
+        parameters: number of elements of its float weights (of rank 1 and more).
         bytes: size on disk, weights beside the model included.
         opset: version of the ``ai.onnx`` operators.
         producer: who wrote the file.
@@ -84,7 +84,9 @@ def report_of(
         outputs=tuple(_typed(v) for v in graph.output),
         operators=dict(sorted(Counter(_operators(graph)).items())),
         parameters=sum(
-            prod(t.dims) for t in graph.initializer if t.data_type in _FLOAT_CODES
+            prod(t.dims)
+            for t in graph.initializer
+            if t.data_type in _FLOAT_CODES and t.dims
         ),
         bytes=size,
         opset=opsets.get("", opsets.get("ai.onnx", 0)),

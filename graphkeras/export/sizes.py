@@ -116,7 +116,7 @@ def _never_negative(dim: Dim) -> bool:
     )
 
 
-def _atom_is(atom: tuple) -> bool:
+def _atom_is(atom: tuple[Any, ...]) -> bool:
     kind, a, b = atom
     if kind == "max":
         return _never_negative(a) or _never_negative(b)

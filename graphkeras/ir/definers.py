@@ -28,6 +28,7 @@ from graphkeras.ir.op import (
     input_value,
     invoke_reference,
 )
+from graphkeras.ir.trace import untraced
 from graphkeras.ir.types import Shape, TensorType, broadcast_shapes, normalize_axes
 from graphkeras.ir.value import Attrs, Value
 
@@ -207,6 +208,7 @@ def composite(
     *,
     vjp: Any = inline,
     onnx: Any = inline,
+    infer: Callable[..., Any] | None = None,
     promote: Any = "none",
     canonical: Callable[..., dict[str, Any]] | None = None,
     operator: str | None = None,
@@ -216,12 +218,9 @@ def composite(
     """Define an op by other ops; the body is the reference and every kernel.
 
     With a `vjp` or `onnx` rule the op stays whole in the graph until the compiler
-    expands it; with neither a call is its body.
+    expands it; with neither a call is its body. Its type is found by tracing the body,
+    unless `infer` says it.
     """
-
-    def infer(*types: TensorType, **attrs: Any) -> Any:
-        raise RuntimeError("replaced below, where the op is known")
-
     return _definer(
         "composite", infer=infer, vjp=vjp, onnx=onnx, facts=facts, canonical=canonical,
         promote=_promotion(promote), operator=operator, operands=operands,
@@ -270,7 +269,7 @@ def _definer(family: str, *, operator: str | None = None, **facets: Any) -> Deco
             function.__name__, family, function, signature, operands,
             variadic=variadic, **facets,
         )  # fmt: skip
-        if family == "composite":
+        if op.infer is None:
             op = _with_traced_type(op)
         return _publish(op, operator)
 
@@ -333,7 +332,8 @@ def _with_traced_type(op: Op) -> Op:
 
 def expand_call(op: Op, inputs: Sequence[Value], attrs: dict[str, Any]) -> Any:
     """Run a composite's body on values; the result is made of other ops."""
-    return invoke_reference(op, inputs, attrs)
+    with untraced():  # sizes met on the way shall be values too, not tensors
+        return invoke_reference(op, inputs, attrs)
 
 
 def require(condition: object, fact: str) -> None:

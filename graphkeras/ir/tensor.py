@@ -95,8 +95,8 @@ class Tensor(Operators):
         if op.fact("data_dependent"):
             raise TraceError(
                 message(
-                    op.name, "its result's size depends on the data,", "",
-                    "so it runs only eagerly: use ops.where, or run_eagerly=True.",
+                    op.name, f"{op.fact('data_dependent')}.", "",
+                    "It runs only eagerly: use ops.where, or run_eagerly=True.",
                 )
             )  # fmt: skip
         values = [_graph_value(o) for o in operands]
@@ -159,10 +159,10 @@ class Tensor(Operators):
         return (self[i] for i in range(len(self)))
 
     def __eq__(self, other: object) -> Any:
-        return OPERATORS["=="](self, other)
+        return False if other is None else OPERATORS["=="](self, other)
 
     def __ne__(self, other: object) -> Any:
-        return OPERATORS["!="](self, other)
+        return True if other is None else OPERATORS["!="](self, other)
 
     __hash__ = object.__hash__
 

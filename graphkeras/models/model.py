@@ -130,6 +130,7 @@ class Model(Trainer, Layer):
         check: bool = True,
         samples: Any = None,
         atol: float = 1e-4,
+        name: str | None = None,
     ) -> Report:
         """Write the model, preprocessing included, as one ONNX file.
 
@@ -147,6 +148,7 @@ class Model(Trainer, Layer):
             check: run the file in onnxruntime and compare before it is put in place.
             samples: arrays to check on; random ones by default.
             atol: largest difference allowed.
+            name: name of the graph in the file; that of the model by default.
 
         Returns:
             What the file holds.
@@ -161,6 +163,7 @@ class Model(Trainer, Layer):
             traced.graph, [v.array for v in traced.variables], filepath,
             input_names=traced.input_names, output_names=traced.output_names,
             opset=opset, metadata=about, check=check, samples=samples, atol=atol,
+            name=name or self.name,
         )  # fmt: skip
         if verbose:
             print(report)

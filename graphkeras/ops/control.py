@@ -1,15 +1,37 @@
-"""Where gradients stop or are replaced."""
+"""Choices and loops over tensors, and where gradients stop or are replaced.
+
+A choice traces all its branches and selects among their results; a loop is unrolled,
+so the number of its turns must be known while tracing. Eagerly both are Python's own.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from graphkeras.ir.definers import elementwise
+from graphkeras import tree
+from graphkeras.errors import ArgumentError, TraceError, message
+from graphkeras.ir.definers import composite, elementwise
+from graphkeras.ir.interpret import evaluate
+from graphkeras.ir.op import CONSTANT
+from graphkeras.ir.tensor import Tensor
+from graphkeras.ir.trace import current_trace, user_location
+from graphkeras.ir.value import Value, walk
+from graphkeras.ops.compare import equal, where
+from graphkeras.ops.shape import (
+    concatenate,
+    expand_dims,
+    flip,
+    getitem,
+    reshape,
+    shape_of,
+    stack,
+)
 
-if TYPE_CHECKING:
-    from graphkeras.ir.typing import Tensor
+# ----------------------------------------------------------------------- gradients
 
 
 @elementwise(scalar="{0}", vjp=lambda g, y, x: None, onnx="Identity", promote="none")
@@ -21,3 +43,368 @@ def stop_gradient(variable: Tensor) -> Any:
         array([1.])
     """
     return np.asarray(variable)
+
+
+def _given_vjp(g: Any, y: Any, *xs: Any) -> list[Any]:
+    """The rule answers for all operands but the first, which is the result."""
+    trace = current_trace()
+    wrapped = g if trace is None else trace.tensor(g, _number(g, trace))
+    found = y.rule(wrapped)
+    found = found if isinstance(found, (tuple, list)) else [found]
+    values = [f.value if isinstance(f, Tensor) else f for f in found]
+    return [None, *values, *[None] * (len(xs) - 1 - len(values))]
+
+
+def _number(g: Value, trace: Any) -> Any:
+    return evaluate([g], trace.known, {})[0] if trace.eager else None
+
+
+@composite(vjp=_given_vjp, infer=lambda *xs, rule: xs[0])
+def with_gradient(xs: Sequence[Tensor], *, rule: Any) -> Any:
+    """The first operand; `rule` gives the gradients of the others."""
+    return xs[0]
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that returns ``(result, gradient)`` differentiate by it.
+
+    Args:
+        f: function of tensors that returns its result and a function from the
+            gradient of the result to those of the arguments (one or a tuple).
+
+    Returns:
+        A function of tensors that returns the result.
+
+    Example:
+        >>> @custom_gradient
+        ... def clipped(x):
+        ...     return x * 2, lambda upstream: upstream * 0.5
+        >>> clipped(np.array([1.0]))
+        array([2.])
+    """
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        result, gradient = f(*args, **kwargs)
+        if not isinstance(result, (Tensor, Value)):
+            return result
+        return with_gradient([result, *args], rule=gradient)
+
+    return function
+
+
+# ------------------------------------------------------------------------- choices
+
+
+def known_number(x: Any) -> Any:
+    """Return the number behind `x`, or None if it is known only at run time."""
+    if isinstance(x, Tensor) and x.data is not None:
+        return x.data
+    value = x.value if isinstance(x, Tensor) else x
+    if not isinstance(value, Value):
+        return x if not hasattr(x, "__as_tensor__") else known_number(x.value)
+    if builtins.any(v.op.family == "leaf" and v.op is not CONSTANT
+                    for v in walk([value])):  # fmt: skip
+        return None
+    return evaluate([value], {}, {})[0]
+
+
+def _traced_branches(branches: Sequence[Callable[[], Any]]) -> list[tuple[Any, dict]]:
+    """Run each branch from the same state; return results and what they assign."""
+    trace = current_trace()
+    before = dict(trace.current) if trace else {}
+    found = []
+    for branch in branches:
+        if trace:
+            trace.current = dict(before)
+        result = branch()
+        found.append((result, dict(trace.current) if trace else {}))
+    if trace:
+        trace.current = before
+    return found
+
+
+def _merge_state(
+    choose: Callable[..., Any], outcomes: Sequence[tuple[Any, dict]]
+) -> None:
+    """Give each variable that some branch read or assigned its chosen value."""
+    trace = current_trace()
+    if trace is None:
+        return
+    touched = dict.fromkeys(v for _, state in outcomes for v in state)
+    for variable in touched:
+        start = trace.read(variable)
+        ends = [state.get(variable, start) for _, state in outcomes]
+        if builtins.any(e.value is not start.value for e in ends):
+            trace.assign(variable, choose(*ends))
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """Return ``true_fn()`` where `pred` holds, else ``false_fn()``.
+
+    While tracing both run, and the results (and assigned variables) are selected.
+
+    Args:
+        pred: a scalar.
+        true_fn: function without arguments.
+        false_fn: one that returns the same structure, shapes and dtypes.
+
+    Example:
+        >>> cond(np.array(True), lambda: 1, lambda: 2)
+        1
+    """
+    number = known_number(pred)
+    if number is not None:
+        return true_fn() if bool(number) else false_fn()
+    outcomes = _traced_branches([true_fn, false_fn])
+    _merge_state(lambda a, b: where(pred, a, b), outcomes)
+    (first, _), (second, _) = outcomes
+    _require_alike("cond", first, second)
+    return tree.map_structure(lambda a, b: _choose(pred, a, b), first, second)
+
+
+def _choose(pred: Any, a: Any, b: Any) -> Any:
+    return None if a is None and b is None else where(pred, a, b)
+
+
+def _require_alike(who: str, first: Any, second: Any) -> None:
+    if not tree.same_structure(first, second):
+        raise ArgumentError(
+            message(who, "expected branches that return one structure.",
+                    f"{_outline(first)} and {_outline(second)}")
+        )  # fmt: skip
+
+
+def _outline(structure: Any) -> str:
+    return str(tree.map_structure(lambda _: "*", structure)).replace("'", "")
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """Return ``branches[index](*operands)``; an index outside means the nearest.
+
+    Example:
+        >>> switch(1, [lambda x: x + 1, lambda x: x * 10], 5)
+        50
+    """
+    last = len(branches) - 1
+    number = known_number(index)
+    if number is not None:
+        return branches[min(max(int(number), 0), last)](*operands)
+    outcomes = _traced_branches([lambda f=f: f(*operands) for f in branches])
+    _merge_state(lambda *ends: _select(index, ends), outcomes)
+    results = [result for result, _ in outcomes]
+    for other in results[1:]:
+        _require_alike("switch", results[0], other)
+    return tree.map_structure(lambda *parts: _select(index, parts), *results)
+
+
+def _select(index: Any, parts: Sequence[Any]) -> Any:
+    chosen = parts[-1]
+    for i in reversed(range(1, len(parts) - 1)):
+        chosen = where(equal(index, i), parts[i], chosen)
+    return where(index < 1, parts[0], chosen) if len(parts) > 1 else chosen
+
+
+# --------------------------------------------------------------------------- loops
+
+
+def _unknown_turns(who: str) -> TraceError:
+    where_ = user_location()
+    return TraceError(
+        message(
+            who, "expected a number of turns that is known while tracing"
+            + (f", at {where_}." if where_ else "."), "a number computed by the model",
+            "Count with Python ints, loop a fixed number of times and select with"
+            " ops.where, or compile(run_eagerly=True).",
+        )
+    )  # fmt: skip
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:  # fmt: skip
+    """Return the variables after ``body`` ran for as long as ``cond`` held.
+
+    Args:
+        cond: function of the variables that returns a scalar bool.
+        body: function of the variables that returns their next values.
+        loop_vars: one variable or a tuple of them.
+        maximum_iterations: bound on the number of turns.
+
+    Raises:
+        TraceError: while tracing, if `cond` depends on what the model computes.
+
+    Example:
+        >>> while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))
+        (4, 6)
+    """
+    several = isinstance(loop_vars, (tuple, list))
+    state = tuple(loop_vars) if several else (loop_vars,)
+    turns = 0
+    while maximum_iterations is None or turns < maximum_iterations:
+        going = known_number(cond(*state))
+        if going is None:
+            raise _unknown_turns("while_loop")
+        if not bool(going):
+            break
+        result = body(*state)
+        state = tuple(result) if several else (result,)
+        turns += 1
+    return state if several else state[0]
+
+
+def fori_loop(
+    lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any
+) -> Any:
+    """Return the value after ``body_fun(i, value)`` for i in [lower, upper).
+
+    Raises:
+        TraceError: while tracing, if the bounds depend on what the model computes.
+
+    Example:
+        >>> fori_loop(0, 4, lambda i, total: total + i, 0)
+        6
+    """
+    bounds = [known_number(b) for b in (lower, upper)]
+    if builtins.any(b is None for b in bounds):
+        raise _unknown_turns("fori_loop")
+    for i in range(int(bounds[0]), int(bounds[1])):
+        init_val = body_fun(i, init_val)
+    return init_val
+
+
+def _length(who: str, xs: Any, length: int | None) -> int:
+    sizes = {shape_of(x)[0] for x in tree.flatten(xs) if x is not None}
+    sizes |= set() if length is None else {length}
+    if len(sizes) != 1:
+        raise ArgumentError(
+            message(who, "expected one length of all the leading axes.", str(sizes))
+        )
+    (size,) = sizes
+    if not isinstance(size, int):
+        raise _unknown_turns(who)
+    return size
+
+
+def _slices(xs: Any, i: int) -> Any:
+    return tree.map_structure(lambda x: None if x is None else x[i], xs)
+
+
+def _stacked(rows: Sequence[Any]) -> Any:
+    return tree.map_structure(lambda *parts: stack(list(parts)), *rows)
+
+
+def scan(
+    f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | None = None,
+    reverse: bool = False, unroll: Any = 1,
+) -> Any:  # fmt: skip
+    """Carry a value through ``carry, y = f(carry, x)`` along the leading axis.
+
+    Args:
+        f: function of the carried value and one slice.
+        init: first carried value.
+        xs: tensors (or a structure of them) with one leading size, which is known.
+        length: that size, needed without `xs`.
+        reverse: whether to begin at the end.
+
+    Returns:
+        The last carried value and the ys, stacked in the order of xs.
+
+    Example:
+        >>> scan(lambda s, x: (s + x, s), 0, np.array([1, 2, 3]))
+        (np.int64(6), array([0, 1, 3]))
+    """
+    count = _length("scan", xs, length)
+    order = range(count)
+    carry, rows = init, []
+    for i in reversed(order) if reverse else order:
+        carry, row = f(carry, _slices(xs, i))
+        rows.append(row)
+    rows = rows[::-1] if reverse else rows
+    empty = not rows or rows[0] is None
+    return carry, None if empty else _stacked(rows)
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """Return f of each slice along the leading axis, stacked.
+
+    Example:
+        >>> map(lambda x: x * 2, np.array([1, 2]))
+        array([2, 4])
+    """
+    return _stacked([f(_slices(xs, i)) for i in range(_length("map", xs, None))])
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """Return `function` of each slice along the leading axis, stacked."""
+    return map(function, elements)
+
+
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
+    """Return all prefixes of `elems` folded by an associative function.
+
+    Args:
+        f: function of two structures like `elems`, which works slice by slice.
+        elems: tensors (or a structure of them) of one known size along `axis`.
+        reverse: whether to fold from the end.
+        axis: the axis of the sequence.
+
+    Source: the recursive scan of Blelloch, "Prefix sums and their applications".
+
+    Example:
+        >>> associative_scan(lambda a, b: a + b, np.array([1, 2, 3, 4]))
+        array([ 1,  3,  6, 10])
+    """
+    leaves = tree.flatten(elems)
+    if reverse:
+        leaves = [flip(x, axis) for x in leaves]
+
+    def combine(a: list[Any], b: list[Any]) -> list[Any]:
+        return tree.flatten(f(tree.pack_like(elems, a), tree.pack_like(elems, b)))
+
+    done = _prefixes(combine, leaves, axis)
+    return tree.pack_like(elems, [flip(x, axis) if reverse else x for x in done])
+
+
+def _prefixes(combine: Callable[..., Any], xs: list[Any], axis: int) -> list[Any]:
+    """Fold pairs, scan those, and fill in between."""
+    count = shape_of(xs[0])[axis]
+    if count < 2:
+        return xs
+    even = [_every_second(x, axis, 0, count) for x in xs]
+    odd = [_every_second(x, axis, 1, count) for x in xs]
+    heads = [_every_second(x, axis, 0, count - 1) for x in xs]
+    pairs = _prefixes(combine, combine(heads, odd), axis)
+    rest = [_every_second(x, axis, 2, count) for x in xs]
+    if shape_of(rest[0])[axis]:
+        lead = [_first(p, axis, shape_of(rest[0])[axis]) for p in pairs]
+        rest = combine(lead, rest)
+    first = [_first(e, axis, 1) for e in even]
+    evens = [concatenate([a, b], axis) for a, b in zip(first, rest)]
+    return [_interleave(a, b, axis) for a, b in zip(evens, pairs)]
+
+
+def _cut(x: Any, axis: int, key: slice) -> Any:
+    return getitem(x, (*[slice(None)] * axis, key))
+
+
+def _every_second(x: Any, axis: int, start: int, stop: int) -> Any:
+    return _cut(x, axis, slice(start, max(start, stop), 2))
+
+
+def _first(x: Any, axis: int, count: int) -> Any:
+    return _cut(x, axis, slice(0, count))
+
+
+def _interleave(a: Any, b: Any, axis: int) -> Any:
+    """a0 b0 a1 b1 ..., a having as many as b or one more."""
+    count = shape_of(b)[axis]
+    sizes = list(shape_of(b))
+    sizes[axis] = 2 * count
+    pairs = [expand_dims(_first(a, axis, count), axis + 1), expand_dims(b, axis + 1)]
+    mixed = reshape(concatenate(pairs, axis + 1), tuple(sizes))
+    if shape_of(a)[axis] == count:
+        return mixed
+    return concatenate([mixed, _cut(a, axis, slice(count, count + 1))], axis)

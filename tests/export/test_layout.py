@@ -103,6 +103,23 @@ def flattened(b: Builder, x: str) -> str:
     return b.Reshape(b.Relu(conv(b, x, "c")), b.ints([-1, 192]))
 
 
+def classified(b: Builder, x: str) -> str:
+    """The dense layer after the flattening takes its features in another order."""
+    weight = np.random.default_rng(9).normal(size=(192, 3)).astype("float32")
+    return b.MatMul(flattened(b, x), b.weight("scores/kernel", weight))
+
+
+def compared(b: Builder, x: str) -> str:
+    """The flat features are read twice: the order stays."""
+    flat = flattened(b, x)
+    weight = np.random.default_rng(9).normal(size=(192, 192)).astype("float32")
+    return b.Sub(flat, b.MatMul(flat, b.weight("scores/kernel", weight)))
+
+
+def pooled_directly(b: Builder, x: str) -> str:
+    return b.ReduceMax(pool(b, conv(b, x, "c")), b.ints([1, -2]), keepdims=0)
+
+
 # network -> how many transposes a hand would have written
 NETWORKS: dict[str, tuple[Network, int]] = {
     "plain": (plain, 2),
@@ -115,15 +132,18 @@ NETWORKS: dict[str, tuple[Network, int]] = {
     "swapped_spatially": (swapped_spatially, 2),
     "read_inside": (read_inside, 3),
     "flattened": (flattened, 2),
+    "classified": (classified, 1),
+    "compared": (compared, 2),
+    "pooled_directly": (pooled_directly, 1),
 }
 
 
 def built(name: str) -> Builder:
     b = Builder()
     y = NETWORKS[name][0](b, b.input("x", IMAGE))
-    rank = {"pooled_globally": 2, "flattened": 2}.get(name, 4)
-    free = tuple(symbol(f"n{i}") for i in range(rank))
-    return close(b, y=(y, TensorType("float32", free)))
+    flat = ("pooled_globally", "flattened", "classified", "compared", "pooled_directly")
+    sizes = (symbol(f"n{i}") for i in range(2 if name in flat else 4))
+    return close(b, y=(y, TensorType("float32", tuple(sizes))))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

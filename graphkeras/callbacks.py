@@ -1,0 +1,33 @@
+"""Keras's `keras.callbacks`: names only; they live with the training loop."""
+
+from graphkeras.training.callbacks.callback import (
+    Callback,
+    CallbackList,
+    History,
+    LambdaCallback,
+)
+from graphkeras.training.callbacks.monitor import (
+    EarlyStopping,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+)
+from graphkeras.training.callbacks.schedule import (
+    CSVLogger,
+    LearningRateScheduler,
+    SwapEMAWeights,
+    TerminateOnNaN,
+)
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ReduceLROnPlateau",
+    "SwapEMAWeights",
+    "TerminateOnNaN",
+]
