@@ -11,16 +11,17 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from graphkeras import dtypes, naming, tree
+from graphkeras import dtypes, naming, ops, tree
 from graphkeras.errors import (
     ArgumentError,
     GraphKerasError,
     ShapeError,
     TraceError,
     message,
+    nearest,
 )
 from graphkeras.ir import dims
-from graphkeras.ir.op import OPS, Op, call
+from graphkeras.ir.op import Op, call
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, user_location
@@ -119,11 +120,8 @@ class SymbolicTensor(Operators):
     @staticmethod
     def __apply_op__(op: Op, operands: list[Any], given: dict[str, Any]) -> Any:
         if op.variadic:
-            return Operation(op)(list(operands), **given)
-        leading = tuple(op.signature.parameters)[: len(op.operands)]
-        if leading == op.operands:
-            return Operation(op)(*operands, **given)
-        return Operation(op)(**dict(zip(op.operands, operands)), **given)
+            return Operation(op, attributes=given)(list(operands))
+        return Operation(op, attributes=given)(*operands)
 
     def get_config(self) -> dict[str, Any]:
         """Return shape, dtype and origin, as they stand in a functional config."""
@@ -324,76 +322,96 @@ def infer(
 
 
 class Operation:
-    """An op as it stands in the layer DAG, with a name of its own."""
+    """An op with its attributes as it stands in the layer DAG, under a name of its own.
 
-    def __init__(self, op: Op | str, name: str | None = None) -> None:
+    Args:
+        op: the op or its name.
+        name: name in the model.
+        attributes: what the op is given beside its operands.
+    """
+
+    def __init__(
+        self,
+        op: Op | str,
+        name: str | None = None,
+        attributes: dict[str, Any] | None = None,
+    ) -> None:
         self.op = _known_op(op) if isinstance(op, str) else op
         self.name = name or naming.auto_name(self.op.name)
+        self.attributes = dict(attributes or {})
         self._inbound_nodes: list[Call] = []
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not has_symbolic(args, kwargs):
-            return self._run(*args, **kwargs)
+    def __call__(self, *operands: Any) -> Any:
+        if not has_symbolic(operands, {}):
+            return self._run(*operands)
         try:
-            return record(self, self._run, args, kwargs)
+            return record(self, self._run, operands, {})
         except GraphKerasError as error:
             raise type(error)(f"{self.name}: {error}") from error
 
-    def _run(self, *args: Any, **kwargs: Any) -> Any:
-        return call(self.op, args, kwargs)
+    def _run(self, *operands: Any) -> Any:
+        if self.op.variadic:
+            return call(self.op, (operands[0],), self.attributes)
+        named = dict(zip(self.op.operands, operands))
+        return call(self.op, (), {**named, **self.attributes})
 
     @property
     def output(self) -> Any:
         """What the first call gave."""
         return self._inbound_nodes[0].outputs
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the name of the op and of this use of it."""
-        return {"name": self.name, "op": self.op.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Operation:
-        """Make an operation from `get_config`'s result."""
-        return cls(config["op"], config["name"])
-
-    def __repr__(self) -> str:
-        return f"<Operation name={self.name}>"
-
     @property
     def kind(self) -> str:
         """The op's name as Keras writes the class behind it: "LeakyRelu"."""
         return "".join(part.title() for part in self.op.name.split("_"))
 
+    @property
+    def home(self) -> str:
+        """The module in which the op is defined."""
+        return self.op.reference.__module__
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the name of this use of the op and its attributes."""
+        return {"name": self.name, **self.attributes}
+
+    @classmethod
+    def of_config(cls, kind: str, config: dict[str, Any]) -> Operation:
+        """Make an operation of the class name and config Keras writes for it."""
+        attributes = dict(config)
+        name = attributes.pop("name", None)
+        if kind == MaskOf.kind:
+            return MaskOf(name)
+        return cls(naming.to_snake_case(kind), name, attributes)
+
+    def __repr__(self) -> str:
+        return f"<Operation name={self.name}>"
+
 
 def _known_op(name: str) -> Op:
-    if name not in OPS:
-        raise ArgumentError(message("Operation", "expected the name of an op.", name))
-    return OPS[name]
+    found = getattr(ops, name, None)
+    if not hasattr(found, "op"):
+        raise ArgumentError(
+            message(
+                "Operation", "expected the name of an op.", repr(name),
+                nearest(name, [n for n in dir(ops) if not n.startswith("_")], "op"),
+            )
+        )  # fmt: skip
+    return found.op  # type: ignore[union-attr]
 
 
 class MaskOf(Operation):
     """The mask that travels with a tensor, as a tensor of the DAG."""
 
+    kind = "MaskOf"  # type: ignore[assignment]
+    home = __name__  # type: ignore[assignment]
+
     def __init__(self, name: str | None = None) -> None:
         self.name = name or naming.auto_name("mask_of")
+        self.attributes = {}
         self._inbound_nodes = []
 
-    @property
-    def kind(self) -> str:
-        """Name of the class."""
-        return "MaskOf"
-
-    def _run(self, x: Any) -> Any:
-        return x._keras_mask
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the name of this use."""
-        return {"name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> MaskOf:
-        """Make an operation from `get_config`'s result."""
-        return cls(**config)
+    def _run(self, *operands: Any) -> Any:
+        return operands[0]._keras_mask
 
 
 # ----------------------------------------------------------------------- order of calls

@@ -52,6 +52,8 @@ class Dropout(_Random):
 class SpatialDropout1D(Dropout):
     """Dropout of whole channels of (batch, steps, channels)."""
 
+    _not_in_config = ("trainable",)  # Keras's takes none
+
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(rate, seed=seed, **kwargs)
         self.input_spec = InputSpec(ndim=3)
@@ -62,6 +64,8 @@ class SpatialDropout1D(Dropout):
 
 class SpatialDropout2D(Dropout):
     """Dropout of whole channels of images."""
+
+    _not_in_config = ("trainable",)
 
     def __init__(
         self,

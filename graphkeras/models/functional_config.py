@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphkeras import tree
 from graphkeras.errors import SavingError, message
-from graphkeras.layers.graph import Call, MaskOf, Operation, SymbolicTensor, call_of
+from graphkeras.layers.graph import Call, Operation, SymbolicTensor, call_of
 from graphkeras.saving.registry import (
     CustomObjectScope,
     TensorReference,
@@ -49,12 +49,13 @@ class _Writer:
         """Return [layer, call, output] of a tensor."""
         if id(x) in self.model._cut_inputs:
             return [self.model._cut_inputs[id(x)].name, 0, 0]
-        event, history = call_of(x), x._keras_history
-        return [
-            history.operation.name,
-            self.calls[history.operation].index(event),
-            history.tensor_index,
-        ]
+        operation, _, index = x._keras_history
+        return [operation.name, self.calls[operation].index(call_of(x)), index]
+
+    def port(self, x: SymbolicTensor) -> list[Any]:
+        """Return the reference of one of the model's own inputs or outputs."""
+        name, number, index = self.reference(x)
+        return [name, number + _first_number(x._keras_history.operation), index]
 
     def argument(self, value: Any) -> Any:
         """Return one argument of a call, tensors as references."""
@@ -77,18 +78,27 @@ class _Writer:
         """Return a layer or op with its calls."""
         config = _operation_config(operation)
         events = [c for c in self.calls[operation] if not c.is_input]
-        return config | {
+        config |= {
             "name": operation.name,
             "inbound_nodes": [self.call(c) for c in events],
         }
+        if any("training" in c.kwargs for c in events):
+            config["training_given"] = True  # see _Reader
+        return config
+
+
+# In which of Keras's files the op classes of ours are; the others are in numpy.
+_KERAS_FILES = {name: "nn" for name in ("nn", "norm", "pool", "conv", "crossentropy")}
 
 
 def _operation_config(operation: Any) -> dict[str, Any]:
     if not isinstance(operation, Operation):
         return serialize_keras_object(operation)
+    config = tree.map_structure(serialize_keras_object, operation.get_config())
+    file = _KERAS_FILES.get(operation.home.rsplit(".", 1)[-1], "numpy")
     return {
-        "module": "graphkeras.layers", "class_name": type(operation).__name__,
-        "config": operation.get_config(), "registered_name": None,
+        "module": f"keras.src.ops.{file}", "class_name": operation.kind,
+        "config": config, "registered_name": operation.kind,
     }  # fmt: skip
 
 
@@ -99,11 +109,14 @@ def serialize_model(model: Functional) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": [writer.layer(o) for o in model.operations],
-        "input_layers": tree.map_structure(writer.reference, model.input)
-        if tree.is_nested(model.input) else [writer.reference(model.input)],
-        "output_layers": tree.map_structure(writer.reference, model.output)
-        if tree.is_nested(model.output) else [writer.reference(model.output)],
-    }  # fmt: skip
+        "input_layers": _ports(writer, model.input),
+        "output_layers": _ports(writer, model.output),
+    }
+
+
+def _ports(writer: _Writer, structure: Any) -> Any:
+    ports = tree.map_structure(writer.port, structure)
+    return ports if tree.is_nested(structure) else [ports]
 
 
 # ------------------------------------------------------------------------- reading
@@ -133,10 +146,19 @@ def revive_model(
 
 
 def _revive_operation(config: Mapping[str, Any]) -> Any:
-    known = {"Operation": Operation, "MaskOf": MaskOf}
-    if config["class_name"] in known:
-        return known[config["class_name"]].from_config(config["config"])
+    if "ops" in (config.get("module") or "").split("."):
+        inner = deserialize_keras_object(config["config"])
+        return Operation.of_config(config["class_name"], inner)
     return deserialize_keras_object(config)
+
+
+def _first_number(operation: Any) -> int:
+    """Number of an operation's first call where a model's outputs are listed.
+
+    There Keras counts the calls of a nested functional model from 1, while as an
+    argument of a call the same tensor is counted from 0.
+    """
+    return int(any(c.__name__ == "Functional" for c in type(operation).__mro__))
 
 
 class _NotYet(Exception):
@@ -144,17 +166,22 @@ class _NotYet(Exception):
 
 
 class _Reader:
-    """Repeats the calls of a config on revived layers."""
+    """Repeats the calls of a config on revived layers.
+
+    Keras writes ``training: False`` into every call of a layer that knows the argument,
+    given or not. It counts only where our own writer says that it was given.
+    """
 
     def __init__(self, layers: dict[str, Any], config: Mapping[str, Any]) -> None:
         self.layers = layers
-        # Calls made by the layer itself (a nested model's own) come before ours.
         self.made: dict[str, list[Any]] = {
             name: [c.outputs for c in layer._inbound_nodes[:1] if c.is_input]
             for name, layer in layers.items()
         }
+        self.training_given = {
+            c["name"] for c in config["layers"] if c.get("training_given")
+        }
         self.waiting = {c["name"]: list(c["inbound_nodes"]) for c in config["layers"]}
-        self.offset = {name: _own_calls(layer) for name, layer in layers.items()}
 
     def repeat_all(self) -> None:
         """Repeat all calls, each as soon as its arguments exist."""
@@ -177,6 +204,8 @@ class _Reader:
                 args, kwargs = self._arguments(nodes[0])
             except _NotYet:
                 break
+            if kwargs.get("training") is False and name not in self.training_given:
+                del kwargs["training"]
             self.made[name].append(self.layers[name](*args, **kwargs))
             nodes.pop(0)
             done = True
@@ -203,26 +232,19 @@ class _Reader:
                     repr(name), f"Its layers are {', '.join(self.layers)}.",
                 )
             )  # fmt: skip
-        # Keras counts a nested functional model's own call as number 0.
-        shift = self.offset[name] if call >= len(self.made[name]) else 0
-        if call - shift >= len(self.made[name]) or call - shift < 0:
+        if not 0 <= call < len(self.made[name]):
             raise _NotYet
-        return tree.flatten(self.made[name][call - shift])[index]
+        return tree.flatten(self.made[name][call])[index]
 
     def tensors(self, structure: Any) -> Any:
-        """Return a structure of references as tensors."""
+        """Return the model's inputs or outputs from a structure of references."""
         if _is_reference(structure):
-            return self.tensor(*structure)
+            name, call, index = structure
+            return self.tensor(name, call - _first_number(self.layers[name]), index)
         if isinstance(structure, Mapping):
             return {k: self.tensors(v) for k, v in structure.items()}
         found = [self.tensors(v) for v in structure]
         return tuple(found) if isinstance(structure, tuple) else found
-
-
-def _own_calls(layer: Any) -> int:
-    from graphkeras.models.functional import Functional
-
-    return int(isinstance(layer, Functional))
 
 
 def _is_reference(value: Any) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 from graphkeras import tree
 from graphkeras.errors import ArgumentError, message
 from graphkeras.layers.inputs import InputLayer
-from graphkeras.layers.layer import Layer, is_shape
+from graphkeras.layers.layer import Layer
+from graphkeras.layers.shapes import is_shape
 from graphkeras.models.functional import Functional
 from graphkeras.models.model import Model
 from graphkeras.saving.registry import (

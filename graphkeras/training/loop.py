@@ -43,9 +43,10 @@ class Pass:
             span = self.data.epoch()
             compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
             compiled.check(self.data.arrays)
-            if not self.callbacks.needs_batches(self.mode):
-                return self._at_once(compiled, span)
-            return self._in_calls(compiled, span)
+            if not compiled.needs_batches:
+                if not self.callbacks.needs_batches(self.mode):
+                    return self._at_once(compiled, span)
+                return self._in_calls(compiled, span)
         losses: list[float] = []
         result = None
         for result in self.results():
@@ -133,7 +134,8 @@ class Pass:
         """Run the pass and return the outputs of all rows."""
         if isinstance(self.data, ArrayData) and not self.step.eager:
             compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
-            room = compiled.room_for(self.data.arrays)
+            split = compiled.needs_batches
+            room = None if split else compiled.room_for(self.data.arrays)
             whole = self.data.steps is None
             if whole and room and not self.callbacks.needs_batches(self.mode):
                 return self._collected_at_once(compiled, room)

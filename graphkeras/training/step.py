@@ -19,7 +19,7 @@ from graphkeras.ir.interpret import bind_sizes
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace
 from graphkeras.ir.types import TensorType
-from graphkeras.ir.value import Graph
+from graphkeras.ir.value import Graph, Value, dims_of
 from graphkeras.losses.labels import NOTE as LABELS
 from graphkeras.losses.labels import LabelRange
 from graphkeras.compiler.pipeline import compile_graph
@@ -107,6 +107,16 @@ class Compiled:
         """The arrays of the variables, updated in place by a run."""
         return [v.array for v in self.variables]
 
+    @property
+    def needs_batches(self) -> bool:
+        """Whether a size is found only in each batch: the words of its longest text.
+
+        Prepared all at once, every batch would be as wide as the widest of them.
+        """
+        leaves = (*self.graph.inputs, *self.graph.state)
+        given = {name for leaf in leaves for name in _symbols_of(leaf)}
+        return any(_symbols_of(v) - given for v in self.graph.walk())
+
     def check(self, arrays: Sequence[np.ndarray]) -> None:
         """Raise if labels are out of range."""
         for label in self.labels:
@@ -136,6 +146,10 @@ class Compiled:
             )
             for o in self.graph.outputs
         ]
+
+
+def _symbols_of(value: Value) -> set[str]:
+    return {name for size in dims_of(value) for name in dims.symbols(size)}
 
 
 def _is_rows(type_: Any) -> bool:
