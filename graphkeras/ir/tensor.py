@@ -95,8 +95,8 @@ class Tensor(Operators):
         if op.fact("data_dependent"):
             raise TraceError(
                 message(
-                    op.name, "its result's size depends on the data,", "",
-                    "so it runs only eagerly: use ops.where, or run_eagerly=True.",
+                    op.name, f"{op.fact('data_dependent')}.", "",
+                    "It runs only eagerly: use ops.where, or run_eagerly=True.",
                 )
             )  # fmt: skip
         values = [_graph_value(o) for o in operands]

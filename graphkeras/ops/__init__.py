@@ -44,6 +44,13 @@ from graphkeras.ops.bitwise import (
     left_shift,
     right_shift,
 )
+from graphkeras.ops.blocks import (
+    depth_to_space,
+    dot_product_attention,
+    psnr,
+    rearrange,
+    space_to_depth,
+)
 from graphkeras.ops.compare import (
     equal,
     greater,
@@ -61,6 +68,7 @@ from graphkeras.ops.compare import (
     logical_or,
     logical_xor,
     not_equal,
+    select,
     where,
 )
 from graphkeras.ops.control import (
@@ -78,12 +86,18 @@ from graphkeras.ops.control import (
 from graphkeras.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
 from graphkeras.ops.creation import (
     arange,
+    array,
     broadcast_to,
     cast,
     convert_to_numpy,
     convert_to_tensor,
+    copy,
+    dtype,
+    empty,
+    empty_like,
     full,
     full_like,
+    is_tensor,
     ones,
     ones_like,
     zeros,
@@ -94,8 +108,68 @@ from graphkeras.ops.crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
-from graphkeras.ops.index import argmax, argmin, cumprod, cumsum, take, take_along_axis
-from graphkeras.ops.linalg import matmul
+from graphkeras.ops.eager import (
+    bincount,
+    cholesky,
+    cholesky_inverse,
+    det,
+    eigh,
+    gcd,
+    i0,
+    inv,
+    lcm,
+    logdet,
+    lstsq,
+    lu_factor,
+    matrix_rank,
+    nextafter,
+    nonzero,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+    unique,
+)
+from graphkeras.ops.einsum import einsum
+from graphkeras.ops.grids import (
+    bartlett,
+    blackman,
+    eye,
+    geomspace,
+    hamming,
+    hanning,
+    identity,
+    kaiser,
+    linspace,
+    logspace,
+    meshgrid,
+    tri,
+    vander,
+)
+from graphkeras.ops.index import (
+    argmax,
+    argmin,
+    cumprod,
+    cumsum,
+    take,
+    take_along_axis,
+    unravel_index,
+)
+from graphkeras.ops.linalg import (
+    cdist,
+    cross,
+    dot,
+    inner,
+    kron,
+    matmul,
+    norm,
+    outer,
+    tensordot,
+    trace,
+    vdot,
+)
 from graphkeras.ops.math import (
     abs,
     absolute,
@@ -141,6 +215,7 @@ from graphkeras.ops.math import (
     remainder,
     round,
     rsqrt,
+    saturate_cast,
     sigmoid,
     sign,
     signbit,
@@ -228,6 +303,7 @@ from graphkeras.ops.shape import (
     ravel,
     reshape,
     shape,
+    size,
     squeeze,
     stack,
     swapaxes,
@@ -243,6 +319,32 @@ from graphkeras.ops.sort import (
     top_k,
 )
 from graphkeras.ops.special import erf, erfc, erfinv
+from graphkeras.ops.statistics import (
+    allclose,
+    corrcoef,
+    correlate,
+    diff,
+    histogram,
+    isin,
+    median,
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmedian,
+    nanmin,
+    nanpercentile,
+    nanprod,
+    nanquantile,
+    nanstd,
+    nansum,
+    nanvar,
+    percentile,
+    quantile,
+    trapezoid,
+)
 from graphkeras.ops.trigonometry import (
     arccos,
     arccosh,

@@ -184,3 +184,17 @@ def isneginf(x: Tensor) -> Any:
 def isreal(x: Tensor) -> Any:
     """Whether x has no imaginary part, elementwise: there are only real dtypes."""
     return ones_like(x, "bool")
+
+
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """Return elements of the first choice whose condition holds, else `default`.
+
+    Example:
+        >>> x = np.array([1, 5, 9])
+        >>> select([x < 3, x < 7], [x, -x])
+        array([ 1, -5,  0])
+    """
+    result = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        result = where(condition, choice, result)
+    return result

@@ -100,7 +100,7 @@ def _constant(value: Any, shape: Any, dtype: str) -> Any:
     array = np.asarray(value, dtype=dtypes.to_numpy(dtype))
     if dims.is_static(shape):
         return np.broadcast_to(array, shape)
-    return _traced(full_value(array, shape, dtype))
+    return traced(full_value(array, shape, dtype))
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
@@ -160,8 +160,7 @@ def ones_like(x: Tensor, dtype: Any = None) -> Any:
 @composite()
 def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Any:
     """Return a tensor of the shape (and dtype) of `x` filled with one number."""
-    given = getattr(x, "dtype", None) if dtype is None else dtype
-    kind = dtypes.standardize(np.asarray(x).dtype if given is None else given)
+    kind = dtype_of(x) if dtype is None else dtypes.standardize(dtype)
     shape = x.shape if hasattr(x, "shape") else np.shape(x)
     if is_symbolic(x) and not hasattr(fill_value, "__apply_op__"):
         return beside(x, full_value(fill_value, shape, kind))
@@ -179,7 +178,7 @@ def beside(x: Any, value: Any) -> Any:
     """Return a graph value as whatever `x` is: a value or a tensor of the trace."""
     from graphkeras.ir.value import Value
 
-    return value if isinstance(x, Value) else _traced(value)
+    return value if isinstance(x, Value) else traced(value)
 
 
 def positions(x: Any, shape: tuple, axis: int, dtype: str = "int32") -> Any:
@@ -206,7 +205,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
         return np.arange(start, stop, step, dtype=dtypes.to_numpy(kind))
     count = dims.ceildiv(stop - start, step)
     kind = dtypes.standardize(dtype) if dtype else "int32"
-    return _traced(iota_value((count,), 0, kind) * step + start)
+    return traced(iota_value((count,), 0, kind) * step + start)
 
 
 def iota_value(shape: tuple, axis: int, dtype: str) -> Any:
@@ -218,7 +217,8 @@ def iota_value(shape: tuple, axis: int, dtype: str) -> Any:
     )
 
 
-def _traced(value: Any) -> Any:
+def traced(value: Any) -> Any:
+    """Return a graph value as a tensor of the current trace, if there is one."""
     from graphkeras.ir.trace import current_trace
 
     trace = current_trace()
@@ -244,3 +244,46 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None) -> Any:
 def convert_to_numpy(x: Any) -> np.ndarray:
     """Return `x` as a NumPy array."""
     return np.asarray(x)
+
+
+def array(x: Any, dtype: Any = None) -> Any:
+    """Return `x` as a tensor."""
+    return convert_to_tensor(x, dtype)
+
+
+@composite()
+def copy(x: Tensor) -> Any:
+    """Return `x`; tensors are never written to."""
+    return np.array(x) if isinstance(x, np.ndarray) else x
+
+
+def empty(shape: Any, dtype: Any = None) -> Any:
+    """Return a tensor of `shape` whose numbers mean nothing (here: zeros)."""
+    return zeros(shape, dtype)
+
+
+@composite()
+def empty_like(x: Tensor, dtype: Any = None) -> Any:
+    """Return a tensor like `x` whose numbers mean nothing (here: zeros)."""
+    return zeros_like(x, dtype)
+
+
+def is_tensor(x: Any) -> bool:
+    """Return whether `x` is a tensor; arrays and variables are none."""
+    from graphkeras.ir.tensor import Tensor
+
+    return isinstance(x, Tensor)
+
+
+def dtype(x: Any) -> str:
+    """Return the name of the dtype of `x`."""
+    return dtype_of(x)
+
+
+def dtype_of(x: Any) -> str:
+    """Return the dtype name of a tensor, array or number."""
+    weak = dtypes.weak_of(x)
+    if weak:
+        return dtypes.resolve(weak)
+    found = getattr(x, "dtype", None)
+    return dtypes.standardize(np.asarray(x).dtype if found is None else found)

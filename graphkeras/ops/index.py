@@ -12,8 +12,8 @@ from graphkeras.ir.definers import composite, require, structured
 from graphkeras.ir.op import nondifferentiable
 from graphkeras.ir.types import TensorType, broadcast_shapes, normalize_axis
 from graphkeras.ops.compare import equal, logical_and, where
-from graphkeras.ops.creation import broadcast_to, cast
-from graphkeras.ops.math import divide
+from graphkeras.ops.creation import broadcast_to, cast, dtype_of
+from graphkeras.ops.math import divide, floor_divide, mod
 from graphkeras.ops.shape import (
     expand_dims,
     moveaxis,
@@ -340,7 +340,7 @@ def cumulative(
 
 
 def _running(x: Any, axis: Any, dtype: Any, combine: str) -> Any:
-    kind = dtypes.standardize(getattr(x, "dtype", None) or np.asarray(x).dtype)
+    kind = dtype_of(x)
     target = dtypes.standardize(dtype) if dtype else kind
     x = cast(x, "int32" if target == "bool" else target)
     line = ravel(x) if axis is None else x
@@ -363,3 +363,22 @@ def cumsum(x: Tensor, axis: Any = None, dtype: Any = None) -> Any:
 def cumprod(x: Tensor, axis: Any = None, dtype: Any = None) -> Any:
     """Return the running product along `axis` (of the flat x if None)."""
     return _running(x, axis, dtype, "multiply")
+
+
+# -------------------------------------------------------------------- coordinates
+
+
+@composite()
+def unravel_index(indices: Tensor, shape: Any) -> Any:
+    """Return the coordinates of flat places in a tensor of `shape`, one an axis.
+
+    Example:
+        >>> unravel_index(np.array([5]), (2, 3))
+        (array([1], dtype=int32), array([2], dtype=int32))
+    """
+    rest = cast(indices, "int32")
+    found = []
+    for size in reversed(tuple(shape)):
+        found.append(mod(rest, size))
+        rest = floor_divide(rest, size)
+    return tuple(reversed(found))

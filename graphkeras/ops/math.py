@@ -21,7 +21,7 @@ from graphkeras.ops.compare import (
     logical_or,
     where,
 )
-from graphkeras.ops.creation import zeros_like
+from graphkeras.ops.creation import cast, dtype_of, zeros_like
 
 if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
@@ -452,7 +452,7 @@ def fabs(x: Tensor) -> Any:
 @composite()
 def signbit(x: Tensor) -> Any:
     """Whether the sign bit of x is set, elementwise: true for -0.0."""
-    kind = dtypes.standardize(getattr(x, "dtype", None) or np.asarray(x).dtype)
+    kind = dtype_of(x)
     if not dtypes.is_float(kind):
         return less(x, 0)
     return where(equal(x, 0), less(divide(1, x), 0), less(x, 0))
@@ -469,7 +469,7 @@ def nan_to_num(
     x: Tensor, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     """x with NaN, inf and -inf replaced by numbers (the largest finite by default)."""
-    kind = dtypes.standardize(getattr(x, "dtype", None) or np.asarray(x).dtype)
+    kind = dtype_of(x)
     if not dtypes.is_float(kind):
         return x
     low, high = finite_range(kind)
@@ -522,6 +522,28 @@ def positive(x: Tensor) -> Any:
 def angle(x: Tensor) -> Any:
     """pi where x < 0, else 0, elementwise."""
     return where(less(x, 0), math.pi, multiply(x, 0.0))
+
+
+@composite()
+def saturate_cast(x: Tensor, dtype: Any) -> Any:
+    """x in another dtype; what lies outside of its range becomes its nearest number.
+
+    Example:
+        >>> saturate_cast(np.array([300, -5]), "uint8")
+        array([255,   0], dtype=uint8)
+    """
+    kind = dtypes.standardize(dtype)
+    if kind == "bool":
+        return cast(x, "bool")
+    if dtypes.is_float(kind):
+        return cast(clip(x, *finite_range(kind)), kind)
+    info = np.iinfo(dtypes.to_numpy(kind))
+    low, high = int(info.min), int(info.max)
+    given = dtype_of(x)
+    if not dtypes.is_float(given) and given != "bool":
+        own = np.iinfo(dtypes.to_numpy(given))
+        low, high = builtins.max(low, int(own.min)), builtins.min(high, int(own.max))
+    return cast(clip(x, low, high), kind)
 
 
 abs = absolute

@@ -18,7 +18,7 @@ from graphkeras.ops.compare import (
     logical_not,
     where,
 )
-from graphkeras.ops.creation import cast, positions
+from graphkeras.ops.creation import cast, dtype_of, positions
 from graphkeras.ops.index import gather, scatter_add
 from graphkeras.ops.math import add, maximum, minimum, multiply
 from graphkeras.ops.reduce import any, max, min, prod
@@ -243,7 +243,7 @@ def segment_prod(
 
 def extreme_of(x: Any, which: str) -> Any:
     """Return the number of x's dtype that loses ("lowest") or wins against all."""
-    kind = dtypes.standardize(getattr(x, "dtype", None) or np.asarray(x).dtype)
+    kind = dtype_of(x)
     if dtypes.is_float(kind):
         return -np.inf if which == "lowest" else np.inf
     info = np.iinfo(dtypes.to_numpy(kind))

@@ -28,6 +28,11 @@ def shape(x: Any) -> tuple:
     return shape_of(x)
 
 
+def size(x: Any) -> Dim:
+    """Return the number of elements of `x`."""
+    return dims.product(shape_of(x))
+
+
 def ndim(x: Any) -> int:
     """Return the number of axes of `x`."""
     return len(shape_of(x))
