@@ -182,7 +182,7 @@ class Layer(ConfiguredLayer, State):
         self._name = _checked_name(value)
 
     @property
-    def path(self) -> str:
+    def path(self) -> str:  # type: ignore[override]  # State only reads it
         """Names of the layers around it and its own, joined by slashes."""
         return self._path or self.name
 
@@ -201,7 +201,7 @@ class Layer(ConfiguredLayer, State):
         return self._dtype_policy.compute_dtype
 
     @property
-    def variable_dtype(self) -> str:
+    def variable_dtype(self) -> str:  # type: ignore[override]  # State only reads it
         """Dtype of the weights."""
         return self._dtype_policy.variable_dtype
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphkeras.models.functional import Functional
 
 
-def has_own_constructor(cls: type) -> bool:
+def has_own_constructor(cls: Any) -> bool:
     """Return whether a subclass of Functional takes other arguments than it."""
     parameters = list(inspect.signature(cls.__init__).parameters)[1:]
     free = inspect.getfullargspec(cls.__init__)

@@ -190,7 +190,7 @@ def _trainable_text(part: Any) -> str:
 
 
 def _totals(model: Any) -> list[str]:
-    optimizer = getattr(model, "optimizer", None)
+    optimizer: Any = getattr(model, "optimizer", None)
     slots = list(optimizer.variables) if getattr(optimizer, "built", False) else []
     groups = {
         "Total": [*model.weights, *slots],

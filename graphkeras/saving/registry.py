@@ -277,14 +277,15 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
         return _REVIVE[class_name](inner)
     if class_name == "function":
         return find(config, inner)
-    target = find(config, class_name)
+    target: Any = find(config, class_name)
     if not inspect.isclass(target):
         return target
-    if not hasattr(target, "from_config"):
+    revive = getattr(target, "from_config", None)
+    if revive is None:
         raise SavingError(
             message(class_name, "expected a class with a from_config() method.")
         )
-    instance = target.from_config(dict(inner or {}))
+    instance = revive(dict(inner or {}))
     _restore(instance, config)
     return instance
 
@@ -400,7 +401,7 @@ def _is_ours(found: Any) -> bool:
 # ---------------------------------------------------------------- configs by argument
 
 
-def init_arguments(cls: type) -> Iterator[str]:
+def init_arguments(cls: Any) -> Iterator[str]:
     """Yield the named parameters of a class's constructor."""
     for name, parameter in list(inspect.signature(cls.__init__).parameters.items())[1:]:
         if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
