@@ -28,6 +28,7 @@ from graphkeras.ir.op import (
     input_value,
     invoke_reference,
 )
+from graphkeras.ir.trace import untraced
 from graphkeras.ir.types import Shape, TensorType, broadcast_shapes, normalize_axes
 from graphkeras.ir.value import Attrs, Value
 
@@ -331,7 +332,8 @@ def _with_traced_type(op: Op) -> Op:
 
 def expand_call(op: Op, inputs: Sequence[Value], attrs: dict[str, Any]) -> Any:
     """Run a composite's body on values; the result is made of other ops."""
-    return invoke_reference(op, inputs, attrs)
+    with untraced():  # sizes met on the way shall be values too, not tensors
+        return invoke_reference(op, inputs, attrs)
 
 
 def require(condition: object, fact: str) -> None:

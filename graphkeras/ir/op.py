@@ -123,9 +123,20 @@ def call(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         rank = getattr(operand, "__op_priority__", None)
         if rank is not None and (best is None or rank > best.__op_priority__):
             best = operand
+    if best is None:
+        best = _free_size(given)
     if best is not None:
         return type(best).__apply_op__(op, operands, given)
     return run(op, operands, op.complete(given))
+
+
+def _free_size(attribute: Any) -> SymbolicDim | None:
+    """Return a symbolic size among the attributes: arrays alone cannot have it."""
+    if isinstance(attribute, dict):
+        attribute = tuple(attribute.values())
+    if isinstance(attribute, (tuple, list)):
+        return next((s for s in map(_free_size, attribute) if s is not None), None)
+    return attribute if isinstance(attribute, SymbolicDim) else None
 
 
 def invoke_reference(op: Op, operands: Sequence[Any], attrs: Mapping[str, Any]) -> Any:

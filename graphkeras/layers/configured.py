@@ -10,6 +10,7 @@ from graphkeras import activations, dtype_policies, regularizers
 from graphkeras.errors import SavingError, message
 from graphkeras.layers.shapes import shape_from_json
 from graphkeras.saving.registry import (
+    constructor,
     deserialize_keras_object,
     init_arguments,
     serialize_keras_object,
@@ -32,6 +33,7 @@ class ConfiguredLayer:
     trainable: bool
     activity_regularizer: Any
     dtype_policy: dtype_policies.DTypePolicy
+    build: Any
     _captured: dict[str, Any]
     _build_shapes: dict[str, Any] | None
     build: Callable[..., None]
@@ -116,7 +118,7 @@ def captured(cls: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments of a user's class, by name, defaults filled in."""
     if is_library_class(cls):
         return {}
-    signature = inspect.signature(cls.__init__)
+    signature = constructor(cls)
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:  # __init__ will say so itself, or it is a copy
@@ -141,7 +143,7 @@ def _without_unknown_defaults(cls: type, config: dict[str, Any]) -> dict[str, An
 
 def _remade(cls: Any, config: dict[str, Any]) -> Any:
     """Make a layer of a user's class, whose __init__ may not take a name."""
-    taken = inspect.signature(cls.__init__).parameters.values()
+    taken = constructor(cls).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in taken):
         return cls(**config)
     names = {p.name for p in taken}

@@ -12,6 +12,7 @@ from graphkeras.ir.dims import Dim
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import (
+    Pairs,
     image_format,
     int_pairs,
     int_tuple,
@@ -54,7 +55,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        sizes: Any = (target_shape,) if is_int(target_shape) else tuple(target_shape)
+        listed: Any = (target_shape,) if is_int(target_shape) else target_shape
+        sizes = tuple(listed)
         wrong = not all(is_int(s) and s >= -1 for s in sizes) or sizes.count(-1) > 1
         if wrong:
             raise ArgumentError(
@@ -124,8 +126,7 @@ class _Border(Layer):
 
     rank = 2
 
-    def _kept(self, name: str, value: Any, data_format: str | None) -> Any:
-        """Return the pairs that `value` means; note the layout and the rank."""
+    def _pairs(self, name: str, value: Any, data_format: str | None) -> Pairs:
         who = type(self).__name__
         self.data_format = image_format(who, data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
@@ -150,7 +151,7 @@ class ZeroPadding2D(_Border):
         self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.padding = self._kept("padding", padding, data_format)
+        self.padding = self._pairs("padding", padding, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the padded inputs."""
@@ -171,7 +172,7 @@ class ZeroPadding1D(_Border):
         self, padding: Any = 1, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.padding = self._kept("padding", padding, data_format)[0]
+        (self.padding,) = self._pairs("padding", padding, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the padded inputs."""
@@ -207,7 +208,7 @@ class Cropping2D(_Border):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.cropping = self._kept("cropping", cropping, data_format)
+        self.cropping = self._pairs("cropping", cropping, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the cropped inputs."""
@@ -225,7 +226,7 @@ class Cropping1D(_Border):
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.cropping = self._kept("cropping", cropping, "channels_last")[0]
+        (self.cropping,) = self._pairs("cropping", cropping, "channels_last")
 
     def call(self, inputs: Any) -> Any:
         """Return the cropped inputs."""

@@ -190,8 +190,10 @@ def _trainable_text(part: Any) -> str:
 
 
 def _totals(model: Any) -> list[str]:
-    optimizer: Any = getattr(model, "optimizer", None)
-    slots = list(optimizer.variables) if getattr(optimizer, "built", False) else []
+    optimizer = getattr(model, "optimizer", None)
+    slots = []
+    if optimizer is not None and optimizer.built:
+        slots = list(optimizer.variables)
     groups = {
         "Total": [*model.weights, *slots],
         "Trainable": model.trainable_weights,
