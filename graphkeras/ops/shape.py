@@ -322,6 +322,7 @@ def _flip_onnx(b: Any, y: Any, x: Any) -> Any:
     ),
     vjp=lambda g, y, x: flip(g, axis=y.axis),
     onnx=_flip_onnx,
+    involution=True,
     canonical=lambda x, *, axis: {"axis": _flip_axes(x, axis)},
 )
 def flip(x: Tensor, axis: Any = None) -> Any:
