@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -134,7 +135,8 @@ def _inspect(options: argparse.Namespace) -> None:
             _parser().error(f"inspect: file.onnx, or {error}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{source[1]}.onnx"
-            _show(_load_model(*source).export(path, check=False))
+            report = _load_model(*source).export(path, check=False)
+        _show(replace(report, path=options.source))
         return
     _show(inspect_file(options.source))
 

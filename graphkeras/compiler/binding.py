@@ -101,9 +101,23 @@ class Binder:
         leaves = (*self.graph.inputs, *self.graph.state)
         for leaf, shape in zip(leaves, shapes, strict=True):
             bind_sizes(str(leaf.attributes["name"]), leaf.type, shape, sizes)
+        self._require_all(sizes)
         for check in self.checks:
             check.hold(sizes)
         return sizes
+
+    def _require_all(self, sizes: Mapping[str, int]) -> None:
+        """Refuse sizes that no array's axis is the measure of."""
+        used = (*self.words, *(d for o in self.graph.outputs for d in o.shape))
+        missing = {name for dim in used for name in dims.symbols(dim)} - set(sizes)
+        if missing:
+            raise ShapeError(
+                message(
+                    "program", f"no input has an axis of size {min(missing)}.",
+                    ", ".join(str(leaf.type) for leaf in self.graph.inputs),
+                    "Give an Input that size alone, such as shape=(None, 3).",
+                )
+            )  # fmt: skip
 
     def _shape(self, value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
         return tuple(dims.evaluate(d, sizes) for d in value.shape)

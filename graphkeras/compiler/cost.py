@@ -29,6 +29,14 @@ def own_cost(op: Op) -> int:
     return total
 
 
+@cache
+def tests_equality(op: Op) -> bool:
+    """Return whether an elementwise op asks if two elements are equal."""
+    assert op.scalar is not None
+    nodes = ast.walk(op.scalar)
+    return any(isinstance(node, (ast.Eq, ast.NotEq)) for node in nodes)
+
+
 def element_cost(value: Value, known: dict[Value, int]) -> int:
     """Return the cost of one element, given that of the operands' elements."""
     if value.op is CONSTANT and value.data.array.size == 1:

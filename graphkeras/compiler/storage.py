@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphkeras.compiler.cost import READ, element_cost
+from graphkeras.compiler.cost import READ, element_cost, tests_equality
 from graphkeras.compiler.views import base, injective, view_of
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE
@@ -51,6 +51,7 @@ class _Choice:
         self.homes: dict[Value, set[Value]] = {v: set() for v in self.values}
         self.stretched: set[Value] = set()
         self.slow: set[Value] = set()
+        self.compared: set[Value] = set()
         self.read = read
         self.costs: dict[Value, int] = {}
         self.sizes: dict[Value, int] = {}
@@ -94,6 +95,8 @@ class _Choice:
             self._note_fold(value)
         elif self._is_worth_storing(value):
             self._need(value)
+        if family == "elementwise" and tests_equality(value.op):
+            self.compared |= {base(operand) for operand in value.inputs}
         home = {value} if value in self.stored else self.homes[value]
         for operand in value.inputs:
             self.homes[operand] |= home
@@ -115,7 +118,10 @@ class _Choice:
             return True
         if value in self.slow and cost >= SLOW:
             return True
-        return len(self.homes[value]) > 1 and cost > DUPLICATE
+        if len(self.homes[value]) < 2:
+            return False
+        # Computed in two loops, the last bit may differ: fused or not, as it happens.
+        return cost > DUPLICATE or (value in self.compared and self.sizes[value] > 1)
 
     def _note_fold(self, value: Value) -> None:
         if is_narrow(value):

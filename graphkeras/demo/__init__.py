@@ -131,6 +131,7 @@ def _as_stored(array: np.ndarray) -> np.ndarray:
 def table_of(outcome: Outcome) -> Any:
     """Return the outcome as a rich table."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=outcome.title, show_header=False, title_justify="left")
     table.add_column(style="bold")
@@ -145,5 +146,5 @@ def table_of(outcome: Outcome) -> Any:
         ("operators", ", ".join(operators)),
         ("file", f"{report.path} ({report.bytes:,} bytes)"),
     ):
-        table.add_row(label, shown)
+        table.add_row(label, Text(shown))  # a path may hold brackets
     return table

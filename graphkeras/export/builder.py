@@ -232,13 +232,22 @@ class Builder:
     def reshape(self, ref: Ref, dims: Sequence[Dim]) -> Ref:
         """Reshape to sizes that may be symbolic, right also where a size is 0.
 
-        A lone free size is written -1, sizes that stay in place 0; any other shape is
-        computed.
+        Axes of size 1 are added and dropped by Unsqueeze and Squeeze. Else a lone free
+        size is written -1, sizes that stay in place 0; any other shape is computed.
         """
         dims = tuple(dims)
         known = self.type(ref)
         if known is not None and known.shape == dims:
             return ref
+        if known is not None and len(dims) != known.rank:
+            wide, kind = (
+                (dims, "Unsqueeze")
+                if len(dims) > known.rank
+                else (known.shape, "Squeeze")
+            )
+            axes = _unit_axes(wide, known.shape if wide is dims else dims)
+            if axes is not None:
+                return self.node(kind, ref, self.ints(axes))
         target = _reshape_target(dims, known.shape if known else ())
         if target is None:
             return self.Reshape(ref, self.shape(dims), allowzero=1)
@@ -412,6 +421,19 @@ def _constant_name(array: np.ndarray) -> str:
     if array.ndim > 1 or array.size > 6 or array.dtype == object:
         return f"constant:{kind}{[*array.shape]}"
     return f"{kind}:{np.array2string(array, separator=',')}".replace(" ", "")
+
+
+def _unit_axes(wide: tuple[Dim, ...], narrow: tuple[Dim, ...]) -> list[int] | None:
+    """Return the axes of size 1 that only `wide` has, None if more differs."""
+    axes, rest = [], list(narrow)
+    for axis, size in enumerate(wide):
+        if rest and rest[0] == size:
+            rest.pop(0)
+        elif size == 1:
+            axes.append(axis)
+        else:
+            return None
+    return None if rest else axes
 
 
 def _reshape_target(dims: tuple[Dim, ...], old: tuple[Dim, ...]) -> list[int] | None:

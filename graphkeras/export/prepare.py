@@ -111,14 +111,24 @@ def _small(value: Value, sources: set[Value]) -> bool:
     return dims.product(value.shape) <= sum(dims.product(s.shape) for s in sources)
 
 
+def _weight_name(value: Value) -> str:
+    """A weight that only moved keeps its name; any other is called by its op."""
+    parts = walk([value])
+    weights = [part for part in parts if part.op is STATE]
+    moved = all(part.op.family in ("leaf", "movement") for part in parts)
+    if moved and len(weights) == 1:
+        return weights[0].name
+    path = value.origin.path if value.origin else ""
+    return f"{path}/{value.op.name}".lstrip("/")
+
+
 def _with_weights(
     graph: Graph, roots: list[Value], arrays: dict[Value, np.ndarray]
 ) -> tuple[Graph, dict[Value, np.ndarray]]:
     results = evaluate(roots, arrays, {})
     swap: dict[Value, Value] = {}
     for i, (value, array) in enumerate(zip(roots, results, strict=True)):
-        path = value.origin.path if value.origin else ""
-        leaf = state_value(f"{path}/{value.op.name}".lstrip("/"), type_of(array), i, -1)
+        leaf = state_value(_weight_name(value), type_of(array), i, -1)
         if value.origin:
             note_origin(leaf, value.origin)
         swap[value], arrays[leaf] = leaf, array

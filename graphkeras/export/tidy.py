@@ -16,12 +16,15 @@ from graphkeras import dtypes
 from graphkeras.export.builder import Builder
 from graphkeras.export.layout import cancel_transposes, inverse
 from graphkeras.export.nodes import DTYPE_NAMES, Node
+from graphkeras.export.rows import write_sequences
 
 
 def tidy(b: Builder) -> None:
     """Simplify the outermost graph in place; inner graphs keep what they were given."""
     _skip_identities(b)
     _lay_out_weights(b)
+    write_sequences(b)
+    _skip_identities(b)
     _join_biases(b)
     cancel_transposes(b)
     _name_outputs(b)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,37 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import (
-    activations,
-    dtype_policies,
-    dtypes,
-    naming,
-    ops,
-    regularizers,
-    tree,
-)
-from graphkeras.errors import ArgumentError, GraphKerasError, SavingError, message
+from graphkeras import dtype_policies, dtypes, naming, ops, regularizers, tree
+from graphkeras.errors import ArgumentError, GraphKerasError, message
 from graphkeras.ir.op import constant
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, current_trace, untraced, user_location
 from graphkeras.layers.arguments import CallSpec, mask_of, shapes_for, signature_of
-from graphkeras.layers.graph import (
-    Call,
-    SymbolicTensor,
-    has_symbolic,
-    infer,
-    record,
-)
+from graphkeras.layers.configured import ConfiguredLayer, captured
+from graphkeras.layers.graph import Call, has_symbolic, infer, record
 from graphkeras.layers.input_spec import InputSpec, check_inputs
-from graphkeras.layers.state import State
-from graphkeras.saving.registry import (
-    deserialize_keras_object,
-    init_arguments,
-    serialize_keras_object,
-)
+from graphkeras.layers.shapes import tree_of_shapes, unpacked
+from graphkeras.layers.state import State, checked_name
+from graphkeras.saving.registry import init_arguments
 from graphkeras.variables import Variable
-
-_BASE_ARGUMENTS = ("name", "trainable", "dtype", "activity_regularizer", "autocast")
 
 
 class _Context(threading.local):
@@ -76,7 +57,7 @@ def _with_bookkeeping(build: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-class Layer(State):
+class Layer(ConfiguredLayer, State):
     """State (variables) and a computation on tensors (`call`).
 
     Write `__init__` to keep the arguments, `build(input_shape)` to make variables with
@@ -98,12 +79,9 @@ class Layer(State):
         array([[2., 2.]], dtype=float32)
     """
 
-    # Arguments that are state, not configuration.
-    _not_in_config: tuple[str, ...] = ()
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
-        self.__dict__["_captured"] = _captured(cls, args, kwargs)
+        self.__dict__["_captured"] = captured(cls, args, kwargs)
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -135,7 +113,7 @@ class Layer(State):
                 message(type(self).__name__, "expected trainable to be a bool.",
                         f"trainable={trainable!r}")
             )  # fmt: skip
-        self._name = _checked_name(name) or naming.auto_name(type(self).__name__)
+        self._name = checked_name(name) or naming.auto_name(type(self).__name__)
         self._trainable = trainable
         self._dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
@@ -193,20 +171,6 @@ class Layer(State):
         trace.losses += [(self, x) for x in tree.flatten(loss)]
 
     # --------------------------------------------------------------- what it is
-
-    @property
-    def name(self) -> str:
-        """Name of the layer."""
-        return self._name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self._name = _checked_name(value)
-
-    @property
-    def path(self) -> str:
-        """Names of the layers around it and its own, joined by slashes."""
-        return self._path or self.name
 
     @property
     def dtype_policy(self) -> dtype_policies.DTypePolicy:
@@ -334,7 +298,10 @@ class Layer(State):
         finally:
             _context.training.pop()
         self._finish_first_call(spec)
-        self._mask_outputs(spec.first, outputs, previous)
+        if self.supports_masking:
+            self._mask_outputs(spec.first, outputs, previous)
+        elif "mask" not in spec.arguments:  # such a layer uses the mask up
+            self._warn_lost_mask(previous)
         return outputs
 
     def _resolve_training(self, spec: CallSpec) -> Any:
@@ -420,9 +387,6 @@ class Layer(State):
 
     def _mask_outputs(self, inputs: Any, outputs: Any, previous: Any) -> None:
         flat = [x for x in tree.flatten(outputs) if isinstance(x, Tensor)]
-        if not self.supports_masking:
-            self._warn_lost_mask(previous)
-            return
         if all(x._keras_mask is not None for x in flat):
             return
         masks = self.compute_mask(inputs, previous)
@@ -502,132 +466,8 @@ class Layer(State):
         outputs = self.compute_output_spec(*args, **named)
         return tree.map_structure(lambda x: x.shape, outputs)
 
-    # ------------------------------------------------------------------- configs
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make the layer anew.
-
-        Raises:
-            SavingError: if an argument of `__init__` has no config.
-        """
-        self._check_initialized()
-        config: dict[str, Any] = {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": dtype_policies.serialize(self.dtype_policy),
-        }
-        if self.activity_regularizer is not None:
-            config["activity_regularizer"] = regularizers.serialize(
-                self.activity_regularizer
-            )
-        config = {k: v for k, v in config.items() if k not in self._not_in_config}
-        config |= self._library_config()
-        if type(self).get_config is Layer.get_config:
-            config |= {k: self._serialized(k, v) for k, v in self._captured.items()}
-        return config
-
-    def _library_config(self) -> dict[str, Any]:
-        """Arguments of the nearest class of graphkeras, read from the attributes."""
-        cls = next(c for c in type(self).__mro__ if is_library_class(c))
-        left_out = (*_BASE_ARGUMENTS, *self._not_in_config)
-        names = [n for n in init_arguments(cls) if n not in left_out]
-        return {n: self._serialized(n, getattr(self, n)) for n in names}
-
-    def _serialized(self, name: str, value: Any) -> Any:
-        try:
-            if inspect.isfunction(value):
-                return activations.serialize(value)
-            return serialize_keras_object(value)
-        except SavingError as error:
-            raise SavingError(
-                message(
-                    self.name, f"expected argument {name} of {type(self).__name__} to "
-                    "have a config.", f"{name}={value!r}",
-                    f"Write get_config() and from_config(). ({error})",
-                )
-            ) from error  # fmt: skip
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Make a layer from `get_config`'s result."""
-        config = dict(config)
-        if isinstance(config.get("dtype"), dict):
-            config["dtype"] = dtype_policies.get(config["dtype"])
-        if cls.get_config is Layer.get_config:
-            config = {k: _revived(v) for k, v in config.items()}
-        return cls(**_without_unknown_defaults(cls, config))
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """Return the shapes the layer was built with, or None."""
-        if self._build_shapes is None:
-            return None
-        if len(self._build_shapes) == 1:
-            return {"input_shape": next(iter(self._build_shapes.values()))}
-        return {"shapes_dict": dict(self._build_shapes)}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build with the shapes of `get_build_config`."""
-        if "input_shape" in config:
-            self.build(shape_from_json(config["input_shape"]))
-        elif "shapes_dict" in config:
-            shapes = config["shapes_dict"].items()
-            self.build(**{k: shape_from_json(v) for k, v in shapes})
-
 
 Layer.build = _with_bookkeeping(Layer.build)  # type: ignore[method-assign]
-
-
-def is_library_class(cls: type) -> bool:
-    """Return whether a layer class comes with graphkeras."""
-    return cls.__module__.startswith("graphkeras.")
-
-
-def _captured(cls: type, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The arguments of a user's class, by name, defaults filled in."""
-    if is_library_class(cls):
-        return {}
-    signature = inspect.signature(cls.__init__)
-    try:
-        bound = signature.bind(None, *args, **kwargs)
-    except TypeError:  # __init__ will say so itself, or it is a copy
-        return {}
-    bound.apply_defaults()
-    captured: dict[str, Any] = {}
-    for name, value in list(bound.arguments.items())[1:]:
-        kind = signature.parameters[name].kind
-        if kind is inspect.Parameter.VAR_KEYWORD:
-            captured.update(value)
-        elif kind is not inspect.Parameter.VAR_POSITIONAL:
-            captured[name] = value
-    return {k: v for k, v in captured.items() if k not in _BASE_ARGUMENTS}
-
-
-def _without_unknown_defaults(cls: type, config: dict[str, Any]) -> dict[str, Any]:
-    """Leave out arguments of Keras that we do not have and that ask for nothing."""
-    if not is_library_class(cls):
-        return config
-    known = (*init_arguments(cls), *_BASE_ARGUMENTS)
-    idle = [k for k, v in config.items() if k not in known and v in (None, False)]
-    return {k: v for k, v in config.items() if k not in idle}
-
-
-def _revived(value: Any) -> Any:
-    """Objects inside a config, made again; everything else as it is."""
-    if isinstance(value, dict) and {"class_name", "config"} <= set(value):
-        return deserialize_keras_object(value)
-    if isinstance(value, list):
-        return [_revived(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _revived(v) for k, v in value.items()}
-    return value
-
-
-def _checked_name(name: Any) -> Any:
-    if name is not None and (not isinstance(name, str) or "/" in name):
-        raise ArgumentError(
-            message("name", "expected a string without '/'.", f"name={name!r}")
-        )
-    return name
 
 
 def _legacy_input_shape(kwargs: dict[str, Any]) -> Any:
@@ -670,37 +510,3 @@ def _detached(x: Any) -> Any:
     free = Tensor(None, x.numpy_view())
     free._keras_mask = _detached(x._keras_mask)
     return free
-
-
-def unpacked(structure: Any) -> Any:
-    """Return the only element of a list or tuple of one, else the structure."""
-    one = isinstance(structure, (list, tuple)) and len(structure) == 1
-    return structure[0] if one else structure
-
-
-def is_shape(value: Any) -> bool:
-    """Return whether `value` is one shape, not a structure of shapes."""
-    return isinstance(value, (tuple, list)) and all(
-        d is None or isinstance(d, (int, np.integer)) for d in value
-    )
-
-
-def tree_of_shapes(shapes: Any, dtype: str | None = None) -> Any:
-    """Return symbolic tensors for a shape or a structure of shapes."""
-    if shapes is None:
-        return None
-    if is_shape(shapes):
-        kind = dtype if dtype is not None and dtypes.is_float(dtype) else None
-        return SymbolicTensor(shapes, kind or dtype or "float32", name="size")
-    if isinstance(shapes, dict):
-        return {k: tree_of_shapes(v, dtype) for k, v in shapes.items()}
-    return type(shapes)(tree_of_shapes(v, dtype) for v in shapes)
-
-
-def shape_from_json(shape: Any) -> Any:
-    """Return a shape (or structure of them) with tuples in the place of lists."""
-    if is_shape(shape):
-        return tuple(shape)
-    if isinstance(shape, dict):
-        return {k: shape_from_json(v) for k, v in shape.items()}
-    return shape if shape is None else [shape_from_json(s) for s in shape]

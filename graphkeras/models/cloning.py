@@ -102,7 +102,7 @@ def _clone_functional(
 
 def _clone_operation(operation: Any, clone: Any) -> Any:
     if isinstance(operation, Operation):
-        return type(operation).from_config(operation.get_config())
+        return Operation.of_config(operation.kind, operation.get_config())
     return clone(operation)
 
 

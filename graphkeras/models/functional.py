@@ -12,7 +12,8 @@ from graphkeras.ir.types import TensorType
 from graphkeras.layers.graph import SymbolicTensor, call_of, order_calls
 from graphkeras.layers.input_spec import InputSpec, KerasShape
 from graphkeras.layers.inputs import InputLayer
-from graphkeras.layers.layer import Layer, unpacked
+from graphkeras.layers.layer import Layer
+from graphkeras.layers.shapes import unpacked
 from graphkeras.models import functional_config
 from graphkeras.models.model import Model
 

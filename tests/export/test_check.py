@@ -78,6 +78,13 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         check_file(tmp_path / "m.onnx", graph, state)
 
 
+def test_half_floats_may_differ_by_a_few_of_their_steps() -> None:
+    one, next_one = np.float16([1]), np.float16([1.002])
+    assert compare("y", one, next_one, atol=1e-6, rtol=1e-6) > 0
+    with pytest.raises(ExportError, match="output 'y'"):
+        compare("y", one, np.float16([1.01]), atol=1e-6, rtol=1e-6)
+
+
 # ---------------------------------------------------------------------------- inputs
 
 
