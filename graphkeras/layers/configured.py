@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from graphkeras import activations, dtype_policies, regularizers
@@ -32,9 +33,9 @@ class ConfiguredLayer:
     trainable: bool
     activity_regularizer: Any
     dtype_policy: dtype_policies.DTypePolicy
-    build: Any
     _captured_arguments: dict[str, Any]
     _build_shapes: dict[str, Any] | None
+    build: Callable[..., None]
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make the layer anew.
@@ -113,7 +114,7 @@ def is_library_class(cls: type) -> bool:
     return cls.__module__.startswith("graphkeras.")
 
 
-def captured(cls: type, args: Any, kwargs: Any) -> dict[str, Any]:
+def captured(cls: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments of a user's class, by name, defaults filled in."""
     if is_library_class(cls):
         return {}
@@ -140,7 +141,7 @@ def _without_unknown_defaults(cls: type, config: dict[str, Any]) -> dict[str, An
     return {k: v for k, v in config.items() if k in known or v not in (None, False)}
 
 
-def _remade(cls: type, config: dict[str, Any]) -> Any:
+def _remade(cls: Any, config: dict[str, Any]) -> Any:
     """Make a layer of a user's class, whose __init__ may not take a name."""
     taken = constructor(cls).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in taken):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graphkeras.models.functional import Functional
 
 
-def has_own_constructor(cls: type) -> bool:
+def has_own_constructor(cls: Any) -> bool:
     """Return whether a subclass of Functional takes other arguments than it."""
     names = list(init_arguments(cls))
     kinds = {p.kind for p in constructor(cls).parameters.values()}
