@@ -55,10 +55,8 @@ class ConfiguredLayer:
         config = {k: v for k, v in config.items() if k not in self._not_in_config}
         config |= self._library_config()
         if type(self).get_config is ConfiguredLayer.get_config:
-            config |= {
-                k: self._serialized_argument(k, v)
-                for k, v in self._captured_arguments.items()
-            }
+            given = self._captured_arguments.items()
+            config |= {k: self._serialized_argument(k, v) for k, v in given}
         return config
 
     def _library_config(self) -> dict[str, Any]:

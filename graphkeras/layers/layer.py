@@ -32,6 +32,7 @@ class _Context(threading.local):
     def __init__(self) -> None:
         self.training: list[Any] = []  # one entry a layer now being called
         self.paths: list[tuple[Any, str]] = []  # layers now open, with their paths
+        self.born: list[Any] = []  # layers built while another was called
 
 
 _context = _Context()
@@ -267,7 +268,7 @@ class Layer(ConfiguredLayer, State):
         return tree.map_structure(_detached, outputs)
 
     def _call_in_trace(self, *args: Any, **kwargs: Any) -> Any:
-        with self._open_scope(), self._named_errors():
+        with self._open_scope(), self._named_errors(), self._watched_births():
             if not _context.training:
                 self._clear_losses()
             if self._convert_input_args:
@@ -358,7 +359,7 @@ class Layer(ConfiguredLayer, State):
             check_inputs(self.input_spec, first, "", remedy)
 
     def _build_for(self, spec: CallSpec) -> None:
-        if self.built or type(self).build is Layer.build:
+        if self.built or self._building or type(self).build is Layer.build:
             return
         shapes = shapes_for(type(self).build, spec.shapes(), spec, type(self).__name__)
         self.build(**shapes)
@@ -376,6 +377,8 @@ class Layer(ConfiguredLayer, State):
         self._build_shapes = shapes
         self._built_at = user_location()
         self.built = True
+        if _context.training and self._own_variables():
+            _context.born.append(self)
 
     def _regularize_activity(self, outputs: Any) -> None:
         if self.activity_regularizer is None:
@@ -434,6 +437,24 @@ class Layer(ConfiguredLayer, State):
                     yield
         finally:
             _context.paths.pop()
+
+    @contextmanager
+    def _watched_births(self) -> Iterator[None]:
+        """Warn of layers the outermost call built but nobody holds, nor trains."""
+        if _context.training:
+            yield
+            return
+        _context.born.clear()
+        yield
+        held = {id(layer) for layer in self._flatten_layers()}
+        strays = [x.name for x in _context.born if id(x) not in held]
+        if strays:
+            warnings.warn(
+                f"Layer {self.name!r} used {', '.join(strays)} in call() without "
+                "holding it: its weights are not part of the model. Make it in "
+                "__init__ and keep it in an attribute.",
+                stacklevel=4,
+            )
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -68,6 +68,13 @@ class BatchNormalization(_Affine):
         synchronized: no effect on one machine.
 
     Shapes: x: any -> the same.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = BatchNormalization(epsilon=0.0)
+        >>> layer(np.array([[1.0], [3.0]]), training=True).numpy()
+        array([[-1.],
+               [ 1.]], dtype=float32)
     """
 
     def __init__(
