@@ -23,7 +23,7 @@ class Indices:
         self, e: Emit, sizes: Sizes, known: Mapping[str, Index], outer: Indices | None
     ) -> None:
         self.e, self.sizes, self.outer = e, sizes, outer
-        self.known = {**(outer.known if outer else {}), **known}
+        self.known: dict[str, Index] = {**(outer.known if outer else {}), **known}
         self._sums: dict[Dim, Index] = {}
 
     def prepare(self, place: Dim) -> None:
@@ -66,7 +66,7 @@ class Indices:
                 total = self.e.mul(total, self._atom(atom))
         return total
 
-    def _atom(self, atom: str | tuple) -> Index:
+    def _atom(self, atom: dims.Atom) -> Index:
         if isinstance(atom, str):
             return self.known[atom]
         kind, a, b = atom
@@ -74,7 +74,7 @@ class Indices:
         return operate(self.index(a), self.index(b))
 
 
-def _varies(atom: str | tuple) -> bool:
+def _varies(atom: dims.Atom) -> bool:
     """Whether an atom holds a loop variable."""
     if isinstance(atom, str):
         return atom[0] == "@"

@@ -67,7 +67,7 @@ def split_host(graph: Graph) -> tuple[HostPart, Graph] | None:
     fed = _boundary(rest, closure)
     needed = set(walk(rest.roots, stop=fed))
     used = tuple(i for i in graph.inputs if i in needed)
-    leaves = {v: input_value(f"host_{i}", v.type, i) for i, v in enumerate(fed)}
+    leaves = {v: input_value(f"host_{i}", v._tensor_type, i) for i, v in enumerate(fed)}
     return HostPart(graph, (*used, *fed), outputs), _compiled_part(rest, used, leaves)
 
 

@@ -115,7 +115,7 @@ def nonnegative(dim: Dim) -> bool:
     return all(c >= 0 and _sizes_only(m) for m, c in dim.terms.items())
 
 
-def _sizes_only(monomial: tuple) -> bool:
+def _sizes_only(monomial: dims.Monomial) -> bool:
     """Whether all factors are sizes or quotients and maxima of sizes."""
     return all(
         isinstance(atom, str) or (nonnegative(atom[1]) and nonnegative(atom[2]))
@@ -139,8 +139,8 @@ def _term_bounds(term: Dim, ranges: Ranges) -> tuple[Dim | None, Dim | None]:
         return term, term
     ((monomial, coefficient),) = term.terms.items()
     factor: Dim = coefficient
-    low: Dim | None = 1
-    high: Dim | None = 1
+    low: Dim = 1
+    high: Dim = 1
     for atom, power in monomial:
         if isinstance(atom, str) and atom not in ranges:
             factor = factor * dims.symbol(atom)
@@ -148,7 +148,7 @@ def _term_bounds(term: Dim, ranges: Ranges) -> tuple[Dim | None, Dim | None]:
         first, last = _atom_bounds(atom, ranges)
         if power > 1 or first is None or last is None or not nonnegative(first):
             return None, None
-        low, high = low * first, high * last  # type: ignore[operator]
+        low, high = low * first, high * last
     if nonnegative(factor):
         return factor * low, factor * high
     if nonnegative(-factor):
@@ -210,6 +210,7 @@ def move(
     """Return where a movement op reads its operand, and the tests for "inside"."""
     places = tuple(Place(i, ranges) for i in out)
     operand = value.inputs[0].type
+    assert value.op.index is not None  # every movement states one
     source = value.op.index(places, operand, **value.attributes)
     index = tuple(plain(i) for i in source)
     if value.op.inside is None:
@@ -218,7 +219,7 @@ def move(
     return index, tuple(_test(t) for t in tests)
 
 
-def _test(test: tuple) -> Test:
+def _test(test: tuple[Any, ...]) -> Test:
     """Write both forms of a test, a range and "divides", as a range."""
     if len(test) == 3:
         low, index, high = (plain(t) for t in test)

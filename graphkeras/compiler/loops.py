@@ -31,6 +31,8 @@ from graphkeras.ir.op import CONSTANT, DIM, Op
 from graphkeras.ir.types import Shape
 from graphkeras.ir.value import Value
 
+Guard = tuple[Test, ...]  # what must hold where an element is read
+
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
@@ -196,7 +198,7 @@ class Writer:
         self.code: list[Instruction] = []
         self.origins: list[Value | None] = []
         self._known: dict[Instruction, int] = {}
-        self._found: dict[tuple, int] = {}
+        self._found: dict[tuple[Any, ...], int] = {}
 
     def given(self, value: Value, index: Sequence[Dim], which: int) -> None:
         """Let `value` at `index` be what the fold or call before has left."""
@@ -219,7 +221,7 @@ class Writer:
             self.origins.append(value)
         return self._known[instruction]
 
-    def _write(self, value: Value, index: tuple[Dim, ...], guard: tuple) -> int:
+    def _write(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
         if value.op is CONSTANT and value.data.array.size == 1:
             return self.number(value.data.array, value.dtype)
         if value in self.stored or value.op is CONSTANT:
@@ -238,7 +240,7 @@ class Writer:
         bits = np.asarray(number, dtypes.to_numpy(dtype)).tobytes()
         return self._add(Instruction("number", dtype, (), bits))
 
-    def _moved(self, value: Value, index: tuple[Dim, ...], guard: tuple) -> int:
+    def _moved(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
         source, tests = move(value, index, self.ranges)
         tests = tuple(t for t in tests if not self._holds(t))
         operand = self.element(value.inputs[0], source, (*guard, *tests))
@@ -257,7 +259,7 @@ class Writer:
             return False
         return nonnegative(first - low) and nonnegative(high - 1 - last)
 
-    def _applied(self, value: Value, index: tuple[Dim, ...], guard: tuple) -> int:
+    def _applied(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
         tree, names = _scalar_form(value.op)
         if isinstance(tree, ast.Name) and tree.id == "position":
             place = index[value.axis]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from graphkeras import activations, dtype_policies, regularizers
 from graphkeras.errors import SavingError, message
 from graphkeras.layers.shapes import shape_from_json
 from graphkeras.saving.registry import (
+    constructor,
     deserialize_keras_object,
     init_arguments,
     serialize_keras_object,
@@ -33,6 +35,7 @@ class ConfiguredLayer:
     dtype_policy: dtype_policies.DTypePolicy
     _captured: dict[str, Any]
     _build_shapes: dict[str, Any] | None
+    build: Callable[..., None]
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make the layer anew.
@@ -110,11 +113,11 @@ def is_library_class(cls: type) -> bool:
     return cls.__module__.startswith("graphkeras.")
 
 
-def captured(cls: type, args: Any, kwargs: Any) -> dict[str, Any]:
+def captured(cls: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments of a user's class, by name, defaults filled in."""
     if is_library_class(cls):
         return {}
-    signature = inspect.signature(cls.__init__)
+    signature = constructor(cls)
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:  # __init__ will say so itself, or it is a copy
@@ -137,9 +140,9 @@ def _without_unknown_defaults(cls: type, config: dict[str, Any]) -> dict[str, An
     return {k: v for k, v in config.items() if k in known or v not in (None, False)}
 
 
-def _remade(cls: type, config: dict[str, Any]) -> Any:
+def _remade(cls: Any, config: dict[str, Any]) -> Any:
     """Make a layer of a user's class, whose __init__ may not take a name."""
-    taken = inspect.signature(cls.__init__).parameters.values()
+    taken = constructor(cls).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in taken):
         return cls(**config)
     names = {p.name for p in taken}

@@ -21,7 +21,7 @@ from graphkeras.layers.configured import ConfiguredLayer, captured
 from graphkeras.layers.graph import Call, has_symbolic, infer, record
 from graphkeras.layers.input_spec import InputSpec, check_inputs
 from graphkeras.layers.shapes import tree_of_shapes, unpacked
-from graphkeras.layers.state import State
+from graphkeras.layers.state import State, checked_name
 from graphkeras.saving.registry import init_arguments
 from graphkeras.variables import Variable
 
@@ -113,7 +113,7 @@ class Layer(ConfiguredLayer, State):
                 message(type(self).__name__, "expected trainable to be a bool.",
                         f"trainable={trainable!r}")
             )  # fmt: skip
-        self._name = _checked_name(name) or naming.auto_name(type(self).__name__)
+        self._name = checked_name(name) or naming.auto_name(type(self).__name__)
         self._trainable = trainable
         self._dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
@@ -171,20 +171,6 @@ class Layer(ConfiguredLayer, State):
         trace.losses += [(self, x) for x in tree.flatten(loss)]
 
     # --------------------------------------------------------------- what it is
-
-    @property
-    def name(self) -> str:
-        """Name of the layer."""
-        return self._name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self._name = _checked_name(value)
-
-    @property
-    def path(self) -> str:
-        """Names of the layers around it and its own, joined by slashes."""
-        return self._path or self.name
 
     @property
     def dtype_policy(self) -> dtype_policies.DTypePolicy:
@@ -482,14 +468,6 @@ class Layer(ConfiguredLayer, State):
 
 
 Layer.build = _with_bookkeeping(Layer.build)  # type: ignore[method-assign]
-
-
-def _checked_name(name: Any) -> Any:
-    if name is not None and (not isinstance(name, str) or "/" in name):
-        raise ArgumentError(
-            message("name", "expected a string without '/'.", f"name={name!r}")
-        )
-    return name
 
 
 def _legacy_input_shape(kwargs: dict[str, Any]) -> Any:

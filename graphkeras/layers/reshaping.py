@@ -8,9 +8,11 @@ from typing import Any
 from graphkeras import ops
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.ir import dims
+from graphkeras.ir.dims import Dim
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import (
+    Pairs,
     image_format,
     int_pairs,
     int_tuple,
@@ -53,7 +55,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        sizes = (target_shape,) if is_int(target_shape) else tuple(target_shape)
+        listed: Any = (target_shape,) if is_int(target_shape) else target_shape
+        sizes = tuple(listed)
         wrong = not all(is_int(s) and s >= -1 for s in sizes) or sizes.count(-1) > 1
         if wrong:
             raise ArgumentError(
@@ -66,7 +69,7 @@ class Reshape(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the inputs in the target shape."""
-        sizes = list(self.target_shape)
+        sizes: list[Dim] = list(self.target_shape)
         if -1 in sizes:
             rest = dims.product(s for s in sizes if s != -1)
             whole = dims.product(inputs.shape[1:])
@@ -123,11 +126,11 @@ class _Border(Layer):
 
     rank = 2
 
-    def _keep(self, name: str, value: Any, data_format: str | None) -> None:
+    def _pairs(self, name: str, value: Any, data_format: str | None) -> Pairs:
         who = type(self).__name__
-        setattr(self, name, int_pairs(who, name, value, self.rank))
         self.data_format = image_format(who, data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
+        return int_pairs(who, name, value, self.rank)
 
     def _around(self, pairs: Any) -> list[tuple[int, int]]:
         """One pair for each axis of the input."""
@@ -148,7 +151,7 @@ class ZeroPadding2D(_Border):
         self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self._keep("padding", padding, data_format)
+        self.padding = self._pairs("padding", padding, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the padded inputs."""
@@ -169,8 +172,7 @@ class ZeroPadding1D(_Border):
         self, padding: Any = 1, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self._keep("_pairs", padding, data_format)
-        self.padding = self._pairs[0]
+        (self.padding,) = self._pairs("padding", padding, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the padded inputs."""
@@ -206,7 +208,7 @@ class Cropping2D(_Border):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._keep("cropping", cropping, data_format)
+        self.cropping = self._pairs("cropping", cropping, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the cropped inputs."""
@@ -224,8 +226,7 @@ class Cropping1D(_Border):
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._keep("_pairs", cropping, "channels_last")
-        self.cropping = self._pairs[0]
+        (self.cropping,) = self._pairs("cropping", cropping, "channels_last")
 
     def call(self, inputs: Any) -> Any:
         """Return the cropped inputs."""

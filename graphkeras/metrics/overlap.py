@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from graphkeras import config, ops
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.metrics.metric import Metric
@@ -216,8 +218,8 @@ class IoU(Metric):
     def result(self) -> Any:
         """Return the mean over the target classes that occur."""
         counts = ops.cast(self.total_cm.value, config.floatx())
-        diagonal = ops.eye(self.num_classes, dtype=config.floatx())
-        right = ops.sum(counts * diagonal, axis=0)
+        diagonal = np.eye(self.num_classes, dtype=bool)
+        right = ops.sum(ops.where(diagonal, counts, 0.0), axis=0)
         union = ops.sum(counts, axis=0) + ops.sum(counts, axis=1) - right
         right, union = (
             ops.take(part, self.target_class_ids, axis=0) for part in (right, union)

@@ -191,7 +191,9 @@ def _trainable_text(part: Any) -> str:
 
 def _totals(model: Any) -> list[str]:
     optimizer = getattr(model, "optimizer", None)
-    slots = list(optimizer.variables) if getattr(optimizer, "built", False) else []
+    slots = []
+    if optimizer is not None and optimizer.built:
+        slots = list(optimizer.variables)
     groups = {
         "Total": [*model.weights, *slots],
         "Trainable": model.trainable_weights,

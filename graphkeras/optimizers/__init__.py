@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphkeras.errors import ArgumentError, message, nearest
@@ -13,7 +14,7 @@ from graphkeras.optimizers.optimizer import Optimizer
 CLASSES: tuple[type[Optimizer], ...] = (
     SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion,
 )  # fmt: skip
-_KNOWN = {c.__name__.lower(): c for c in CLASSES}
+_KNOWN: dict[str, Callable[[], Optimizer]] = {c.__name__.lower(): c for c in CLASSES}
 
 
 def get(identifier: Any) -> Optimizer | None:
@@ -33,7 +34,8 @@ def get(identifier: Any) -> Optimizer | None:
     if identifier is None or isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()
+        make: Callable[[], Optimizer] = identifier
+        return make()
     if isinstance(identifier, str) and identifier.lower() in _KNOWN:
         return _KNOWN[identifier.lower()]()
     known = [c.__name__ for c in CLASSES]

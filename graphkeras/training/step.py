@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras import config, dtypes, tree
+from graphkeras.compiler.pipeline import compile_graph
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import bind_sizes
 from graphkeras.ir.tensor import Tensor
@@ -22,7 +23,6 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, dims_of
 from graphkeras.losses.labels import NOTE as LABELS
 from graphkeras.losses.labels import LabelRange
-from graphkeras.compiler.pipeline import compile_graph
 from graphkeras.variables import Variable
 
 _PARTS = ("x", "y", "sample_weight")
