@@ -33,7 +33,6 @@ class ConfiguredLayer:
     trainable: bool
     activity_regularizer: Any
     dtype_policy: dtype_policies.DTypePolicy
-    build: Any
     _captured: dict[str, Any]
     _build_shapes: dict[str, Any] | None
     build: Callable[..., None]
