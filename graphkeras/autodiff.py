@@ -277,7 +277,7 @@ class GradientTape:
         """
         self._require_use()
         targets, flat = tree.flatten(target), tree.flatten(sources)
-        seeds = [None] * len(targets)
+        seeds: list[Any] = [None] * len(targets)
         if output_gradients is not None:
             seeds = [_value_of(g) for g in tree.flatten(output_gradients)]
         places = [self._places(s) for s in flat]

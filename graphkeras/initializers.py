@@ -239,7 +239,7 @@ def _fans_by_axes(shape: tuple[int, ...], inputs: Any, outputs: Any) -> tuple[in
     ins = {a % len(shape) for a in inputs}
     outs = {a % len(shape) for a in outputs}
     field = math.prod(s for a, s in enumerate(shape) if a not in ins | outs)
-    return tuple(field * math.prod(shape[a] for a in axes) for axes in (ins, outs))  # type: ignore[return-value]
+    return tuple(field * math.prod(shape[a] for a in axes) for axes in (ins, outs))
 
 
 class _Scaled(VarianceScaling):

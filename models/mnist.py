@@ -42,9 +42,9 @@ def load(folder: str | None = None) -> Images:
     named = folder or os.environ.get("GRAPHKERAS_MNIST")
     place = Path(named or KEPT).expanduser()
     if named or place.is_dir():
-        parts = [read_idx(place, n) for n in ("train-images", "train-labels")]
-        parts += [read_idx(place, n) for n in ("t10k-images", "t10k-labels")]
-        return Images(*parts, real=True)
+        names = ("train-images", "train-labels", "t10k-images", "t10k-labels")
+        x_train, y_train, x_test, y_test = (read_idx(place, n) for n in names)
+        return Images(x_train, y_train, x_test, y_test, real=True)
     return _enlarged_digits()
 
 

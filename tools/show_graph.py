@@ -46,6 +46,7 @@ def example() -> Graph:
             loss = ops.mean(ops.square(out - y))
         parts = gradient(loss.value, [v.value.value for v in (w, b)])
         for variable, part in zip((w, b), parts, strict=True):
+            assert part is not None  # the loss depends on both
             variable.assign_sub(trace.tensor(part) * 0.1)
         return trace.graph([loss])[0]
 

@@ -7,6 +7,7 @@ belongs to a row once a row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -148,10 +149,10 @@ class _Code:
         pointer = e.builder.select(inside, address, self.nest.harmless)
         return e.load(Array(pointer, array.dtype, (), ()), 0, lanes)
 
-    def _holds(self, level: _Level, tests: Sequence[Test], lanes: int) -> list:
+    def _holds(self, level: _Level, tests: Sequence[Test], lanes: int) -> list[Any]:
         """Return for each lane an i1: whether all tests hold."""
         e = self.nest.e
-        found: list = [None] * lanes
+        found: list[Any] = [None] * lanes
         for low, place, high in tests:
             ends = [level.indices.index(end) for end in (low, high)]
             for lane, at in enumerate(self._spread(level, place, lanes)):

@@ -37,7 +37,8 @@ class GeneralRule:
         """Return the replacement of `value`, or None if the rule does not fit."""
         if value.op.family != self.family or not value.inputs:
             return None
-        if self.fact and value.op.fact(self.fact) in (None, False):
+        stated = value.op.fact(self.fact) if self.fact else True
+        if stated is None or stated is False:  # 0 is an identity
             return None
         new = self.function(value)
         return None if new is value else new

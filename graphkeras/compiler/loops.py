@@ -183,6 +183,9 @@ def _scalar_form(op: Op) -> tuple[ast.expr, tuple[str, ...]]:
     )
 
 
+Guard = tuple[Test, ...]
+
+
 class Writer:
     """Writes the code of one section by walking back from what is stored.
 
@@ -196,16 +199,14 @@ class Writer:
         self.code: list[Instruction] = []
         self.origins: list[Value | None] = []
         self._known: dict[Instruction, int] = {}
-        self._found: dict[tuple, int] = {}
+        self._found: dict[Any, int] = {}
 
     def given(self, value: Value, index: Sequence[Dim], which: int) -> None:
         """Let `value` at `index` be what the fold or call before has left."""
         code = self._add(Instruction("given", value.dtype, (), which), value)
         self._found[(value, tuple(index), ())] = code
 
-    def element(
-        self, value: Value, index: Sequence[Dim], guard: tuple[Test, ...] = ()
-    ) -> int:
+    def element(self, value: Value, index: Sequence[Dim], guard: Guard = ()) -> int:
         """Return the instruction that gives `value` at `index` where `guard` holds."""
         key = (value, tuple(index), guard)
         if key not in self._found:
@@ -219,7 +220,7 @@ class Writer:
             self.origins.append(value)
         return self._known[instruction]
 
-    def _write(self, value: Value, index: tuple[Dim, ...], guard: tuple) -> int:
+    def _write(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
         if value.op is CONSTANT and value.data.array.size == 1:
             return self.number(value.data.array, value.dtype)
         if value in self.stored or value.op is CONSTANT:
@@ -238,7 +239,7 @@ class Writer:
         bits = np.asarray(number, dtypes.to_numpy(dtype)).tobytes()
         return self._add(Instruction("number", dtype, (), bits))
 
-    def _moved(self, value: Value, index: tuple[Dim, ...], guard: tuple) -> int:
+    def _moved(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
         source, tests = move(value, index, self.ranges)
         tests = tuple(t for t in tests if not self._holds(t))
         operand = self.element(value.inputs[0], source, (*guard, *tests))
@@ -257,7 +258,7 @@ class Writer:
             return False
         return nonnegative(first - low) and nonnegative(high - 1 - last)
 
-    def _applied(self, value: Value, index: tuple[Dim, ...], guard: tuple) -> int:
+    def _applied(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
         tree, names = _scalar_form(value.op)
         if isinstance(tree, ast.Name) and tree.id == "position":
             place = index[value.axis]

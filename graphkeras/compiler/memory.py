@@ -190,6 +190,6 @@ class _Blocks:
                 continue
             block = self.memory.blocks[buffer.number]
             fits = block.last == i and (block.size, block.itemsize) == (size, itemsize)
-            if fits and in_place(step, source, place):
+            if fits and isinstance(source, Value) and in_place(step, source, place):
                 return buffer
         return None

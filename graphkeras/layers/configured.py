@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from graphkeras import activations, dtype_policies, regularizers
 from graphkeras.errors import SavingError, message
 from graphkeras.layers.shapes import shape_from_json
 from graphkeras.saving.registry import (
+    constructor,
     deserialize_keras_object,
     init_arguments,
     serialize_keras_object,
@@ -31,8 +33,9 @@ class ConfiguredLayer:
     trainable: bool
     activity_regularizer: Any
     dtype_policy: dtype_policies.DTypePolicy
-    _captured: dict[str, Any]
+    _captured_arguments: dict[str, Any]
     _build_shapes: dict[str, Any] | None
+    build: Callable[..., None]
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make the layer anew.
@@ -52,7 +55,8 @@ class ConfiguredLayer:
         config = {k: v for k, v in config.items() if k not in self._not_in_config}
         config |= self._library_config()
         if type(self).get_config is ConfiguredLayer.get_config:
-            config |= {k: self._serialized(k, v) for k, v in self._captured.items()}
+            given = self._captured_arguments.items()
+            config |= {k: self._serialized_argument(k, v) for k, v in given}
         return config
 
     def _library_config(self) -> dict[str, Any]:
@@ -60,9 +64,9 @@ class ConfiguredLayer:
         cls = next(c for c in type(self).__mro__ if is_library_class(c))
         left_out = (*_BASE_ARGUMENTS, *self._not_in_config)
         names = [n for n in init_arguments(cls) if n not in left_out]
-        return {n: self._serialized(n, getattr(self, n)) for n in names}
+        return {n: self._serialized_argument(n, getattr(self, n)) for n in names}
 
-    def _serialized(self, name: str, value: Any) -> Any:
+    def _serialized_argument(self, name: str, value: Any) -> Any:
         try:
             if inspect.isfunction(value):
                 return activations.serialize(value)
@@ -110,11 +114,11 @@ def is_library_class(cls: type) -> bool:
     return cls.__module__.startswith("graphkeras.")
 
 
-def captured(cls: type, args: Any, kwargs: Any) -> dict[str, Any]:
+def captured(cls: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments of a user's class, by name, defaults filled in."""
     if is_library_class(cls):
         return {}
-    signature = inspect.signature(cls.__init__)
+    signature = constructor(cls)
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:  # __init__ will say so itself, or it is a copy
@@ -137,9 +141,9 @@ def _without_unknown_defaults(cls: type, config: dict[str, Any]) -> dict[str, An
     return {k: v for k, v in config.items() if k in known or v not in (None, False)}
 
 
-def _remade(cls: type, config: dict[str, Any]) -> Any:
+def _remade(cls: Any, config: dict[str, Any]) -> Any:
     """Make a layer of a user's class, whose __init__ may not take a name."""
-    taken = inspect.signature(cls.__init__).parameters.values()
+    taken = constructor(cls).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in taken):
         return cls(**config)
     names = {p.name for p in taken}

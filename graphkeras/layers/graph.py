@@ -402,8 +402,8 @@ def _known_op(name: str) -> Op:
 class MaskOf(Operation):
     """The mask that travels with a tensor, as a tensor of the DAG."""
 
-    kind = "MaskOf"  # type: ignore[assignment]
-    home = __name__  # type: ignore[assignment]
+    kind = "MaskOf"
+    home = __name__
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or naming.auto_name("mask_of")

@@ -8,9 +8,11 @@ from typing import Any
 from graphkeras import ops
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.ir import dims
+from graphkeras.ir.dims import Dim
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import (
+    Pairs,
     image_format,
     int_pairs,
     int_tuple,
@@ -24,6 +26,11 @@ class Flatten(Layer):
     """All axes after the batch as one.
 
     Shapes: x: (batch, ...) -> (batch, product of the rest).
+
+    Example:
+        >>> import numpy as np
+        >>> Flatten()(np.ones((2, 3, 4), "float32")).shape
+        (2, 12)
     """
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
@@ -53,7 +60,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        sizes = (target_shape,) if is_int(target_shape) else tuple(target_shape)
+        listed: Any = (target_shape,) if is_int(target_shape) else target_shape
+        sizes = tuple(listed)
         wrong = not all(is_int(s) and s >= -1 for s in sizes) or sizes.count(-1) > 1
         if wrong:
             raise ArgumentError(
@@ -66,7 +74,7 @@ class Reshape(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the inputs in the target shape."""
-        sizes = list(self.target_shape)
+        sizes: list[Dim] = list(self.target_shape)
         if -1 in sizes:
             rest = dims.product(s for s in sizes if s != -1)
             whole = dims.product(inputs.shape[1:])
@@ -84,7 +92,13 @@ class Reshape(Layer):
 
 
 class Permute(Layer):
-    """The axes after the batch in another order, counted from 1."""
+    """The axes after the batch in another order, counted from 1.
+
+    Example:
+        >>> import numpy as np
+        >>> Permute((2, 1))(np.ones((1, 3, 4), "float32")).shape
+        (1, 4, 3)
+    """
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -123,11 +137,11 @@ class _Border(Layer):
 
     rank = 2
 
-    def _keep(self, name: str, value: Any, data_format: str | None) -> None:
+    def _pairs(self, name: str, value: Any, data_format: str | None) -> Pairs:
         who = type(self).__name__
-        setattr(self, name, int_pairs(who, name, value, self.rank))
         self.data_format = image_format(who, data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
+        return int_pairs(who, name, value, self.rank)
 
     def _around(self, pairs: Any) -> list[tuple[int, int]]:
         """One pair for each axis of the input."""
@@ -142,13 +156,18 @@ class ZeroPadding2D(_Border):
     Args:
         padding: an int, two ints (height, width), or two pairs.
         data_format: "channels_last" or "channels_first".
+
+    Example:
+        >>> import numpy as np
+        >>> ZeroPadding2D(((1, 0), (2, 2)))(np.ones((1, 2, 3, 1), "float32")).shape
+        (1, 3, 7, 1)
     """
 
     def __init__(
         self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self._keep("padding", padding, data_format)
+        self.padding = self._pairs("padding", padding, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the padded inputs."""
@@ -169,8 +188,7 @@ class ZeroPadding1D(_Border):
         self, padding: Any = 1, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self._keep("_pairs", padding, data_format)
-        self.padding = self._pairs[0]
+        (self.padding,) = self._pairs("padding", padding, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the padded inputs."""
@@ -206,7 +224,7 @@ class Cropping2D(_Border):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._keep("cropping", cropping, data_format)
+        self.cropping = self._pairs("cropping", cropping, data_format)
 
     def call(self, inputs: Any) -> Any:
         """Return the cropped inputs."""
@@ -224,8 +242,7 @@ class Cropping1D(_Border):
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._keep("_pairs", cropping, "channels_last")
-        self.cropping = self._pairs[0]
+        (self.cropping,) = self._pairs("cropping", cropping, "channels_last")
 
     def call(self, inputs: Any) -> Any:
         """Return the cropped inputs."""

@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import constraints, dtypes, initializers, naming, regularizers
+from graphkeras import (
+    constraints,
+    dtype_policies,
+    dtypes,
+    initializers,
+    naming,
+    regularizers,
+)
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.variables import Variable
 
@@ -26,10 +33,10 @@ class State:
     _trainable_variables: list[Variable]
     _non_trainable_variables: list[Variable]
     _trainable: bool
+    _name: str
+    _path: str | None
     built: bool
-    name: str
-    path: str
-    variable_dtype: str
+    _dtype_policy: dtype_policies.DTypePolicy
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
@@ -41,6 +48,20 @@ class State:
         if isinstance(value, Variable):
             self._track_variable(value)
         object.__setattr__(self, name, value)
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = checked_name(value)
+
+    @property
+    def path(self) -> str:
+        """Names of the layers around it and its own, joined by slashes."""
+        return self._path or self.name
 
     # ------------------------------------------------------------------ variables
 
@@ -76,15 +97,15 @@ class State:
                 message("add_weight", "expected a shape.", f"{shape!r}",
                         f"Write add_weight(shape=..., name={shape!r}).")
             )  # fmt: skip
-        sizes = _known_sizes(shape, name, getattr(self, "path", "") or self.name)
-        kind = dtypes.standardize(dtype or self.variable_dtype)
+        sizes = _known_sizes(shape, name, self.path)
+        kind = dtypes.standardize(dtype or self._dtype_policy.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(kind) else "zeros"
         variable = Variable(
             initializers.get(initializer), shape=sizes, dtype=kind, trainable=trainable,
             name=name or naming.auto_name("variable"),
         )  # fmt: skip
-        variable.path = f"{self.path or self.name}/{variable.name}"
+        variable.path = f"{self.path}/{variable.name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._track_variable(variable)
@@ -107,14 +128,14 @@ class State:
         if train and not self.__dict__.get("_trainable", True):
             variable.trainable = False
 
-    def _parts(self) -> Iterator[Any]:
+    def _tracked_parts(self) -> Iterator[Any]:
         """Yield everything the attributes hold, containers opened."""
         for name, value in list(vars(self).items()):
             if name not in self._untracked:
                 yield from _opened(value)
 
     def _own_variables(self) -> list[Variable]:
-        for part in self._parts():
+        for part in self._tracked_parts():
             if isinstance(part, Variable):
                 self._track_variable(part)
         return [*self._trainable_variables, *self._non_trainable_variables]
@@ -122,19 +143,19 @@ class State:
     @property
     def _layers(self) -> list[Any]:
         """Sublayers in the order in which they were set, each once."""
-        found = {id(p): p for p in self._parts() if isinstance(p, State)}
+        found = {id(p): p for p in self._tracked_parts() if isinstance(p, State)}
         found.pop(id(self), None)
         return list(found.values())
 
     @property
     def _metrics(self) -> list[Any]:
         """Metrics held by attributes of this layer itself."""
-        found = {id(p): p for p in self._parts() if hasattr(p, "update_state")}
+        found = {id(p): p for p in self._tracked_parts() if hasattr(p, "update_state")}
         return list(found.values())
 
     @property
     def _seed_generators(self) -> list[Any]:
-        found = {id(p): p for p in self._parts() if _is_seed_generator(p)}
+        found = {id(p): p for p in self._tracked_parts() if _is_seed_generator(p)}
         return list(found.values())
 
     def _flatten_layers(
@@ -288,6 +309,19 @@ class State:
             )  # fmt: skip
         for index, variable in enumerate(own):
             variable.assign(np.asarray(store[str(index)]))
+
+
+def checked_name(name: Any) -> Any:
+    """Return a name that can be part of a path.
+
+    Raises:
+        ArgumentError: for anything but a string without slashes.
+    """
+    if name is not None and (not isinstance(name, str) or "/" in name):
+        raise ArgumentError(
+            message("name", "expected a string without '/'.", f"name={name!r}")
+        )
+    return name
 
 
 def _opened(value: Any) -> Iterator[Any]:

@@ -16,7 +16,9 @@ from graphkeras.layers.graph import Call, Operation, SymbolicTensor, call_of
 from graphkeras.saving.registry import (
     CustomObjectScope,
     TensorReference,
+    constructor,
     deserialize_keras_object,
+    init_arguments,
     serialize_keras_object,
 )
 
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
     from graphkeras.models.functional import Functional
 
 
-def has_own_constructor(cls: type) -> bool:
+def has_own_constructor(cls: Any) -> bool:
     """Return whether a subclass of Functional takes other arguments than it."""
-    parameters = list(inspect.signature(cls.__init__).parameters)[1:]
-    free = inspect.getfullargspec(cls.__init__)
-    return parameters[:2] != ["inputs", "outputs"] and not (free.varargs and free.varkw)
+    names = list(init_arguments(cls))
+    kinds = {p.kind for p in constructor(cls).parameters.values()}
+    any_arguments = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return names[:2] != ["inputs", "outputs"] and not any_arguments <= kinds
 
 
 # ------------------------------------------------------------------------- writing

@@ -177,7 +177,7 @@ class Model(Trainer, Layer):
                 from graphkeras.models.functional import Functional
 
                 made = Functional if cls is Model else cls
-                return made.from_config(config)  # type: ignore[attr-defined]
+                return made.from_config(config)
             return super().from_config(config)
 
 

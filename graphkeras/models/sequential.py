@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphkeras import tree
 from graphkeras.errors import ArgumentError, message
 from graphkeras.layers.inputs import InputLayer
 from graphkeras.layers.layer import Layer
@@ -48,6 +47,7 @@ class Sequential(Model):
         self._first: InputLayer | None = None
         self._stack: list[Layer] = []
         self._functional: Functional | None = None
+        self._dtype_seen: str | None = None
         self.supports_masking = True
         for layer in layers or ():
             self.add(layer, rebuild=False)
@@ -129,6 +129,11 @@ class Sequential(Model):
             if is_shape(shape):
                 self.build(shape)
 
+    def _build_for(self, spec: Any) -> None:
+        if getattr(spec.first, "dtype", "") == "string":
+            self._dtype_seen = "string"  # text is no float, whatever the first layer
+        super()._build_for(spec)
+
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for batches of `input_shape` (with the batch axis).
 
@@ -144,7 +149,7 @@ class Sequential(Model):
             return  # a structure of inputs: layers are built as they are called
         shape = tuple(input_shape)
         if self._first is None:
-            dtype = self._stack[0].input_dtype
+            dtype = self._dtype_seen or self._stack[0].input_dtype
             self._first = InputLayer(batch_shape=(None, *shape[1:]), dtype=dtype)
         self._check_shape(shape)
         x = self._first.output
@@ -253,6 +258,3 @@ class Sequential(Model):
             model.build(tuple(shape))
         model.trainable = config.get("trainable", True)
         return model
-
-    def _structure_of(self, inputs: Any) -> Any:
-        return tree.map_structure(lambda x: x.shape, inputs)

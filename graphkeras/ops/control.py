@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,8 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         result, gradient = f(*args, **kwargs)
         if not isinstance(result, (Tensor, Value)):
             return result
-        return with_gradient([result, *args], rule=gradient)
+        operands: list[Any] = [result, *args]
+        return with_gradient(operands, rule=gradient)
 
     return function
 
@@ -189,7 +191,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     number = known_number(index)
     if number is not None:
         return branches[min(max(int(number), 0), last)](*operands)
-    outcomes = _traced_branches([lambda f=f: f(*operands) for f in branches])
+    outcomes = _traced_branches([partial(f, *operands) for f in branches])
     _merge_state(lambda *ends: _select(index, ends), outcomes)
     results = [result for result, _ in outcomes]
     for other in results[1:]:

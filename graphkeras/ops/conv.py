@@ -105,7 +105,7 @@ def conv2d(
 ) -> Any:  # fmt: skip
     """x[n, h, w, c], w[kh, kw, i, o] -> [n, y, x, o]: cross-correlation."""
     rows = zip(x.shape[1:3], w.shape[:2], strides, padding, dilation, strict=True)
-    size = tuple(results(*row) for row in rows)
+    size: Any = tuple(results(*row) for row in rows)
     out = np.zeros((x.shape[0], *size, w.shape[3]), wide(x).dtype)
     full = padded(wide(x), padding, 0)
     for i, j, cells in taps_of(full, w.shape[:2], size, strides, dilation):
@@ -321,7 +321,7 @@ def separable_conv(
 
 def _spread_padding(
     taps: int, stride: int, gap: int, padding: str, extra: int | None
-) -> Pair:
+) -> Any:
     """Return the padding around inputs spread out by `stride`, as Keras has it."""
     span = reach(taps, gap)
     if padding == "valid":
@@ -361,7 +361,8 @@ def conv_transpose(
     steps, gaps = pair_of(strides, rank, "strides"), pair_of(dilation_rate, rank, "")
     extra = (output_padding,) * rank if _one(output_padding) else tuple(output_padding)
     extra = (0, *extra) if rank == 1 else extra
-    ends, size = [], []
+    ends: list[Any] = []
+    size = []
     rows = zip(shape_of(image)[1:3], shape_of(weights)[:2], steps, gaps, extra)
     for n, taps, step, gap, more in rows:
         low, high = _spread_padding(taps, step, gap, padding, more)
@@ -369,7 +370,7 @@ def conv_transpose(
         ends.append((span - 1 - low, span - 1 - high))
         size.append((n - 1) * step + low + high - span + 2)
     out = conv2d_backward_data(
-        image, weights, size=tuple(size), strides=steps, padding=tuple(ends),
+        image, weights, size=tuple(size), strides=steps, padding=(ends[0], ends[1]),
         dilation=gaps, groups=1,
     )  # fmt: skip
     return from_image(out, rank, first)

@@ -210,11 +210,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
 
 def iota_value(shape: tuple, axis: int, dtype: str) -> Any:
     """Return `iota` as a graph value (its shape may be symbolic)."""
-    from graphkeras.ir.op import apply_to_values
+    from graphkeras.ir.op import OPS, apply_to_values
 
-    return apply_to_values(
-        iota.op, [], {"shape": tuple(shape), "axis": axis, "dtype": dtype}
-    )
+    attrs = {"shape": tuple(shape), "axis": axis, "dtype": dtype}
+    return apply_to_values(OPS["iota"], [], attrs)
 
 
 def traced(value: Any) -> Any:
@@ -270,9 +269,9 @@ def empty_like(x: Tensor, dtype: Any = None) -> Any:
 
 def is_tensor(x: Any) -> bool:
     """Return whether `x` is a tensor; arrays and variables are none."""
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir import tensor
 
-    return isinstance(x, Tensor)
+    return isinstance(x, tensor.Tensor)
 
 
 def dtype(x: Any) -> str:

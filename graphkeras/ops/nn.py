@@ -10,7 +10,7 @@ from graphkeras.errors import ArgumentError, message
 from graphkeras.ir.definers import composite, require
 from graphkeras.ir.types import normalize_axes, normalize_axis
 from graphkeras.ops.compare import equal, greater, less, where
-from graphkeras.ops.creation import cast, positions
+from graphkeras.ops.creation import cast, dtype_of, positions
 from graphkeras.ops.index import cumulative
 from graphkeras.ops.math import (
     absolute,
@@ -29,6 +29,7 @@ from graphkeras.ops.math import (
     subtract,
     tanh,
 )
+from graphkeras.ops.namespaces import elsewhere
 from graphkeras.ops.reduce import max, mean, sum
 from graphkeras.ops.shape import expand_dims, flip, ndim, reshape, shape_of, slice_axes
 from graphkeras.ops.sort import sort
@@ -241,7 +242,7 @@ def soft_shrink(x: Tensor, threshold: float = 0.5) -> Any:
 @composite()
 def hard_shrink(x: Tensor, threshold: float = 0.5) -> Any:
     """x where |x| > threshold, else 0, elementwise."""
-    return where(greater(absolute(x), threshold), x, 0)
+    return where(greater(absolute(x), threshold), x, 0.0)
 
 
 @composite()
@@ -321,9 +322,11 @@ def log_softmax(x: Tensor, axis: Any = -1) -> Any:
 
 @composite()
 def sparsemax(x: Tensor, axis: int = -1) -> Any:
-    """The point of the probability simplex nearest to x along `axis`.
+    """max(x - tau, 0) along `axis`, with tau so that small elements become 0.
 
-    Source: Martins and Astudillo, arXiv:1602.02068, algorithm 1.
+    Source: Martins and Astudillo, arXiv:1602.02068. As in Keras, tau is found from
+    the sum of the running sums of the elements kept, where algorithm 1 of the paper
+    has the last running sum: with more than one kept the result sums to less than 1.
     """
     sizes = shape_of(x)
     axis = normalize_axis(axis, len(sizes))
@@ -331,10 +334,10 @@ def sparsemax(x: Tensor, axis: int = -1) -> Any:
     total = cumulative(
         falling, axis=axis, combine="add", reverse=False, exclusive=False
     )
-    rank = cast(positions(x, sizes, axis), total.dtype) + 1.0
-    inside = greater(1.0 + rank * falling, total)
-    count = sum(cast(inside, total.dtype), axis=axis, keepdims=True)
-    kept = sum(where(inside, falling, 0.0), axis=axis, keepdims=True)
+    rank = cast(positions(x, sizes, axis), dtype_of(total)) + 1.0
+    inside = greater(falling - (total - 1.0) / rank, 0)
+    count = sum(cast(inside, dtype_of(total)), axis=axis, keepdims=True)
+    kept = sum(where(inside, total, 0.0), axis=axis, keepdims=True)
     return maximum(subtract(x, (kept - 1.0) / count), 0.0)
 
 
@@ -426,3 +429,6 @@ def moments(
 swish = silu
 hard_swish = hard_silu
 exponential = exp
+
+
+__getattr__ = elsewhere(__name__)  # `keras.ops.nn` has ops of other families

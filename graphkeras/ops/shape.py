@@ -322,6 +322,7 @@ def _flip_onnx(b: Any, y: Any, x: Any) -> Any:
     ),
     vjp=lambda g, y, x: flip(g, axis=y.axis),
     onnx=_flip_onnx,
+    involution=True,
     canonical=lambda x, *, axis: {"axis": _flip_axes(x, axis)},
 )
 def flip(x: Tensor, axis: Any = None) -> Any:
@@ -386,8 +387,8 @@ def _slice_bounds(key: builtins.slice, size: Dim) -> tuple[Dim, Dim, int]:
     """Return (start, limit, step) of a Python slice on an axis of `size`."""
     step = 1 if key.step is None else int(key.step)
     if isinstance(size, int):
-        numbers = [None if k is None else int(k) for k in (key.start, key.stop)]
-        start, stop, step = builtins.slice(*numbers, step).indices(size)
+        low, high = (None if k is None else int(k) for k in (key.start, key.stop))
+        start, stop, step = builtins.slice(low, high, step).indices(size)
         if step < 0:
             raise ShapeError("a slice with a negative step needs ops.flip")
         return start, builtins.max(start, stop), step
@@ -424,7 +425,7 @@ def _apply_keys(x: Any, keys: list) -> Any:
         elif isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             at = int(key) + (sizes[axis] if key < 0 else 0)
             known = isinstance(at, int) and isinstance(sizes[axis], int)
-            if known and not 0 <= at < sizes[axis]:  # type: ignore[operator]
+            if known and not 0 <= at < sizes[axis]:
                 raise IndexError(f"index {key} is out of range for size {sizes[axis]}")
             start[axis], limit[axis] = at, at + 1
             final.append(None)

@@ -120,7 +120,7 @@ def from_image(x: Any, rank: int, first: bool) -> Any:
 
 def padded(x: np.ndarray, padding: Padding, value: float) -> np.ndarray:
     """Return an image with cells around it; negative padding cuts cells off."""
-    width = [(0, 0), *((max(a, 0), max(z, 0)) for a, z in padding), (0, 0)]
+    width: Any = [(0, 0), *((max(a, 0), max(z, 0)) for a, z in padding), (0, 0)]
     x = np.pad(x, width, constant_values=value)
     cut = [slice(max(-a, 0), n - max(-z, 0)) for (a, z), n in zip(padding, x.shape[1:])]
     return x[:, cut[0], cut[1]]

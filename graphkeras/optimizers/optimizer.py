@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -224,7 +224,7 @@ class Optimizer:
             self._variables = [v for v in self._variables if v is not old]
         self._learning_rate = learning_rate
 
-    def _rate_of(self, given: Any) -> Variable | Callable[..., Any]:
+    def _rate_of(self, given: Any) -> Any:
         if callable(given):
             return given
         if not isinstance(given, (int, float, np.number)) or isinstance(given, bool):

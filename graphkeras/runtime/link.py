@@ -30,10 +30,10 @@ def kernel(name: str) -> Callable[..., None]:
     """
     module, _, function = name.partition(".")
     found = importlib.import_module(f"{CPU}.{module}")
-    return getattr(found, function)  # type: ignore[no-any-return]
+    return getattr(found, function)
 
 
 def compile_entry(name: str, build: Callable[..., Any]) -> Callable[[int, int], None]:
     """Jit the function that `build` adds to an LLVM module; see `kernels.jit`."""
     jit = importlib.import_module("graphkeras.kernels.jit")
-    return jit.compile_entry(name, build)  # type: ignore[no-any-return]
+    return jit.compile_entry(name, build)

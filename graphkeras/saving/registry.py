@@ -280,11 +280,12 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
     target = find(config, class_name)
     if not inspect.isclass(target):
         return target
-    if not hasattr(target, "from_config"):
+    make = getattr(target, "from_config", None)
+    if make is None:
         raise SavingError(
             message(class_name, "expected a class with a from_config() method.")
         )
-    instance = target.from_config(dict(inner or {}))
+    instance = make(dict(inner or {}))
     _restore(instance, config)
     return instance
 
@@ -400,9 +401,14 @@ def _is_ours(found: Any) -> bool:
 # ---------------------------------------------------------------- configs by argument
 
 
+def constructor(cls: type) -> inspect.Signature:
+    """Return the signature of a class's `__init__`, `self` included."""
+    return inspect.signature(cls.__init__)  # type: ignore[misc]
+
+
 def init_arguments(cls: type) -> Iterator[str]:
     """Yield the named parameters of a class's constructor."""
-    for name, parameter in list(inspect.signature(cls.__init__).parameters.items())[1:]:
+    for name, parameter in list(constructor(cls).parameters.items())[1:]:
         if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             yield name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,18 @@ def test_config_makes_the_same_layer(name: str, rng: np.random.Generator) -> Non
     np.testing.assert_array_equal(again(feed(arrays)), layer(feed(arrays)))
 
 
-@ALL
-@pytest.mark.parametrize("training", [False, True])
+def modes() -> list[tuple[str, bool]]:
+    """Every sample in inference; in training too if the layer asks."""
+    asks = [n for n, s in SAMPLES.items() if "training" in signature_of(s)]
+    return [*((n, False) for n in SAMPLES), *((n, True) for n in asks)]
+
+
+def signature_of(sample: Sample) -> set[str]:
+    """Names of the arguments of a sample's `call`."""
+    return set(inspect.signature(sample.make().call).parameters)
+
+
+@pytest.mark.parametrize(("name", "training"), modes())
 def test_eager_interpreted_and_compiled_agree(
     name: str, training: bool, rng: np.random.Generator
 ) -> None:

@@ -49,6 +49,7 @@ POINTWISE: dict[str, Any] = {
             "nan_to_num",
             "angle",
             "round",
+            "trunc",
             "zeros_like",
             "ones_like",
         ],

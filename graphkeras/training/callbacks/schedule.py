@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -112,7 +112,7 @@ class CSVLogger(Callback):
         super().__init__()
         self.filename = os.fspath(filename)
         self.sep, self.append = separator, append
-        self._file: TextIO | None = None
+        self._file: IO[str] | None = None
         self._writer: csv.DictWriter[str] | None = None
         self._with_header = True
 
