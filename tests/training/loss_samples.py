@@ -89,7 +89,9 @@ SAMPLES: dict[str, Sample] = {
     ),
     "LogCosh": Sample(lambda t, p: np.log(np.cosh(p - t)).mean(-1)),
     "Hinge": Sample(lambda t, p: np.maximum(1 - t * p, 0).mean(-1), "signs"),
-    "SquaredHinge": Sample(lambda t, p: (np.maximum(1 - t * p, 0) ** 2).mean(-1), "signs"),
+    "SquaredHinge": Sample(
+        lambda t, p: (np.maximum(1 - t * p, 0) ** 2).mean(-1), "signs"
+    ),
     "hinge of 0 and 1": Sample(
         lambda t, p: np.maximum(1 - (2 * t - 1) * p, 0).mean(-1), "binary", loss="Hinge"
     ),

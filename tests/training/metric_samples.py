@@ -139,7 +139,9 @@ SAMPLES: dict[str, Sample] = {
     "CategoricalAccuracy": Sample(
         _mean(lambda t, p: t.argmax(-1) == p.argmax(-1)), "one-hot"
     ),
-    "SparseCategoricalAccuracy": Sample(_mean(lambda t, p: t == p.argmax(-1)), "labels"),
+    "SparseCategoricalAccuracy": Sample(
+        _mean(lambda t, p: t == p.argmax(-1)), "labels"
+    ),
     "TopKCategoricalAccuracy": Sample(
         _mean(lambda t, p: _rank(t.argmax(-1), p) < 2), "one-hot", arguments={"k": 2}
     ),
@@ -221,7 +223,9 @@ SAMPLES: dict[str, Sample] = {
         lambda t, p, w: _iou(np.eye(4)[t], np.eye(4)[p], w), "labels", "labels",
         {"num_classes": 4}, weighted=False,
     ),
-    "OneHotMeanIoU": Sample(_iou, "one-hot", "unit", {"num_classes": 4}, weighted=False),
+    "OneHotMeanIoU": Sample(
+        _iou, "one-hot", "unit", {"num_classes": 4}, weighted=False
+    ),
     "OneHotIoU": Sample(
         _iou, "one-hot", "unit",
         {"num_classes": 4, "target_class_ids": [0, 1, 2, 3]}, weighted=False,

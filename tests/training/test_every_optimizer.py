@@ -223,9 +223,18 @@ def test_state_is_saved_and_loaded(name: str, rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
+def _part_of_cycle(n: int) -> float:
+    """Cycles of 4, 8, 16 ... steps: how much of the one at step n is over."""
+    length = 4
+    while n >= length:
+        n, length = n - length, length * 2
+    return n / length
+
+
 SCHEDULES: dict[str, tuple[Any, Callable[[int], float]]] = {
     "ExponentialDecay": (
-        optimizers.schedules.ExponentialDecay(0.1, 10, 0.5), lambda n: 0.1 * 0.5 ** (n / 10)
+        optimizers.schedules.ExponentialDecay(0.1, 10, 0.5),
+        lambda n: 0.1 * 0.5 ** (n / 10),
     ),
     "ExponentialDecay by stairs": (
         optimizers.schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True),
@@ -263,9 +272,7 @@ SCHEDULES: dict[str, tuple[Any, Callable[[int], float]]] = {
     ),
     "CosineDecayRestarts, longer each time": (
         optimizers.schedules.CosineDecayRestarts(0.1, 4),
-        lambda n: 0.05 * (
-            1 + np.cos(np.pi * (n / 4 if n < 4 else (n - 4) / 8 if n < 12 else (n - 12) / 16))
-        ),
+        lambda n: 0.05 * (1 + np.cos(np.pi * _part_of_cycle(n))),
     ),
 }  # fmt: skip
 
