@@ -9,8 +9,12 @@ from typing import Any
 
 from graphkeras import config, ops, optimizers, tree
 from graphkeras.autodiff import GradientTape
-from graphkeras.errors import ArgumentError, GraphKerasError, message
+from graphkeras.errors import ArgumentError, GraphKerasError, SavingError, message
 from graphkeras.metrics.metric import Mean
+from graphkeras.saving.registry import (
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 from graphkeras.training.arrays import (
     as_arrays,
     class_weight_to_sample_weights,
@@ -560,12 +564,27 @@ class Trainer:
     # ---------------------------------------------------------------------- saving
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile`, None before it."""
-        return dict(self._settled.arguments) or None
+        """Return the arguments of `compile` as a config, None if there is none."""
+        if not self.compiled:
+            return None
+        try:
+            return serialize_keras_object(self._settled.arguments)
+        except SavingError as error:
+            warnings.warn(
+                f"The arguments of compile are not saved: {error}", stacklevel=2
+            )
+            return None
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with the arguments of `get_compile_config`."""
-        self.compile(**config)
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                f"{self.name} overrides compile(), so it is not compiled when loaded;"  # type: ignore[attr-defined]
+                " override get_compile_config() and compile_from_config() too.",
+                stacklevel=2,
+            )
+            return
+        self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
