@@ -245,7 +245,9 @@ class _Merger:
         Not the updates of variables: a variable is too large to be read in the
         order of a product, and kernels may use their result's memory for sums.
         """
-        if second.folds or second.domain != domain_of(call.shape):
+        if isinstance(call.type, tuple) or second.folds:
+            return False
+        if second.domain != domain_of(call.shape):
             return False
         size = self.sizes[first] + self.sizes[second]
         if size > LONGEST_FINISH or not self.updated.isdisjoint(second.values):
