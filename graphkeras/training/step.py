@@ -15,7 +15,6 @@ import numpy as np
 
 from graphkeras import config, dtypes, tree
 from graphkeras.compiler.pipeline import compile_graph
-from graphkeras.errors import GraphKerasError
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import bind_sizes
 from graphkeras.ir.tensor import Tensor
@@ -212,7 +211,7 @@ class Step:
         """Compile for free sizes, or if the model needs them fixed for these."""
         try:
             compiled = self._compile(batch, _types(arrays, wide))
-        except GraphKerasError:
+        except Exception:  # whatever the user's Python does with a size it lacks
             if wide.dims() == exact.dims():
                 raise
             # What is wrong with these very sizes is what the user wants to read.
