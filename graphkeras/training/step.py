@@ -200,9 +200,9 @@ class Step:
             found = self._compiled.get((layout, candidate.dims()))
             if found is not None:
                 return found
-        found = self._widest(batch, arrays, layout, wide, exact)
-        self._compiled[layout, found[0].dims()] = found[1]
-        return found[1]
+        used, compiled = self._widest(batch, arrays, layout, wide, exact)
+        self._compiled[layout, used.dims()] = compiled
+        return compiled
 
     def _widest(
         self, batch: Any, arrays: Sequence[np.ndarray], layout: Any, wide: Sizes,
