@@ -179,15 +179,20 @@ def is_live() -> bool:
     """Whether a line can be redrawn: on a terminal, and wanted."""
     if not config.is_interactive_logging_enabled():
         return False
-    in_notebook = "ipykernel" in sys.modules
-    return in_notebook or bool(getattr(sys.stdout, "isatty", lambda: False)())
+    return _in_notebook() or bool(getattr(sys.stdout, "isatty", lambda: False)())
+
+
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules
 
 
 def _live_line() -> Any:
     from rich.console import Console
     from rich.live import Live
 
-    return Live(console=Console(file=sys.stdout), auto_refresh=False, transient=True)
+    terminal = None if _in_notebook() else True  # `is_live` has seen that it is one
+    console = Console(file=sys.stdout, force_terminal=terminal)
+    return Live(console=console, auto_refresh=False, transient=True)
 
 
 def _text(line: str) -> Any:

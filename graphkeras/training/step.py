@@ -15,7 +15,6 @@ import numpy as np
 
 from graphkeras import config, dtypes, tree
 from graphkeras.compiler.pipeline import compile_graph
-from graphkeras.errors import GraphKerasError
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import bind_sizes
 from graphkeras.ir.tensor import Tensor
@@ -201,9 +200,9 @@ class Step:
             found = self._compiled.get((layout, candidate.dims()))
             if found is not None:
                 return found
-        found = self._widest(batch, arrays, layout, wide, exact)
-        self._compiled[layout, found[0].dims()] = found[1]
-        return found[1]
+        used, compiled = self._widest(batch, arrays, layout, wide, exact)
+        self._compiled[layout, used.dims()] = compiled
+        return compiled
 
     def _widest(
         self, batch: Any, arrays: Sequence[np.ndarray], layout: Any, wide: Sizes,
@@ -212,7 +211,7 @@ class Step:
         """Compile for free sizes, or if the model needs them fixed for these."""
         try:
             compiled = self._compile(batch, _types(arrays, wide))
-        except GraphKerasError:
+        except Exception:  # whatever the user's Python does with a size it lacks
             if wide.dims() == exact.dims():
                 raise
             # What is wrong with these very sizes is what the user wants to read.
