@@ -50,7 +50,18 @@ class Compilation:
 
 
 class Trainer:
-    """Training of a model: what `keras.Model` adds to `keras.Layer`."""
+    """Training of a model: what `keras.Model` adds to `keras.Layer`.
+
+    Example:
+        >>> import graphkeras as keras
+        >>> x = np.linspace(-1, 1, 64)[:, None]
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
+        >>> history = model.fit(x, 3 * x + 1, epochs=60, verbose=0)
+        >>> loss, mae = model.evaluate(x, 3 * x + 1, verbose=0)
+        >>> loss < 0.01, model.predict(x[:2], verbose=0).shape
+        (True, (2, 1))
+    """
 
     stop_training = False
     stop_evaluating = False
