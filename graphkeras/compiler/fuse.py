@@ -15,12 +15,17 @@ from dataclasses import dataclass, field
 from graphkeras.compiler.indexing import flat
 from graphkeras.compiler.loops import Loop, domain_of, index_of
 from graphkeras.compiler.nests import collapse, finish_of, loop_of
-from graphkeras.compiler.storage import is_fusible, is_leaf, is_narrow, stored_values
+from graphkeras.compiler.storage import (
+    is_fusible,
+    is_leaf,
+    is_narrow,
+    stored_values,
+    takes_epilogue,
+)
 from graphkeras.compiler.views import base, view_of
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import ITEM
 from graphkeras.ir.value import Graph, Value
-from graphkeras.runtime import link
 
 LARGEST = 300  # instructions in one loop
 LONGEST_FINISH = 40  # ... and in what a kernel does to each of its results
@@ -146,14 +151,6 @@ def _reads_of_call(
     assert finish is not None  # or nothing would have been joined
     reads += [(source, None) for source, *_ in finish.tail.reads()]
     return reads, len(finish.tail.code)
-
-
-def takes_epilogue(call: Value) -> bool:
-    """Return whether the kernel of a structured op can finish its results itself."""
-    name = call.op.kernel
-    if isinstance(call.type, tuple) or not isinstance(name, str):
-        return False
-    return link.has_kernel(name) and link.takes(name, "epilogue")
 
 
 def _origin(value: Value) -> Value:

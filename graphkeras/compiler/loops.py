@@ -42,12 +42,14 @@ class Instruction:
             "cast", "inside" (detail: tests; args: value, fill), "given" (detail: which
             result of the fold or call before).
         args: the instructions it takes, by their place in the body.
+        value: the graph's value that it computes, for those who read the code.
     """
 
     kind: str
     dtype: str
     args: tuple[int, ...] = ()
     detail: Any = None
+    value: Value | None = field(default=None, compare=False)
 
     @property
     def places(self) -> tuple[Dim, ...]:
@@ -198,7 +200,6 @@ class Writer:
     def __init__(self, ranges: Ranges, stored: Container[Value]) -> None:
         self.ranges, self.stored = ranges, stored
         self.code: list[Instruction] = []
-        self.origins: list[Value | None] = []
         self._known: dict[Instruction, int] = {}
         self._found: dict[Element, int] = {}
         self._operands: dict[Element, tuple[Element, ...]] = {}
@@ -239,8 +240,7 @@ class Writer:
     def _add(self, instruction: Instruction, value: Value | None = None) -> int:
         if instruction not in self._known:
             self._known[instruction] = len(self.code)
-            self.code.append(instruction)
-            self.origins.append(value)
+            self.code.append(replace(instruction, value=value))
         return self._known[instruction]
 
     def _needs(self, element: Element) -> tuple[Element, ...]:
