@@ -14,8 +14,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any
 
 from llvmlite import ir
 
@@ -32,6 +30,7 @@ from graphkeras.runtime.control import (
     feed_word,
     feeder_word,
 )
+from graphkeras.runtime.link import Entry
 
 
 class Driver:
@@ -187,8 +186,7 @@ class Driver:
         return request.get()
 
 
-@cache
-def feeder(source: str, target: str) -> Any:
+def compile_feeder(name: str, source: str, target: str) -> Entry:
     """Return the compiled function that gathers rows of one dtype as another."""
 
     def build(module: ir.Module) -> ir.Function:
@@ -212,7 +210,7 @@ def feeder(source: str, target: str) -> Any:
         )  # fmt: skip
         return e.finish()
 
-    return link.compile_entry(f"feed_{source}_{target}", build)
+    return link.compile_entry(name, build)
 
 
 def program_builder(
