@@ -1,4 +1,4 @@
-"""The command line: export or inspect a model, tend the cache, run the demonstration."""
+"""The command line: export or inspect a model, tend the cache, run the demo."""
 
 from __future__ import annotations
 

@@ -81,6 +81,7 @@ class _Body:
         if self._compile_apart(context):
             kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(), ir.IntType(64)])
             return ir.Function(module, kind, self.symbol)
+        self.symbol += ".plain"  # the other may be known to the engine already
         function = self.build(module)
         _rename(function, self.symbol)
         return function

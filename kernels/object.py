@@ -29,10 +29,18 @@ def target() -> tuple[str, ...]:
 
 
 @functools.cache
-def machine() -> llvm.TargetMachine:
-    """The host as LLVM's code generator sees it, set as for Numba's own code."""
+def _initialize() -> None:
+    """Tell LLVM which of its code generators is wanted."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+
+
+def machine() -> llvm.TargetMachine:
+    """The host as LLVM's code generator sees it, set as for Numba's own code.
+
+    A new one each time: an engine takes its machine with it when it goes.
+    """
+    _initialize()
     *_, triple, cpu, features = target()
     x86 = triple.startswith(("x86", "i386", "i686"))
     return llvm.Target.from_triple(triple).create_target_machine(
@@ -86,7 +94,8 @@ def _undefined(code: bytes) -> Iterator[str]:
     size, count = struct.unpack_from("<HH", code, 0x3A)
     # kind, offset, size, number of the linked section
     sections = [
-        struct.unpack_from("<4xI16xQQI", code, start + i * size) for i in range(count)
+        struct.unpack_from("<4xI16xQQI20x", code, start + i * size)
+        for i in range(count)
     ]
     for kind, offset, length, link in sections:
         if kind != 2:  # SHT_SYMTAB
