@@ -20,7 +20,6 @@ from graphkeras.compiler.stored import Built
 from graphkeras.ir.printer import graph_text
 from graphkeras.ir.value import Graph
 from graphkeras.ir.verify import verify
-from graphkeras.runtime import link
 
 __all__ = ["PASSES", "build", "compile_graph", "passed", "settle", "stages"]
 
@@ -91,8 +90,7 @@ def _link(graph: Graph, memory: Memory, name: str) -> Built:
             "arena": len(memory.blocks),
         }
     )  # fmt: skip
-    builder = epoch.program_builder(memory, words, _tracked(graph))
-    entry = link.compile_entry(name, builder)
+    entry = epoch.compile_program(name, memory, words, _tracked(graph))
     sizing = Sizing(
         tuple(words.sizes), tuple(o.shape for o in graph.outputs),
         tuple(memory.blocks), tuple(check.size for check in checks_of(graph)),
