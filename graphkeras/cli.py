@@ -1,4 +1,4 @@
-"""The command line: export a model to ONNX, look into a file, run the demonstration."""
+"""The command line: export or inspect a model, tend the cache, run the demo."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import inspect
 import os
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_export(commands)
     _add_inspect(commands)
+    _add_cache(commands)
     demo = _add(commands, "demo", _demo, "train, export and serve two models")
     demo.add_argument(
         "--out", type=Path, default="graphkeras-demo", metavar="DIR",
@@ -104,6 +106,14 @@ def _add_inspect(commands: Any) -> None:
     parser.add_argument("source", metavar="SOURCE", help=f"file.onnx, or {_SOURCE}")
 
 
+def _add_cache(commands: Any) -> None:
+    parser = _add(commands, "cache", _cache, "list or clear the compiled programs kept")
+    parser.add_argument(
+        "action", choices=("list", "clear", "path"),
+        help="list: what is kept, last used first; clear: remove it; path: the folder",
+    )  # fmt: skip
+
+
 def _source(text: str) -> tuple[Path, str]:
     """Split ``file.py:name``; anything else is a wrong command line."""
     file, _, name = text.rpartition(":")
@@ -139,6 +149,36 @@ def _inspect(options: argparse.Namespace) -> None:
         _show(replace(report, path=options.source))
         return
     _show(inspect_file(options.source))
+
+
+def _cache(options: argparse.Namespace) -> None:
+    from graphkeras.runtime import cache
+
+    place = cache.current()
+    if place is None:
+        print("no programs are kept: GRAPHKERAS_CACHE is off, or there is no folder")
+    elif options.action == "path":
+        print(place.folder)
+    elif options.action == "clear":
+        freed = sum(entry.size for entry in place.entries())
+        print(f"removed {place.clear()} programs, {_mebibytes(freed)}: {place.folder}")
+    else:
+        _list_cache(place)
+
+
+def _list_cache(place: Any) -> None:
+    entries = place.entries()
+    for entry in entries:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+        label = entry.label or "(damaged)"
+        print(f"{used}  {_mebibytes(entry.size):>10}  {entry.key[:12]}  {label}")
+    total = _mebibytes(sum(entry.size for entry in entries))
+    most = _mebibytes(place.limit)
+    print(f"{len(entries)} programs, {total} of at most {most}: {place.folder}")
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.2f} MiB"
 
 
 def _demo(options: argparse.Namespace) -> None:

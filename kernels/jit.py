@@ -1,78 +1,152 @@
 """The one place that says njit and intrinsic: LLVM IR in, a callable out."""
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit, types
 from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
+from graphkeras.kernels import object as object_code
 from graphkeras.kernels.cpu import libm
 
 Build = Callable[[ir.Module], ir.Function]
+SIGNATURE = types.void(types.int64, types.int64)
 _numbers = itertools.count()
 
 
-def compile_entry(name: str, build: Build) -> Callable[[int, int], None]:
+def compile_entry(name: str, build: Build) -> Any:
     """Jit the `void(i8*, i64)` function that `build` adds to the module.
 
     The result takes a raw address and a number as Python ints and releases the GIL.
-    Its attribute `address` is the C address of the built function, for ctypes or
-    another thread's start routine. Nothing of Numba's runtime (NRT, exceptions) is
-    touched inside, so the code may run on a thread that Python never saw.
+    Nothing of Numba's runtime (NRT, exceptions) is touched inside, so the code may run
+    on a thread that Python never saw. Attributes of the result:
+
+    * `address`: the C address of the built function, for ctypes or another thread's
+      start routine;
+    * `object`: the object code, for `object.load` in another process, or None;
+    * `symbol`: the name of the function in it.
     """
     libm.register()
-    symbol = f"{name}.{next(_numbers)}"
-    jit: Any = njit(types.void(types.int64, types.int64), nogil=True)
-    with _few_passes():
-        entry = jit(_calling(symbol, build))
+    body = _Body(f"{name}.{next(_numbers)}", build)
+    with _settings(OPT=2, LOOP_VECTORIZE=False, SLP_VECTORIZE=False):
+        entry: Any = njit(SIGNATURE, nogil=True)(_calling(body))
     (overload,) = entry.overloads.values()
-    entry.address = overload.library.get_pointer_to_function(symbol)
-    return cast(Callable[[int, int], None], entry)
+    library = body.library or overload.library
+    entry.address = library.get_pointer_to_function(body.symbol)
+    entry.symbol, entry.object = body.symbol, body.object
+    return entry
 
 
 @contextmanager
-def _few_passes() -> Iterator[None]:
-    """Have Numba optimise lightly while the block compiles.
+def _settings(**most: int) -> Iterator[None]:
+    """Have Numba do at most so much while the block compiles.
 
-    Emitted code is in its final form; looking for vectors and loops to unroll doubles
-    the compile time and leaves the speed as it was. Numba reads these settings at
-    each compilation, under the lock that is held here; without them it does more.
+    It reads these settings at each compilation, under the lock that is held here;
+    without them it does more.
     """
-    level: Any = getattr(config, "OPT", 3)
-    wanted: dict[str, Any] = {"LOOP_VECTORIZE": False, "SLP_VECTORIZE": False}
-    wanted["OPT"] = type(level)(min(2, level))
     with global_compiler_lock:
-        before: dict[str, Any] = {name: getattr(config, name, None) for name in wanted}
+        known = [name for name in most if hasattr(config, name)]
+        before = {name: getattr(config, name) for name in known}
         try:
-            for name, value in wanted.items():
-                setattr(config, name, value)
+            for name, value in before.items():
+                setattr(config, name, type(value)(min(most[name], value)))
             yield
         finally:
             for name, value in before.items():
                 setattr(config, name, value)
 
 
-def _calling(symbol: str, build: Build) -> Callable[[int, int], None]:
+@dataclass(slots=True)
+class _Body:
+    """The built function: in a library of its own, or in its caller's module."""
+
+    symbol: str
+    build: Build
+    library: Any = None
+    object: bytes | None = None
+
+    def function(self, context: Any, module: ir.Module) -> ir.Function:
+        """Return the function as the caller's module knows it."""
+        found = module.globals.get(self.symbol)
+        if found is not None:
+            return found
+        if self._compile_apart(context):
+            kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(), ir.IntType(64)])
+            return ir.Function(module, kind, self.symbol)
+        self.symbol += ".plain"  # the other may be known to the engine already
+        function = self.build(module)
+        _rename(function, self.symbol)
+        return function
+
+    def _compile_apart(self, context: Any) -> bool:
+        """Compile in a library of Numba's that has nothing else; say whether it did.
+
+        So the code is optimised once, not three times, and its object code needs none
+        of Numba's symbols. This is not an interface that Numba promises: if it
+        changes, the code goes the ordinary way, and none is stored.
+        """
+        module = ir.Module(self.symbol)
+        module.triple = llvm.get_process_triple()
+        _rename(self.build(module), self.symbol)
+        try:
+            library = context.codegen().create_library(self.symbol)
+            library.enable_object_caching()
+            optimised = _optimised(module)
+            with _settings(OPT=0):
+                library.add_llvm_module(optimised)
+                library.finalize()
+            self.object = bytes(library._get_compiled_object())
+            self.library = library
+        except (AttributeError, TypeError, RuntimeError) as error:
+            self.object = None
+            warnings.warn(
+                f"this Numba gives no object code ({error}): none will be kept",
+                RuntimeWarning, stacklevel=2,
+            )  # fmt: skip
+        return self.library is not None
+
+
+def _optimised(module: ir.Module) -> llvm.ModuleRef:
+    """Parse a module and run LLVM's passes over it: emitted code is in its final form.
+
+    Looking for vectors and for loops to unroll would double the time to compile, for
+    at most some percent of speed.
+    """
+    parsed = llvm.parse_assembly(str(module))
+    parsed.verify()
+    machine = object_code.machine()
+    parsed.data_layout = str(machine.target_data)
+    options = llvm.create_pipeline_tuning_options(
+        speed_level=int(getattr(config, "OPT", 2))
+    )
+    options.loop_vectorization = options.slp_vectorization = False
+    options.loop_unrolling = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(parsed, passes)
+    return parsed
+
+
+def _calling(body: _Body) -> Callable[[int, int], None]:
     """A Python function whose whole body is a call of the built one."""
 
     def typed(_typing: Any, _pointer: Any, _number: Any) -> Any:
         def generate(
             context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any
         ) -> Any:
-            function = builder.module.globals.get(symbol)
-            if function is None:
-                function = build(builder.module)
-                _rename(function, symbol)
+            function = body.function(context, builder.module)
             pointer = builder.inttoptr(arguments[0], ir.PointerType())
             builder.call(function, [pointer, arguments[1]])
             return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64), generate
+        return SIGNATURE, generate
 
     call: Any = intrinsic(typed)
 

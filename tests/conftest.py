@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from graphkeras import config
+
+# What is tested is compiled, not found where an earlier run left it.
+os.environ["GRAPHKERAS_CACHE"] = "off"
 
 # The same examples at each run, and no clock: machines are busy.
 settings.register_profile("suite", derandomize=True, deadline=None)

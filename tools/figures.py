@@ -6,7 +6,8 @@
 
 Import time, time from process start to the end of the first training step (with an
 empty and with a filled cache), seconds an epoch on MNIST, lines of code by folder.
-Every time is taken in fresh processes, medians are printed. Run it on an idle machine.
+Every time is taken in fresh processes, medians are printed: by the clock, and of the
+processors, which a busy machine changes less. Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -52,25 +53,30 @@ print((time.perf_counter() - start) / 2)
 """
 
 
-def seconds(code: str, runs: int, environment: dict[str, str] | None = None) -> float:
-    """Return the median wall time of fresh Python processes that run `code`."""
-    found = []
-    for _ in range(runs):
-        start = time.perf_counter()
+def seconds(code: str, environments: Sequence[dict[str, str]]) -> tuple[float, float]:
+    """Return median wall and processor time of `code` in a fresh process for each."""
+    wall, used = [], []
+    for environment in environments:
+        start, before = time.perf_counter(), os.times()
         python(code, environment=environment)
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+        wall.append(time.perf_counter() - start)
+        after = os.times()
+        user = after.children_user - before.children_user
+        used.append(user + after.children_system - before.children_system)
+    return statistics.median(wall), statistics.median(used)
 
 
 def python(
     code: str, *arguments: str, environment: dict[str, str] | None = None
 ) -> str:
     """Run `code` in a fresh process at the root of the project; return its output."""
+    # Users have bytecode files: where none are written, the first run here writes them.
+    environment = {"PYTHONDONTWRITEBYTECODE": "", **(environment or {})}
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
+        env={**os.environ, "PYTHONPATH": paths, **environment},
         check=True,
         capture_output=True,
         text=True,
@@ -98,23 +104,32 @@ def lines_of_code() -> list[tuple[str, int, int]]:
 
 def report(mnist: str | None, runs: int) -> str:
     """Measure everything and return it as Markdown."""
-    bare = seconds("pass", runs)
-    rows = [("import graphkeras", seconds("import graphkeras", runs) - bare)]
-    with tempfile.TemporaryDirectory() as cache:
-        filled = {"GRAPHKERAS_CACHE": cache}
-        rows.append(("first step, cold", seconds(FIRST_STEP, 1, filled)))
-        rows.append(("first step, warm", seconds(FIRST_STEP, runs, filled)))
+    plain: list[dict[str, str]] = [{}] * runs
+    python(FIRST_STEP, environment={"GRAPHKERAS_CACHE": "off"})  # files into memory
+    rows: list[tuple[str, float, float | None]] = [
+        ("Python alone", *seconds("pass", plain)),
+        ("import graphkeras", *seconds("import graphkeras", plain)),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        caches = [
+            {"GRAPHKERAS_CACHE": os.path.join(folder, str(i))} for i in range(runs)
+        ]
+        rows.append(("first step, cold", *seconds(FIRST_STEP, caches)))
+        rows.append(("first step, warm", *seconds(FIRST_STEP, caches)))
     if mnist:
         for name in ("mnist_mlp", "mnist_cnn"):
             took = float(python(EPOCHS.format(name=name), mnist).split()[-1])
-            rows.append((f"an epoch of {name}", took))
+            rows.append((f"an epoch of {name}", took, None))
     text = [
         f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} CPUs,"
         f" Python {platform.python_version()}",
         "",
-        "| what | seconds |",
-        "|---|---|",
-        *(f"| {what} | {took:.3f} |" for what, took in rows),
+        "| what | seconds | of the processors |",
+        "|---|---|---|",
+        *(
+            f"| {what} | {wall:.3f} | {'' if used is None else f'{used:.3f}'} |"
+            for what, wall, used in rows
+        ),
         "",
         "| folder | files | lines |",
         "|---|---|---|",

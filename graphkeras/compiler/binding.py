@@ -2,83 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphkeras.compiler.indexing import bounds, move, nonnegative, variable
-from graphkeras.compiler.memory import Block
 from graphkeras.errors import ShapeError, message
 from graphkeras.ir import dims
-from graphkeras.ir.dims import Dim, SymbolicDim
+from graphkeras.ir.dims import Dim
 from graphkeras.ir.interpret import bind_sizes
-from graphkeras.ir.value import Graph, Value, dims_of
+from graphkeras.ir.types import Shape
+from graphkeras.ir.value import Graph
 from graphkeras.runtime.program import Arena, Case, Shapes
+
+if TYPE_CHECKING:
+    from graphkeras.compiler.checks import Check
 
 ALIGNMENT = 64
 FEWEST_SIZES = 32  # the table of sizes also stands in for memory that is not there
 
 
+@dataclass(slots=True)
+class Block:
+    """A piece of the arena, in use from step `first` to step `last`."""
+
+    size: Dim  # elements
+    itemsize: int
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A size that must not be negative, and whose size it is."""
+class Sizing:
+    """All that a program's code asks of sizes; it can be kept beside the code.
 
-    size: Dim
-    value: Value
+    Attributes:
+        words: the sizes that the code reads, in order.
+        outputs: the shape of each output.
+        blocks: what shares the arena.
+        checks: sizes that must not be negative.
+    """
 
-    def hold(self, sizes: Mapping[str, int]) -> None:
-        """Raise `ShapeError` if the size is negative."""
-        if dims.evaluate(self.size, sizes) >= 0:
-            return
-        origin = self.value.origin
-        bound = ", ".join(f"{k}={v}" for k, v in sizes.items())
-        raise ShapeError(
-            message(
-                origin.path if origin and origin.path else self.value.op.name,
-                f"{self.value.op.name} would reach outside of its operand"
-                + (f" (asked for at {origin.location})." if origin else "."),
-                f"{', '.join(str(i.type) for i in self.value.inputs)} with {bound}",
-                "Give larger arrays, or slice less.",
-            )
-        )  # fmt: skip
-
-
-def checks_of(graph: Graph) -> list[Check]:
-    """Return what must hold of the sizes so that nothing is read out of bounds."""
-    found: dict[Dim, Check] = {}
-    for value in graph.walk():
-        for size in (*dims_of(value), *_margins(value)):
-            if not nonnegative(size):
-                found.setdefault(size, Check(size, value))
-    return list(found.values())
-
-
-def _margins(value: Value) -> Iterator[Dim]:
-    """Yield for a movement op how far its indices stay inside, at both ends."""
-    if value.op.family != "movement" or value.op.inside is not None:
-        return
-    if value.op.fact("view"):  # as many elements as its operand: the type rule says so
-        return
-    index = [variable(i) for i in range(value.rank)]
-    ranges = {str(v): size for v, size in zip(index, value.shape)}
-    source, _ = move(value, index, ranges)
-    for place, size in zip(source, value.inputs[0].shape, strict=True):
-        low, high = bounds(place, ranges)
-        if low is not None:
-            yield low
-        if high is not None:
-            yield size - 1 - high
+    words: tuple[Dim, ...]
+    outputs: tuple[Shape, ...]
+    blocks: tuple[Block, ...]
+    checks: tuple[Dim, ...]
 
 
 @dataclass(slots=True)
 class Binder:
-    """Binds a program to sizes; see `runtime.program.Layout`."""
+    """Binds a program to sizes; see `runtime.program.Layout`.
+
+    Attributes:
+        graph: as it was traced.
+        explain: gives the checks with the values they are about; called if one fails.
+    """
 
     graph: Graph
-    blocks: Sequence[Block]
-    words: Sequence[SymbolicDim]
-    checks: Sequence[Check]
+    sizing: Sizing
+    explain: Callable[[], Sequence[Check]]
 
     def bind(self, cases: Sequence[Shapes]) -> tuple[list[Case], Arena]:
         """Return the sizes of each case, and an arena in which all of them fit.
@@ -89,9 +72,12 @@ class Binder:
         known = [self._sizes(shapes) for shapes in cases]
         found = []
         for sizes in known:
-            words = [dims.evaluate(d, sizes) for d in self.words]
+            words = [dims.evaluate(d, sizes) for d in self.sizing.words]
             words += [0] * (FEWEST_SIZES - len(words))
-            outputs = [self._shape(o, sizes) for o in self.graph.outputs]
+            outputs = [
+                tuple(dims.evaluate(d, sizes) for d in shape)
+                for shape in self.sizing.outputs
+            ]
             found.append(Case(np.array(words, np.int64), outputs))
         return found, self._arena(known)
 
@@ -101,13 +87,17 @@ class Binder:
         for leaf, shape in zip(leaves, shapes, strict=True):
             bind_sizes(str(leaf.attributes["name"]), leaf.type, shape, sizes)
         self._require_all(sizes)
-        for check in self.checks:
-            check.hold(sizes)
+        if any(dims.evaluate(size, sizes) < 0 for size in self.sizing.checks):
+            for check in self.explain():
+                check.hold(sizes)
         return sizes
 
     def _require_all(self, sizes: Mapping[str, int]) -> None:
         """Refuse sizes that no array's axis is the measure of."""
-        used = (*self.words, *(d for o in self.graph.outputs for d in o.shape))
+        used = (
+            *self.sizing.words,
+            *(d for shape in self.sizing.outputs for d in shape),
+        )
         missing = {name for dim in used for name in dims.symbols(dim)} - set(sizes)
         if missing:
             raise ShapeError(
@@ -118,15 +108,12 @@ class Binder:
                 )
             )  # fmt: skip
 
-    def _shape(self, value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        return tuple(dims.evaluate(d, sizes) for d in value.shape)
-
     def _arena(self, known: Sequence[Mapping[str, int]]) -> Arena:
         lengths = [
             max(dims.evaluate(b.size, sizes) for sizes in known) * b.itemsize
-            for b in self.blocks
+            for b in self.sizing.blocks
         ]
-        return place_blocks([(b.first, b.last) for b in self.blocks], lengths)
+        return place_blocks([(b.first, b.last) for b in self.sizing.blocks], lengths)
 
 
 def place_blocks(lives: Sequence[tuple[int, int]], lengths: Sequence[int]) -> Arena:

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache
-from typing import Any
 
 from llvmlite import ir
 
@@ -35,6 +33,7 @@ from graphkeras.runtime.control import (
     feed_word,
     feeder_word,
 )
+from graphkeras.runtime.link import Entry
 
 
 class Driver:
@@ -190,8 +189,7 @@ class Driver:
         return request.get()
 
 
-@cache
-def feeder(source: str, target: str) -> Any:
+def compile_feeder(name: str, source: str, target: str) -> Entry:
     """Return the compiled function that gathers rows of one dtype as another."""
 
     def build(module: ir.Module) -> ir.Function:
@@ -215,10 +213,10 @@ def feeder(source: str, target: str) -> Any:
         )  # fmt: skip
         return e.finish()
 
-    return link.compile_entry(f"feed_{source}_{target}", build)
+    return link.compile_entry(name, build)
 
 
-def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> Any:
+def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> Entry:
     """Return the compiled entry of a program.
 
     Args:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphkeras import dtypes
+from graphkeras.compiler.binding import Block
 from graphkeras.compiler.fuse import Plan
 from graphkeras.compiler.lower import (
     Buffer,
@@ -30,16 +31,6 @@ from graphkeras.compiler.views import base
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import CONSTANT, INPUT, STATE
 from graphkeras.ir.value import Graph, Value
-
-
-@dataclass(slots=True)
-class Block:
-    """A piece of the arena, in use from step `first` to step `last`."""
-
-    size: Dim  # elements
-    itemsize: int
-    first: int
-    last: int
 
 
 @dataclass(slots=True)

@@ -7,9 +7,25 @@ import importlib.util
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 CPU = "graphkeras.kernels.cpu"
+
+
+class Entry(Protocol):
+    """A compiled function of (address of the table, mode) that releases the GIL.
+
+    Attributes:
+        address: where it begins.
+        symbol: its name in the object code.
+        object: its object code, None if that cannot be had.
+    """
+
+    address: int
+    symbol: str
+    object: bytes | None
+
+    def __call__(self, table: int, mode: int, /) -> None: ...
 
 
 @cache
@@ -40,7 +56,19 @@ def takes(name: str, parameter: str) -> bool:
     return parameter in inspect.signature(kernel(name)).parameters
 
 
-def compile_entry(name: str, build: Callable[..., Any]) -> Any:
+def compile_entry(name: str, build: Callable[..., Any]) -> Entry:
     """Jit the function that `build` adds to an LLVM module; see `kernels.jit`."""
     jit = importlib.import_module("graphkeras.kernels.jit")
     return jit.compile_entry(name, build)
+
+
+def load(code: bytes, symbol: str) -> Entry:
+    """Return a function of stored object code; see `kernels.object`."""
+    module = importlib.import_module("graphkeras.kernels.object")
+    return module.load(code, symbol)
+
+
+def target() -> tuple[str, ...]:
+    """Return what object code depends on here; see `kernels.object`."""
+    module = importlib.import_module("graphkeras.kernels.object")
+    return module.target()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras import config, dtypes, tree
-from graphkeras.compiler.pipeline import compile_graph
+from graphkeras.compiler.programs import compile_graph
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import bind_sizes
 from graphkeras.ir.tensor import Tensor

@@ -1,0 +1,108 @@
+"""Object code of this machine: what it is made for, and loading it without Numba."""
+
+import ctypes
+import functools
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from graphkeras.kernels.cpu import libm
+
+CALL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)  # releases the GIL
+ELF64 = b"\x7fELF\x02\x01"  # 64 bits, little-endian
+SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
+UNDEFINED, WEAK = 0, 2
+
+
+@functools.cache
+def target() -> tuple[str, ...]:
+    """What decides which code LLVM writes here: its version, the system, the CPU."""
+    version = ".".join(map(str, llvm.llvm_version_info))
+    features = llvm.get_host_cpu_features().flatten()
+    return (
+        llvmlite.__version__, version, llvm.get_process_triple(),
+        llvm.get_host_cpu_name(), features,
+    )  # fmt: skip
+
+
+@functools.cache
+def _initialize() -> None:
+    """Tell LLVM which of its code generators is wanted."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+def machine() -> llvm.TargetMachine:
+    """The host as LLVM's code generator sees it, set as for Numba's own code.
+
+    A new one each time: an engine takes its machine with it when it goes.
+    """
+    _initialize()
+    *_, triple, cpu, features = target()
+    x86 = triple.startswith(("x86", "i386", "i686"))
+    return llvm.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features=features, opt=2, reloc="static" if x86 else "default",
+        codemodel="jitdefault", jit=True,
+    )  # fmt: skip
+
+
+def load(code: bytes, symbol: str) -> Any:
+    """Return the `void(i8*, i64)` function called `symbol` in relocatable code.
+
+    It takes a raw address and a number, releases the GIL, and has the attributes of
+    what `jit.compile_entry` returns.
+
+    Raises:
+        ValueError: if the code cannot be linked: LLVM would end the process.
+    """
+    libm.register()
+    missing = sorted(n for n in needed(code) if not llvm.address_of_symbol(n))
+    if missing:
+        raise ValueError(f"object code: nothing here is called {', '.join(missing)}")
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    address = engine.get_function_address(symbol)
+    if not address:
+        raise ValueError(f"object code: it has no function {symbol!r}")
+    entry: Any = CALL(address)
+    entry.address = address
+    entry.symbol, entry.object = symbol, code
+    entry.engine = engine  # holds the memory of the code
+    return entry
+
+
+def needed(code: bytes) -> set[str]:
+    """Return the names that code expects of others, as far as its format is known.
+
+    Only ELF is read. Elsewhere code refers to `libm`'s names alone, as everywhere.
+    """
+    if not code.startswith(ELF64):
+        return set()
+    try:
+        return set(_undefined(code))
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"object code: not as ELF should be ({error})") from error
+
+
+def _undefined(code: bytes) -> Iterator[str]:
+    """Yield the strong undefined symbols of an ELF file; see elf(5) for the offsets."""
+    (start,) = struct.unpack_from("<Q", code, 0x28)
+    size, count = struct.unpack_from("<HH", code, 0x3A)
+    # kind, offset, size, number of the linked section
+    sections = [
+        struct.unpack_from("<4xI16xQQI20x", code, start + i * size)
+        for i in range(count)
+    ]
+    for kind, offset, length, link in sections:
+        if kind != 2:  # SHT_SYMTAB
+            continue
+        names = sections[link][1]
+        for at in range(offset + SYMBOL.size, offset + length, SYMBOL.size):
+            name, info, _, section, _, _ = SYMBOL.unpack_from(code, at)
+            if section == UNDEFINED and info >> 4 != WEAK:
+                end = code.index(b"\0", names + name)
+                yield code[names + name : end].decode()
