@@ -36,6 +36,7 @@ class Sequential(Model):
     """
 
     _untracked = Model._untracked | {"_functional", "_first"}
+    layers_first = True  # in files
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from graphkeras import config, ops
 from graphkeras.errors import ArgumentError, GraphKerasError, message
 from graphkeras.naming import auto_name
 from graphkeras.optimizers.schedules import LearningRateSchedule
+from graphkeras.saving.hdf5 import assign_all
 from graphkeras.variables import Variable
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
@@ -461,8 +462,7 @@ class Optimizer:
                 stacklevel=2,
             )
             return
-        for i, variable in enumerate(self._variables):
-            variable.assign(np.asarray(store[str(i)]))
+        assign_all(self.name, self._variables, store)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

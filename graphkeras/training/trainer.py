@@ -561,11 +561,20 @@ class Trainer:
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return the arguments of `compile`, None before it."""
-        return dict(self._settled.arguments) or None
+        if not self.compiled:
+            return None
+        return {**self._settled.arguments, "optimizer": self.optimizer}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with the arguments of `get_compile_config`."""
-        self.compile(**config)
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                f"{self.name} has its own compile(), so it is loaded without being "  # type: ignore[attr-defined]
+                "compiled. Call compile(), or write compile_from_config().",
+                stacklevel=2,
+            )
+            return
+        self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and self.built:  # type: ignore[attr-defined]
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
