@@ -17,6 +17,7 @@ from graphkeras.training.callbacks.schedule import (
     SwapEMAWeights,
     TerminateOnNaN,
 )
+from graphkeras.training.progress import ProgressBar as ProgbarLogger
 
 __all__ = [
     "CSVLogger",
@@ -27,6 +28,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "ProgbarLogger",
     "ReduceLROnPlateau",
     "SwapEMAWeights",
     "TerminateOnNaN",

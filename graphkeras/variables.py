@@ -252,8 +252,7 @@ def _initial(
     if isinstance(initializer, Callable):  # type: ignore[arg-type]
         return _drawn(variable, initializer, shape, dtypes.standardize(dtype))
     source = np.asarray(initializer)
-    weak = dtype is None and source.dtype == np.float64
-    kind = dtypes.standardize(dtype) if dtype or weak else dtypes.of_array(source)
+    kind = dtypes.standardize(dtype) if dtype else _dtype_of(initializer, source)
     source = np.broadcast_to(source, source.shape if shape is None else tuple(shape))
     array = _room_for(source.shape, kind)
     array[...] = source
@@ -278,6 +277,18 @@ def _room_for(shape: tuple[int, ...], kind: str) -> np.ndarray:
     if _arriving.now is not None:
         _arriving.now.take(math.prod(shape) * dtypes.to_numpy(kind).itemsize)
     return aligned(shape, kind)
+
+
+def _dtype_of(given: Any, source: np.ndarray) -> str:
+    """Return the dtype a variable takes from its first value.
+
+    Floats become the default float, Python's ints int32; an array of integers keeps
+    its dtype.
+    """
+    if source.dtype == np.float64:
+        return dtypes.standardize(None)
+    python = not hasattr(given, "dtype")
+    return "int32" if python and source.dtype == np.int64 else dtypes.of_array(source)
 
 
 def _shape_of(value: Any) -> tuple:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from graphkeras.compiler.indexing import terms_of
+from graphkeras.compiler.indexing import terms_of, varies
 from graphkeras.ir import dims
-from graphkeras.ir.dims import Dim, SymbolicDim
+from graphkeras.ir.dims import Atom, Dim, SymbolicDim
 from graphkeras.kernels.cpu.emit import Emit, Index
 
 Sizes = Callable[[Dim], Index]  # a size that is fixed for the run, as an index
@@ -23,7 +23,8 @@ class Indices:
         self, e: Emit, sizes: Sizes, known: Mapping[str, Index], outer: Indices | None
     ) -> None:
         self.e, self.sizes, self.outer = e, sizes, outer
-        self.known: dict[str, Index] = {**(outer.known if outer else {}), **known}
+        around: Mapping[str, Index] = outer.known if outer else {}
+        self.known: dict[str, Index] = {**around, **known}
         self._sums: dict[Dim, Index] = {}
 
     def prepare(self, place: Dim) -> None:
@@ -58,7 +59,7 @@ class Indices:
         if isinstance(term, int):
             return term
         ((monomial, number),) = term.terms.items()
-        moving = [(a, p) for a, p in monomial if _varies(a)]
+        moving = [(a, p) for a, p in monomial if varies(a)]
         fixed = tuple(part for part in monomial if part not in moving)
         total = self.sizes(SymbolicDim({fixed: number}) if fixed else number)
         for atom, power in moving:
@@ -66,16 +67,9 @@ class Indices:
                 total = self.e.mul(total, self._atom(atom))
         return total
 
-    def _atom(self, atom: dims.Atom) -> Index:
+    def _atom(self, atom: Atom) -> Index:
         if isinstance(atom, str):
             return self.known[atom]
         kind, a, b = atom
         operate = self.e.maximum if kind == "max" else self.e.floordiv
         return operate(self.index(a), self.index(b))
-
-
-def _varies(atom: dims.Atom) -> bool:
-    """Whether an atom holds a loop variable."""
-    if isinstance(atom, str):
-        return atom[0] == "@"
-    return any(n[0] == "@" for part in atom[1:] for n in dims.symbols(part))

@@ -15,6 +15,7 @@ from graphkeras.errors import KernelError, message
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import bind_sizes, evaluate
 from graphkeras.ir.op import STATE, host_only, input_value, rebuild
+from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, dims_of, walk
 
 
@@ -67,8 +68,13 @@ def split_host(graph: Graph) -> tuple[HostPart, Graph] | None:
     fed = _boundary(rest, closure)
     needed = set(walk(rest.roots, stop=fed))
     used = tuple(i for i in graph.inputs if i in needed)
-    leaves = {v: input_value(f"host_{i}", v._tensor_type, i) for i, v in enumerate(fed)}
+    leaves = {v: _leaf(v, i) for i, v in enumerate(fed)}
     return HostPart(graph, (*used, *fed), outputs), _compiled_part(rest, used, leaves)
+
+
+def _leaf(value: Value, number: int) -> Value:
+    """Return the input that stands for a value in the compiled part."""
+    return input_value(f"host_{number}", TensorType(value.dtype, value.shape), number)
 
 
 def _is_hosted(value: Value) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphkeras.ir import dims
-from graphkeras.ir.dims import Dim, SymbolicDim
+from graphkeras.ir.dims import Atom, Dim, Monomial, SymbolicDim
 from graphkeras.ir.value import Value
 
 Ranges = Mapping[str, Dim]  # loop variable -> number of turns
@@ -115,7 +115,7 @@ def nonnegative(dim: Dim) -> bool:
     return all(c >= 0 and _sizes_only(m) for m, c in dim.terms.items())
 
 
-def _sizes_only(monomial: dims.Monomial) -> bool:
+def _sizes_only(monomial: Monomial) -> bool:
     """Whether all factors are sizes or quotients and maxima of sizes."""
     return all(
         isinstance(atom, str) or (nonnegative(atom[1]) and nonnegative(atom[2]))
@@ -137,18 +137,17 @@ def bounds(dim: Dim, ranges: Ranges) -> tuple[Dim | None, Dim | None]:
 def _term_bounds(term: Dim, ranges: Ranges) -> tuple[Dim | None, Dim | None]:
     if isinstance(term, int) or not variables(term):
         return term, term
-    ((monomial, coefficient),) = term.terms.items()
-    factor: Dim = coefficient
+    ((monomial, number),) = term.terms.items()
+    moving = [part for part in monomial if varies(part[0])]
+    fixed = tuple(part for part in monomial if part not in moving)
+    factor: Dim = SymbolicDim({fixed: number}) if fixed else number
     low: Dim = 1
     high: Dim = 1
-    for atom, power in monomial:
-        if isinstance(atom, str) and atom not in ranges:
-            factor = factor * dims.symbol(atom)
-            continue
-        first, last = _atom_bounds(atom, ranges)
-        if power > 1 or first is None or last is None or not nonnegative(first):
+    for atom, power in moving:
+        ends = _atom_bounds(atom, ranges)
+        if power > 1 or ends is None:
             return None, None
-        low, high = low * first, high * last
+        low, high = low * ends[0], high * ends[1]
     if nonnegative(factor):
         return factor * low, factor * high
     if nonnegative(-factor):
@@ -156,15 +155,21 @@ def _term_bounds(term: Dim, ranges: Ranges) -> tuple[Dim | None, Dim | None]:
     return None, None
 
 
-def _atom_bounds(atom: Any, ranges: Ranges) -> tuple[Dim | None, Dim | None]:
+def varies(atom: Atom) -> bool:
+    """Return whether an atom is, or holds, a loop variable."""
+    return bool(variables(SymbolicDim({((atom, 1),): 1})))
+
+
+def _atom_bounds(atom: Atom, ranges: Ranges) -> tuple[Dim, Dim] | None:
+    """Return the ends of what is surely not negative, None if that is not known."""
     if isinstance(atom, str):
         return 0, ranges[atom] - 1
     kind, a, n = atom
     low, high = bounds(a, ranges)
-    if kind != "//" or variables(n) or low is None or high is None:
-        return None, None
-    if not nonnegative(low):
-        return None, None
+    if kind != "//" or variables(n) or high is None:
+        return None
+    if low is None or not nonnegative(low):
+        return None
     # (k * n - 1) // n is k - 1, which a plain quotient of sizes would not show.
     return 0, dims.floordiv(high + 1 + n - 1, n) - 1
 
@@ -210,7 +215,7 @@ def move(
     """Return where a movement op reads its operand, and the tests for "inside"."""
     places = tuple(Place(i, ranges) for i in out)
     operand = value.inputs[0].type
-    assert value.op.index is not None  # every movement states one
+    assert value.op.index is not None
     source = value.op.index(places, operand, **value.attributes)
     index = tuple(plain(i) for i in source)
     if value.op.inside is None:

@@ -31,8 +31,6 @@ from graphkeras.ir.op import CONSTANT, DIM, Op
 from graphkeras.ir.types import Shape
 from graphkeras.ir.value import Value
 
-Guard = tuple[Test, ...]  # what must hold where an element is read
-
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
@@ -185,6 +183,9 @@ def _scalar_form(op: Op) -> tuple[ast.expr, tuple[str, ...]]:
     )
 
 
+Guard = tuple[Test, ...]
+
+
 class Writer:
     """Writes the code of one section by walking back from what is stored.
 
@@ -198,16 +199,14 @@ class Writer:
         self.code: list[Instruction] = []
         self.origins: list[Value | None] = []
         self._known: dict[Instruction, int] = {}
-        self._found: dict[tuple[Any, ...], int] = {}
+        self._found: dict[Any, int] = {}
 
     def given(self, value: Value, index: Sequence[Dim], which: int) -> None:
         """Let `value` at `index` be what the fold or call before has left."""
         code = self._add(Instruction("given", value.dtype, (), which), value)
         self._found[(value, tuple(index), ())] = code
 
-    def element(
-        self, value: Value, index: Sequence[Dim], guard: tuple[Test, ...] = ()
-    ) -> int:
+    def element(self, value: Value, index: Sequence[Dim], guard: Guard = ()) -> int:
         """Return the instruction that gives `value` at `index` where `guard` holds."""
         key = (value, tuple(index), guard)
         if key not in self._found:

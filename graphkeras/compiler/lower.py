@@ -124,7 +124,7 @@ def writes_of(step: Step) -> Iterator[Place]:
         yield from (store.target for store in section.stores)
 
 
-def in_place(loop: Loop, source: Value, target: Place) -> bool:
+def in_place(loop: Loop, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written."""
     for section in loop.sections:
         places = [s.place for s in section.stores if s.target is target]

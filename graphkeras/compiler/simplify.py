@@ -4,6 +4,8 @@ Results stay within rounding; NaN and infinities stay what they are. Left out on
 purpose: ``max(f(x))`` as ``f(max(x))`` for a monotone f. The gradient of a maximum
 compares elements with the result, and f computed twice may differ in the last bit.
 """
+# Patterns leave attributes out.
+# mypy: disable-error-code="call-arg"
 
 from __future__ import annotations
 

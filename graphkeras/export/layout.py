@@ -28,16 +28,23 @@ from graphkeras.ir.types import TensorType
 
 Order = tuple[int, ...]
 
+_ROUNDS = 4  # a stretch that is turned may let its neighbour gain; mostly one does
+_CHANNELS_FIRST = frozenset(
+    ("AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "MaxPool")
+)
 _KINDS_WITH_AXIS = frozenset(("Concat", "LogSoftmax", "Softmax"))
 
 
 def cancel_transposes(b: Builder) -> None:
     """Rewire the outermost graph so that few transposes are left."""
     merge_transposes(b)
-    layout = _Layout(b)
-    for stretch in layout.stretches():
-        layout.decide(stretch)
-    layout.enter_reductions()
+    for turn in range(_ROUNDS):
+        layout = _Layout(b)
+        if not layout.settle(ties=turn == 0):
+            break
+        b.body.sort()
+        merge_transposes(b)
+    _Layout(b).enter_reductions()
     _enter_products(b)
     b.body.prune()
 
@@ -101,6 +108,7 @@ class _Layout:
 
     def __init__(self, b: Builder) -> None:
         self.b = b
+        self.made, self.readers = b.body.producers(), b.body.readers()
         self.ranks = {name: array.ndim for name, array in b.initializers.items()}
         self.ranks.update((name, type_.rank) for name, type_ in b.known_types())
         for node in b.body.nodes:
@@ -127,8 +135,10 @@ class _Layout:
             if outputs.intersection(node.outputs) or not self._indifferent(node):
                 continue
             near = {id(m): m for m in map(maker.get, self._moved(node)) if m}
-            stretch = [part for other in near.values() for part in other] + [node]
-            maker.update((part.outputs[0], stretch) for part in stretch)
+            stretch, *others = near.values() or ([],)
+            for part in (*(part for other in others for part in other), node):
+                stretch.append(part)
+                maker[part.outputs[0]] = stretch
         return list({id(stretch): stretch for stretch in maker.values()}.values())
 
     def _indifferent(self, node: Node) -> bool:
@@ -165,33 +175,57 @@ class _Layout:
 
     # ---------------------------------------------------------------------- decision
 
-    def decide(self, stretch: list[Node]) -> None:
-        """Turn a stretch over if that leaves fewer transposes.
+    def settle(self, ties: bool) -> bool:
+        """Turn over every stretch that gains by it; return whether any did.
 
-        At a tie it is turned if it follows a convolution: the two then stand together.
+        Args:
+            ties: also turn one that neither gains nor loses, if it follows a
+                convolution or the like: the two then stand together.
         """
-        made, readers = self.b.body.producers(), self.b.body.readers()
+        orders = [
+            (stretch, self._better(stretch, ties)) for stretch in self.stretches()
+        ]
+        for stretch, order in orders:
+            if order is not None:
+                self._turn_over(stretch, order)
+        return any(order is not None for _, order in orders)
+
+    def _better(self, stretch: list[Node], ties: bool) -> Order | None:
+        """Return the order to undo inside a stretch, None if it stands well."""
         inside, border = set(stretch), self._border(stretch)
         results = [node.outputs[0] for node in stretch]
-        order = _usual_order([made.get(s) for s in border], results, readers)
+        order = self._usual_order(border, results)
         if order is None:
-            return
+            return None
         back, follows, as_is, turned = inverse(order), False, 0, 0
         for source in border:
-            if _order(made.get(source)) == order:
-                follows = True
-                as_is += inside.issuperset(readers[source])
+            if _order(self.made.get(source)) == order:
+                follows |= self._is_channels_first(self.made[source].inputs[0])
+                as_is += inside.issuperset(self.readers[source])
             else:
-                turned += not any(_order(r) == back for r in readers[source])
+                turned += not any(_order(r) == back for r in self.readers[source])
         for name in results:
-            outside = [r for r in readers.get(name, ()) if r not in inside]
+            outside = [r for r in self.readers.get(name, ()) if r not in inside]
             undone = [r for r in outside if _order(r) == back]
             as_is += bool(undone)
             turned += any(
                 r not in undone and not self._folds(r, order) for r in outside
             )
-        if turned < as_is or (turned == as_is and follows):
-            self._turn_over(stretch, border, order)
+        gains = turned < as_is or (ties and turned == as_is and follows)
+        return order if gains else None
+
+    def _is_channels_first(self, name: str) -> bool:
+        maker = self.made.get(name)
+        return maker is not None and maker.kind in _CHANNELS_FIRST
+
+    def _usual_order(self, border: list[str], results: list[str]) -> Order | None:
+        """Return the order in which most transposes at a border hand axes over."""
+        found = [_order(self.made.get(name)) for name in border]
+        for name in results:
+            orders = (_order(reader) for reader in self.readers.get(name, ()))
+            found += [inverse(order) for order in orders if order is not None]
+        counts = Counter(order for order in found if order is not None)
+        return counts.most_common(1)[0][0] if counts else None
 
     def _border(self, stretch: list[Node]) -> list[str]:
         """Return the values a stretch reads and does not make."""
@@ -214,43 +248,39 @@ class _Layout:
 
     def enter_reductions(self) -> None:
         """Let a reduction that takes either order read what a transpose reads."""
-        made, readers = self.b.body.producers(), self.b.body.readers()
         for node in self.b.body.nodes:
-            source = made.get(node.inputs[0]) if node.inputs else None
+            source = self.made.get(node.inputs[0]) if node.inputs else None
             order = _order(source)
             if source is not None and order is not None and self._folds(node, order):
-                self._renumber(node, order, readers)
+                self._renumber(node, order)
                 node.inputs[0] = source.inputs[0]
 
     # ------------------------------------------------------------------- turning over
 
-    def _turn_over(self, stretch: list[Node], border: list[str], order: Order) -> None:
+    def _turn_over(self, stretch: list[Node], order: Order) -> None:
         """Compute a stretch in the order before `order`, with transposes around it.
 
         Those that meet their inverse there are merged away.
         """
-        readers, inside = self.b.body.readers(), set(stretch)
-        entered = {name: self._transposed(name, inverse(order)) for name in border}
+        inside, back = set(stretch), inverse(order)
+        entered = {name: self._transposed(name, back) for name in self._border(stretch)}
         for node in stretch:
-            self._renumber(node, order, readers)
+            self._renumber(node, order)
             node.inputs = [entered.get(i, i) for i in node.inputs]
         for node in stretch:
-            self._leave(node.outputs[0], order, inside, readers)
-        self.b.body.sort()
-        merge_transposes(self.b)
+            self._leave(node.outputs[0], order, inside)
 
-    def _leave(
-        self, name: str, order: Order, inside: set[Node],
-        readers: dict[str, list[Node]],
-    ) -> None:  # fmt: skip
+    def _leave(self, name: str, order: Order, inside: set[Node]) -> None:
         """Give the readers outside a turned stretch the order of axes they expect."""
         self._retype(name, inverse(order))
-        for reader in readers.get(name, ()):
-            if self._folds(reader, order):
-                self._renumber(reader, order, readers)
-            elif reader not in inside:
-                back = self._transposed(name, order)
-                reader.rename(lambda old: back if old == name else old)  # noqa: B023
+        outside = [r for r in self.readers.get(name, ()) if r not in inside]
+        expecting = [r for r in outside if not self._folds(r, order)]
+        back = self._transposed(name, order) if expecting else name
+        for reader in outside:
+            if reader in expecting:
+                reader.rename(lambda old: back if old == name else old)
+            else:
+                self._renumber(reader, order)
 
     def _retype(self, name: str, order: Order) -> None:
         known = self.b.type(name)
@@ -266,22 +296,20 @@ class _Layout:
         self.ranks[result] = len(order)
         return result
 
-    def _renumber(
-        self, node: Node, order: Order, readers: dict[str, list[Node]]
-    ) -> None:
+    def _renumber(self, node: Node, order: Order) -> None:
         """Make a node's own constants and attributes speak of the new order of axes."""
         rank, back = len(order), inverse(order)
         if node.kind in _KINDS_WITH_AXIS:
             default = 1 if node.kind == "Concat" else -1
             node.attrs["axis"] = order[node.attrs.get("axis", default) % rank]
         elif not _place(node):
-            node.inputs = [self._spread(i, back, readers) for i in node.inputs]
+            node.inputs = [self._spread(i, back) for i in node.inputs]
         else:
             place = _place(node)
             numbers = self.b.initializers[node.inputs[place]]
             node.inputs[place] = self.b.constant(_reordered(node, numbers, order))
 
-    def _spread(self, name: str, back: Order, readers: dict[str, list[Node]]) -> str:
+    def _spread(self, name: str, back: Order) -> str:
         """Return a constant operand with its axes in the new order."""
         array = self.b.initializers.get(name)
         if array is None or array.size == 1:
@@ -290,7 +318,7 @@ class _Layout:
         moved = np.ascontiguousarray(wide.transpose(back))
         while moved.shape[0] == 1:
             moved = moved[0]
-        return self.b.restate(name, moved, len(readers[name]) == 1)
+        return self.b.restate(name, moved, len(self.readers[name]) == 1)
 
 
 def _in_order(type_: TensorType, order: Order) -> TensorType:
@@ -349,17 +377,3 @@ def _reordered(node: Node, numbers: np.ndarray, order: Order) -> np.ndarray:
         return np.array(moved if node.kind == "Slice" else sorted(moved), np.int64)
     rows = numbers.reshape(-1, len(order))  # Pad: before and after; Resize: one number
     return np.ascontiguousarray(rows[:, inverse(order)]).reshape(-1)
-
-
-def _usual_order(
-    before: Sequence[Node | None],
-    results: Sequence[str],
-    readers: dict[str, list[Node]],
-) -> Order | None:
-    """Return the order in which most transposes at a border hand axes over."""
-    found = [_order(node) for node in before]
-    for name in results:
-        orders = (_order(reader) for reader in readers.get(name, ()))
-        found += [inverse(order) for order in orders if order is not None]
-    counts = Counter(order for order in found if order is not None)
-    return counts.most_common(1)[0][0] if counts else None

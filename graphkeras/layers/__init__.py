@@ -25,6 +25,7 @@ from graphkeras.layers.conv import (
     SeparableConvolution2D,
 )
 from graphkeras.layers.core import Dense, Embedding, Identity, Lambda, Masking
+from graphkeras.layers.einsum_dense import EinsumDense
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.inputs import Input, InputLayer
 from graphkeras.layers.layer import Layer
@@ -48,6 +49,7 @@ from graphkeras.layers.merging import (
 )
 from graphkeras.layers.normalization import (
     BatchNormalization,
+    GroupNormalization,
     LayerNormalization,
     RMSNormalization,
     UnitNormalization,

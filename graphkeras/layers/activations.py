@@ -125,7 +125,13 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """softmax over `axis`; masked entries get probability zero."""
+    """softmax over `axis`; masked entries get probability zero.
+
+    Example:
+        >>> import numpy as np
+        >>> Softmax()(np.zeros((1, 4), "float32")).numpy()
+        array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    """
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -33,7 +33,7 @@ class ConfiguredLayer:
     trainable: bool
     activity_regularizer: Any
     dtype_policy: dtype_policies.DTypePolicy
-    _captured: dict[str, Any]
+    _captured_arguments: dict[str, Any]
     _build_shapes: dict[str, Any] | None
     build: Callable[..., None]
 
@@ -55,7 +55,8 @@ class ConfiguredLayer:
         config = {k: v for k, v in config.items() if k not in self._not_in_config}
         config |= self._library_config()
         if type(self).get_config is ConfiguredLayer.get_config:
-            config |= {k: self._serialized(k, v) for k, v in self._captured.items()}
+            given = self._captured_arguments.items()
+            config |= {k: self._serialized_argument(k, v) for k, v in given}
         return config
 
     def _library_config(self) -> dict[str, Any]:
@@ -63,9 +64,9 @@ class ConfiguredLayer:
         cls = next(c for c in type(self).__mro__ if is_library_class(c))
         left_out = (*_BASE_ARGUMENTS, *self._not_in_config)
         names = [n for n in init_arguments(cls) if n not in left_out]
-        return {n: self._serialized(n, getattr(self, n)) for n in names}
+        return {n: self._serialized_argument(n, getattr(self, n)) for n in names}
 
-    def _serialized(self, name: str, value: Any) -> Any:
+    def _serialized_argument(self, name: str, value: Any) -> Any:
         try:
             if inspect.isfunction(value):
                 return activations.serialize(value)

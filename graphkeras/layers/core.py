@@ -93,6 +93,11 @@ class Embedding(Layer):
         weights: first values as an array (in a list or not).
 
     Shapes: ids: (batch, ...) -> (batch, ..., output_dim).
+
+    Example:
+        >>> import numpy as np
+        >>> Embedding(input_dim=100, output_dim=8)(np.array([[3, 7, 0]])).shape
+        (1, 3, 8)
     """
 
     _not_in_config = ("weights",)
@@ -143,6 +148,11 @@ class Masking(Layer):
     """Mask the time steps all of whose features equal `mask_value`.
 
     Shapes: x: (batch, time, features) -> the same.
+
+    Example:
+        >>> import numpy as np
+        >>> Masking()(np.array([[[1.0], [0.0]]]))._keras_mask.numpy()
+        array([[ True, False]])
     """
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:

@@ -32,6 +32,7 @@ class _Context(threading.local):
     def __init__(self) -> None:
         self.training: list[Any] = []  # one entry a layer now being called
         self.paths: list[tuple[Any, str]] = []  # layers now open, with their paths
+        self.born: list[Any] = []  # layers built while another was called
 
 
 _context = _Context()
@@ -81,7 +82,7 @@ class Layer(ConfiguredLayer, State):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
-        self.__dict__["_captured"] = captured(cls, args, kwargs)
+        self.__dict__["_captured_arguments"] = captured(cls, args, kwargs)
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -131,7 +132,7 @@ class Layer(ConfiguredLayer, State):
         self._first_input: Any = None  # what the first argument looked like
         self._convert_input_args = True
         self._allow_non_tensor_positional_args = False
-        self._initialized = True
+        self._layer_initialized = True
 
     # ------------------------------------------------------------- for subclasses
 
@@ -251,7 +252,7 @@ class Layer(ConfiguredLayer, State):
         return self._call_in_trace(*args, **kwargs)
 
     def _check_initialized(self) -> None:
-        if "_initialized" not in self.__dict__:
+        if "_layer_initialized" not in self.__dict__:
             raise ArgumentError(
                 message(
                     type(self).__name__, "expected super().__init__() to have run.", "",
@@ -267,19 +268,19 @@ class Layer(ConfiguredLayer, State):
         return tree.map_structure(_detached, outputs)
 
     def _call_in_trace(self, *args: Any, **kwargs: Any) -> Any:
-        with self._open_scope(), self._named_errors():
+        with self._open_scope(), self._named_errors(), self._watched_births():
             if not _context.training:
                 self._clear_losses()
             if self._convert_input_args:
-                args = tree.map_structure(self._converted, args)
-                kwargs = tree.map_structure(self._converted, kwargs)
+                args = tree.map_structure(self._converted_input, args)
+                kwargs = tree.map_structure(self._converted_input, kwargs)
             self._check_positional(args)
             spec = CallSpec(type(self).call, args, kwargs)
-            self._check_inputs(spec.first)
+            self._check_input_spec(spec.first)
             self._build_for(spec)
-            return self._run(spec, args, kwargs)
+            return self._run_call(spec, args, kwargs)
 
-    def _run(self, spec: CallSpec, args: Any, kwargs: Any) -> Any:
+    def _run_call(self, spec: CallSpec, args: Any, kwargs: Any) -> Any:
         kwargs = {**kwargs, **spec.masks()}
         if "training" not in spec.arguments:
             kwargs.pop("training", None)
@@ -311,7 +312,7 @@ class Layer(ConfiguredLayer, State):
         around = _context.training[-1] if _context.training else None
         return spec.arguments.get("training") if around is None else around
 
-    def _converted(self, x: Any) -> Any:
+    def _converted_input(self, x: Any) -> Any:
         """Make an argument a tensor, floats of the layer's dtype."""
         if isinstance(x, Variable):
             x = x.value
@@ -345,7 +346,7 @@ class Layer(ConfiguredLayer, State):
                     )
                 )  # fmt: skip
 
-    def _check_inputs(self, first: Any) -> None:
+    def _check_input_spec(self, first: Any) -> None:
         if self.input_spec is not None:
             remedy = ""
             if self.built and self._build_shapes:
@@ -358,11 +359,11 @@ class Layer(ConfiguredLayer, State):
             check_inputs(self.input_spec, first, "", remedy)
 
     def _build_for(self, spec: CallSpec) -> None:
-        if self.built or type(self).build is Layer.build:
+        if self.built or self._building or type(self).build is Layer.build:
             return
         shapes = shapes_for(type(self).build, spec.shapes(), spec, type(self).__name__)
         self.build(**shapes)
-        self._check_inputs(spec.first)
+        self._check_input_spec(spec.first)
 
     def _finish_first_call(self, spec: CallSpec) -> None:
         if self._first_input is None:
@@ -376,6 +377,8 @@ class Layer(ConfiguredLayer, State):
         self._build_shapes = shapes
         self._built_at = user_location()
         self.built = True
+        if _context.training and self._own_variables():
+            _context.born.append(self)
 
     def _regularize_activity(self, outputs: Any) -> None:
         if self.activity_regularizer is None:
@@ -434,6 +437,24 @@ class Layer(ConfiguredLayer, State):
                     yield
         finally:
             _context.paths.pop()
+
+    @contextmanager
+    def _watched_births(self) -> Iterator[None]:
+        """Warn of layers the outermost call built but nobody holds, nor trains."""
+        if _context.training:
+            yield
+            return
+        _context.born.clear()
+        yield
+        held = {id(layer) for layer in self._flatten_layers()}
+        strays = [x.name for x in _context.born if id(x) not in held]
+        if strays:
+            warnings.warn(
+                f"Layer {self.name!r} used {', '.join(strays)} in call() without "
+                "holding it: its weights are not part of the model. Make it in "
+                "__init__ and keep it in an attribute.",
+                stacklevel=4,
+            )
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -118,6 +118,11 @@ class Concatenate(Layer):
 
     Args:
         axis: axis along which they are joined.
+
+    Example:
+        >>> import numpy as np
+        >>> Concatenate()([np.ones((1, 2)), np.zeros((1, 1))]).numpy()
+        array([[1., 1., 0.]], dtype=float32)
     """
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
@@ -157,6 +162,11 @@ class Dot(Layer):
         normalize: whether the inputs are first given norm 1 (cosine proximity).
 
     Shapes: (batch, ..., n) and (batch, n, ...) -> (batch, ..., ...).
+
+    Example:
+        >>> import numpy as np
+        >>> Dot(axes=1)([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])]).numpy()
+        array([[11.]], dtype=float32)
     """
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:

@@ -9,7 +9,7 @@ from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.ir.types import normalize_axis
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
-from graphkeras.layers.validation import is_int
+from graphkeras.layers.validation import is_int, positive_int
 
 
 class _Affine(Layer):
@@ -68,6 +68,13 @@ class BatchNormalization(_Affine):
         synchronized: no effect on one machine.
 
     Shapes: x: any -> the same.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = BatchNormalization(epsilon=0.0)
+        >>> layer(np.array([[1.0], [3.0]]), training=True).numpy()
+        array([[-1.],
+               [ 1.]], dtype=float32)
     """
 
     def __init__(
@@ -217,6 +224,82 @@ class LayerNormalization(_Affine):
         axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis
         x = ops.cast(inputs, self.variable_dtype)
         return ops.layer_normalization(x, self.gamma, self.beta, axes, self.epsilon)
+
+
+class GroupNormalization(_Affine):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over groups of channels.
+
+    Args:
+        groups: number of groups; -1 for one of each channel (instance normalization).
+        axis: the axis of channels.
+        epsilon: added to the variance.
+        center, scale: whether there is a beta, a gamma.
+        beta_initializer, gamma_initializer: first values.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of the
+            weights.
+
+    Shapes: x: (batch, ..., channels) -> the same.
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups
+        if groups != -1:
+            positive_int("GroupNormalization", "groups", groups)
+        self.axis, self.epsilon = axis, epsilon
+        self._keep(
+            center, scale, beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer, beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer, beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )  # fmt: skip
+
+    def build(self, input_shape: Any) -> None:
+        """Make gamma and beta, each (channels,)."""
+        channels = _known_size(input_shape, self.axis)
+        self.groups = channels if self.groups == -1 else self.groups
+        if channels % self.groups:
+            raise ShapeError(
+                message(
+                    "", "expected groups to divide the channels.",
+                    f"groups={self.groups}, {channels} channels",
+                )
+            )  # fmt: skip
+        place = normalize_axis(self.axis, len(input_shape))
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={place: channels})
+        self._add_affine((channels,))
+
+    def call(self, inputs: Any) -> Any:
+        """Return the normalized inputs."""
+        shape = tuple(inputs.shape)
+        place = normalize_axis(self.axis, len(shape))
+        split = (self.groups, shape[place] // self.groups)
+        x = ops.cast(inputs, self.variable_dtype)
+        x = ops.reshape(x, (*shape[:place], *split, *shape[place + 1 :]))
+        axes = tuple(a for a in range(1, len(shape) + 1) if a != place)
+        mean, variance = ops.moments(x, axes, keepdims=True)
+        x = (x - mean) * ops.rsqrt(variance + self.epsilon)
+        x = ops.reshape(x, shape)
+        around = tuple(s if a == place else 1 for a, s in enumerate(shape))
+        if self.gamma is not None:
+            x = x * ops.reshape(self.gamma, around)
+        if self.beta is not None:
+            x = x + ops.reshape(self.beta, around)
+        return ops.cast(x, self.compute_dtype)
 
 
 def _axes_of(who: str, axis: Any) -> Any:

@@ -18,6 +18,8 @@ class _Pooling(Layer):
         strides: distance of windows, by default the window's size.
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first".
+
+    Shapes: x: (batch, *space, channels) -> (batch, *fewer, channels).
     """
 
     rank = 2
@@ -54,7 +56,15 @@ class MaxPooling1D(_Pooling):
 
 
 class MaxPooling2D(_Pooling):
-    __doc__ = _Pooling.__doc__
+    """Largest element of each window.
+
+    Example:
+        >>> import numpy as np
+        >>> MaxPooling2D(2)(np.ones((1, 28, 28, 3), "float32")).shape
+        (1, 14, 14, 3)
+    """
+
+    __doc__ = f"{__doc__}\n{_Pooling.__doc__}"
     _fold = staticmethod(ops.max_pool)
 
 

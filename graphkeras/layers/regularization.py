@@ -28,6 +28,12 @@ class Dropout(_Random):
         rate: share that is dropped.
         noise_shape: shape of the mask, None where it has the size of the inputs.
         seed: int that fixes the numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.ones((1, 4), "float32")
+        >>> Dropout(0.5)(x).numpy(), (Dropout(0.5, seed=1)(x, training=True) > 1).shape
+        (array([[1., 1., 1., 1.]], dtype=float32), (1, 4))
     """
 
     def __init__(

@@ -26,6 +26,11 @@ class Flatten(Layer):
     """All axes after the batch as one.
 
     Shapes: x: (batch, ...) -> (batch, product of the rest).
+
+    Example:
+        >>> import numpy as np
+        >>> Flatten()(np.ones((2, 3, 4), "float32")).shape
+        (2, 12)
     """
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
@@ -87,7 +92,13 @@ class Reshape(Layer):
 
 
 class Permute(Layer):
-    """The axes after the batch in another order, counted from 1."""
+    """The axes after the batch in another order, counted from 1.
+
+    Example:
+        >>> import numpy as np
+        >>> Permute((2, 1))(np.ones((1, 3, 4), "float32")).shape
+        (1, 4, 3)
+    """
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -145,6 +156,11 @@ class ZeroPadding2D(_Border):
     Args:
         padding: an int, two ints (height, width), or two pairs.
         data_format: "channels_last" or "channels_first".
+
+    Example:
+        >>> import numpy as np
+        >>> ZeroPadding2D(((1, 0), (2, 2)))(np.ones((1, 2, 3, 1), "float32")).shape
+        (1, 3, 7, 1)
     """
 
     def __init__(

@@ -130,14 +130,14 @@ class State:
         if train and not self.__dict__.get("_trainable", True):
             variable.trainable = False
 
-    def _parts(self) -> Iterator[Any]:
+    def _tracked_parts(self) -> Iterator[Any]:
         """Yield everything the attributes hold, containers opened."""
         for name, value in list(vars(self).items()):
             if name not in self._untracked:
                 yield from _opened(value)
 
     def _own_variables(self) -> list[Variable]:
-        for part in self._parts():
+        for part in self._tracked_parts():
             if isinstance(part, Variable):
                 self._track_variable(part)
         return [*self._trainable_variables, *self._non_trainable_variables]
@@ -145,19 +145,19 @@ class State:
     @property
     def _layers(self) -> list[Any]:
         """Sublayers in the order in which they were set, each once."""
-        found = {id(p): p for p in self._parts() if isinstance(p, State)}
+        found = {id(p): p for p in self._tracked_parts() if isinstance(p, State)}
         found.pop(id(self), None)
         return list(found.values())
 
     @property
     def _metrics(self) -> list[Any]:
         """Metrics held by attributes of this layer itself."""
-        found = {id(p): p for p in self._parts() if hasattr(p, "update_state")}
+        found = {id(p): p for p in self._tracked_parts() if hasattr(p, "update_state")}
         return list(found.values())
 
     @property
     def _seed_generators(self) -> list[Any]:
-        found = {id(p): p for p in self._parts() if _is_seed_generator(p)}
+        found = {id(p): p for p in self._tracked_parts() if _is_seed_generator(p)}
         return list(found.values())
 
     def _flatten_layers(

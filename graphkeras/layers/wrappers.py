@@ -30,7 +30,14 @@ class Wrapper(Layer):
 
 
 class TimeDistributed(Wrapper):
-    """The layer inside applied to each step of (batch, time, ...)."""
+    """The layer inside applied to each step of (batch, time, ...).
+
+    Example:
+        >>> import numpy as np
+        >>> from graphkeras.layers import Flatten
+        >>> TimeDistributed(Flatten())(np.ones((1, 5, 2, 3), "float32")).shape
+        (1, 5, 6)
+    """
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphkeras.errors import ArgumentError, message, nearest
 from graphkeras.losses.classes import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -51,6 +50,8 @@ from graphkeras.losses.functions import (
     tversky,
 )
 from graphkeras.losses.loss import Loss, LossFunctionWrapper
+from graphkeras.saving.lookup import look_up
+from graphkeras.saving.registry import CustomObjectScope, serialize_keras_object
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy,
@@ -103,21 +104,16 @@ def get(identifier: Any) -> Any:
         >>> get("mae").__name__, get("Huber").name
         ('mean_absolute_error', 'huber_loss')
     """
-    if identifier is None or callable(identifier):
-        return identifier() if isinstance(identifier, type) else identifier
-    if isinstance(identifier, str):
-        found = _KNOWN.get(identifier)
-        if found is None:
-            raise ArgumentError(
-                message(
-                    "losses", "expected a loss that exists.", f"loss={identifier!r}",
-                    nearest(identifier, _KNOWN, "loss"),
-                )
-            )  # fmt: skip
-        return found() if isinstance(found, type) else found
-    raise ArgumentError(
-        message(
-            "losses", "expected a name, a function of (y_true, y_pred) or a Loss.",
-            f"loss={identifier!r}",
-        )
-    )  # fmt: skip
+    also = ("crossentropy", "ce")
+    return look_up(identifier, _KNOWN, "keras.losses", "loss", also=also)
+
+
+def serialize(loss: Any) -> Any:
+    """Return a loss as a config of dicts, lists, strings and numbers."""
+    return serialize_keras_object(loss)
+
+
+def deserialize(name: Any, custom_objects: Any = None) -> Any:
+    """Return the loss a config or name describes."""
+    with CustomObjectScope(custom_objects or {}):
+        return get(name)

@@ -9,6 +9,7 @@ from graphkeras import config, dtypes, ops, tree
 from graphkeras.errors import ArgumentError, message
 from graphkeras.ir import dims
 from graphkeras.naming import auto_name
+from graphkeras.saving.registry import deserialize_keras_object
 
 REDUCTIONS = (
     "sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sample_weight",
@@ -131,6 +132,11 @@ class LossFunctionWrapper(Loss):
     def get_config(self) -> dict[str, Any]:
         """Return the base's config, the function, and its arguments."""
         return {**super().get_config(), "fn": self.fn, **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Return a loss made from `get_config`'s result."""
+        return cls(**deserialize_keras_object(config))
 
     def __repr__(self) -> str:
         return f"<LossFunctionWrapper({self.fn}, kwargs={self._fn_kwargs})>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphkeras.errors import ArgumentError, message, nearest
 from graphkeras.losses import SHORT_NAMES as _LOSS_NAMES
 from graphkeras.losses.functions import (
     binary_crossentropy,
@@ -83,6 +82,8 @@ from graphkeras.metrics.regression import (
     pearson_correlation,
 )
 from graphkeras.naming import to_snake_case
+from graphkeras.saving.lookup import look_up
+from graphkeras.saving.registry import CustomObjectScope, serialize_keras_object
 
 CLASSES: tuple[type[Metric], ...] = (
     AUC, Accuracy, BinaryAccuracy, BinaryCrossentropy, BinaryIoU, CategoricalAccuracy,
@@ -141,24 +142,16 @@ def get(identifier: Any) -> Any:
         >>> get("mae").name, get("huber").__name__
         ('mean_absolute_error', 'huber')
     """
-    if isinstance(identifier, type):
-        return identifier()
-    if identifier is None or callable(identifier):
-        return identifier
-    if isinstance(identifier, str):
-        found = _KNOWN.get(identifier)
-        if found is None:
-            known = [*_KNOWN, "accuracy", "acc", "crossentropy", "ce"]
-            raise ArgumentError(
-                message(
-                    "metrics", "expected a metric that exists.",
-                    f"metric={identifier!r}", nearest(identifier, known, "metric"),
-                )
-            )  # fmt: skip
-        return found() if isinstance(found, type) else found
-    raise ArgumentError(
-        message(
-            "metrics", "expected a name, a function of (y_true, y_pred) or a Metric.",
-            f"metric={identifier!r}",
-        )
-    )  # fmt: skip
+    also = ("accuracy", "acc", "crossentropy", "ce")
+    return look_up(identifier, _KNOWN, "keras.metrics", "metric", also=also)
+
+
+def serialize(metric: Any) -> Any:
+    """Return a metric as a config of dicts, lists, strings and numbers."""
+    return serialize_keras_object(metric)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """Return the metric a config or name describes."""
+    with CustomObjectScope(custom_objects or {}):
+        return get(config)

@@ -17,6 +17,7 @@ from graphkeras.losses.loss import (
 )
 from graphkeras.naming import auto_name
 from graphkeras.saving.hdf5 import assign_all
+from graphkeras.saving.registry import deserialize_keras_object
 from graphkeras.variables import Variable
 
 
@@ -301,6 +302,11 @@ class MeanMetricWrapper(Mean):
     def get_config(self) -> dict[str, Any]:
         """Return the base's config, the function, and its arguments."""
         return {**super().get_config(), "fn": self._fn, **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Return a metric made from `get_config`'s result."""
+        return cls(**deserialize_keras_object(config))
 
 
 class NamedMean(MeanMetricWrapper):

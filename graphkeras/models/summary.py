@@ -168,10 +168,10 @@ def _shape_text(part: Any) -> str:
     calls = part._inbound_nodes
     if calls:
         shapes = tree.map_structure(lambda x: x.shape, calls[-1].outputs)
-    elif hasattr(part, "output_shape") and part.built:
-        shapes = part.output_shape
     elif getattr(part, "_build_shapes", None):
         shapes = part.compute_output_shape(**part._build_shapes)
+    elif hasattr(part, "output_shape") and part.built:
+        shapes = part.output_shape
     else:
         return "?"
     return str(shapes)

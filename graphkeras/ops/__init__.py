@@ -8,6 +8,7 @@ from graphkeras.ir.definers import (
     structured,
 )
 from graphkeras.ir.op import host_only, nondifferentiable, unsupported
+from graphkeras.ops import image, numpy
 from graphkeras.ops.arrange import (
     append,
     array_split,
@@ -260,7 +261,7 @@ from graphkeras.ops.nn import (
     tanh_shrink,
     threshold,
 )
-from graphkeras.ops.norm import (
+from graphkeras.ops.normalization import (
     batch_normalization,
     layer_normalization,
     normalize,

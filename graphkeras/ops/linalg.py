@@ -15,6 +15,7 @@ from graphkeras.ops.arrange import diagonal, unstack
 from graphkeras.ops.compare import greater, not_equal, where
 from graphkeras.ops.creation import cast, zeros_like
 from graphkeras.ops.math import absolute, multiply, power, sqrt, square, subtract
+from graphkeras.ops.namespaces import elsewhere
 from graphkeras.ops.reduce import max as largest
 from graphkeras.ops.reduce import min as smallest
 from graphkeras.ops.reduce import sum
@@ -295,3 +296,6 @@ def cdist(x: Tensor, y: Tensor) -> Any:
     total = sum(square(gap), axis=-1)
     apart = greater(total, 0)  # the root has no slope at 0
     return where(apart, sqrt(where(apart, total, 1.0)), 0.0)
+
+
+__getattr__ = elsewhere(__name__)  # `keras.ops.linalg` has ops of other families

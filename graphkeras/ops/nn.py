@@ -29,6 +29,7 @@ from graphkeras.ops.math import (
     subtract,
     tanh,
 )
+from graphkeras.ops.namespaces import elsewhere
 from graphkeras.ops.reduce import max, mean, sum
 from graphkeras.ops.shape import expand_dims, flip, ndim, reshape, shape_of, slice_axes
 from graphkeras.ops.sort import sort
@@ -428,3 +429,6 @@ def moments(
 swish = silu
 hard_swish = hard_silu
 exponential = exp
+
+
+__getattr__ = elsewhere(__name__)  # `keras.ops.nn` has ops of other families

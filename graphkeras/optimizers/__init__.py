@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from graphkeras.errors import ArgumentError, message, nearest
+from graphkeras.errors import ArgumentError, message
 from graphkeras.optimizers import schedules
 from graphkeras.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from graphkeras.optimizers.descent import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from graphkeras.optimizers.optimizer import Optimizer
+from graphkeras.saving.lookup import look_up
+from graphkeras.saving.registry import CustomObjectScope, serialize_keras_object
 
 CLASSES: tuple[type[Optimizer], ...] = (
     SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion,
 )  # fmt: skip
-_KNOWN: dict[str, Callable[[], Optimizer]] = {c.__name__.lower(): c for c in CLASSES}
+_KNOWN = {c.__name__.lower(): c for c in CLASSES}
 
 
 def get(identifier: Any) -> Optimizer | None:
@@ -33,16 +34,24 @@ def get(identifier: Any) -> Optimizer | None:
     """
     if identifier is None or isinstance(identifier, Optimizer):
         return identifier
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        make: Callable[[], Optimizer] = identifier
-        return make()
-    if isinstance(identifier, str) and identifier.lower() in _KNOWN:
-        return _KNOWN[identifier.lower()]()
-    known = [c.__name__ for c in CLASSES]
-    hint = nearest(identifier, known, "optimizer") if type(identifier) is str else ""
+    module = "keras.optimizers"
+    found = look_up(identifier, _KNOWN, module, "optimizer", fold_case=True)
+    if isinstance(found, Optimizer):
+        return found
     raise ArgumentError(
         message(
-            "optimizers", "expected the name of an optimizer, or one.",
-            f"optimizer={identifier!r}", hint,
+            module, "expected the name of an optimizer, or one.",
+            f"optimizer={identifier!r}",
         )
     )  # fmt: skip
+
+
+def serialize(optimizer: Optimizer) -> Any:
+    """Return an optimizer as a config of dicts, lists, strings and numbers."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Any = None, **kwargs: Any) -> Any:
+    """Return the optimizer a config or name describes."""
+    with CustomObjectScope(custom_objects or {}):
+        return get(config)

@@ -14,6 +14,7 @@ from graphkeras.errors import ArgumentError, GraphKerasError, message
 from graphkeras.naming import auto_name
 from graphkeras.optimizers.schedules import LearningRateSchedule
 from graphkeras.saving.hdf5 import assign_all
+from graphkeras.saving.registry import deserialize_keras_object
 from graphkeras.variables import Variable
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
@@ -439,9 +440,12 @@ class Optimizer:
         return self._learning_rate
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Optimizer:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None
+    ) -> Optimizer:
         """Return an optimizer made from `get_config`'s result."""
-        return cls(**config)
+        rate = deserialize_keras_object(config.get("learning_rate"), custom_objects)
+        return cls(**{**config, "learning_rate": rate})
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set all variables, in the order of `variables`."""

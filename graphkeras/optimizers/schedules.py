@@ -8,6 +8,10 @@ from typing import Any
 
 from graphkeras import config, ops
 from graphkeras.errors import ArgumentError, message
+from graphkeras.saving.registry import (
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 
 
 class LearningRateSchedule:
@@ -315,3 +319,13 @@ class CosineDecayRestarts(LearningRateSchedule):
             "first_decay_steps": self.first_decay_steps, "t_mul": self._t_mul,
             "m_mul": self._m_mul, "alpha": self.alpha, "name": self.name,
         }  # fmt: skip
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
+    """Return a schedule as a config of dicts, lists, strings and numbers."""
+    return serialize_keras_object(learning_rate_schedule)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """Return the schedule a config describes."""
+    return deserialize_keras_object(config, custom_objects)

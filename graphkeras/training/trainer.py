@@ -9,8 +9,12 @@ from typing import Any
 
 from graphkeras import config, ops, optimizers, tree
 from graphkeras.autodiff import GradientTape
-from graphkeras.errors import ArgumentError, GraphKerasError, message
+from graphkeras.errors import ArgumentError, GraphKerasError, SavingError, message
 from graphkeras.metrics.metric import Mean
+from graphkeras.saving.registry import (
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 from graphkeras.training.arrays import (
     as_arrays,
     class_weight_to_sample_weights,
@@ -560,17 +564,24 @@ class Trainer:
     # ---------------------------------------------------------------------- saving
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile`, None before it."""
+        """Return the arguments of `compile` as a config, None if there is none."""
         if not self.compiled:
             return None
-        return {**self._settled.arguments, "optimizer": self.optimizer}
+        try:
+            arguments = {**self._settled.arguments, "optimizer": self.optimizer}
+            return serialize_keras_object(arguments)
+        except SavingError as error:
+            warnings.warn(
+                f"The arguments of compile are not saved: {error}", stacklevel=2
+            )
+            return None
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with the arguments of `get_compile_config`."""
         if type(self).compile is not Trainer.compile:
             warnings.warn(
-                f"{self.name} has its own compile(), so it is loaded without being "  # type: ignore[attr-defined]
-                "compiled. Call compile(), or write compile_from_config().",
+                f"{self.name} overrides compile(), so it is not compiled when loaded;"  # type: ignore[attr-defined]
+                " override get_compile_config() and compile_from_config() too.",
                 stacklevel=2,
             )
             return

@@ -110,6 +110,12 @@ SAMPLES: dict[str, Sample] = {
     "Dot": _s(lambda: L.Dot(axes=1), 4, several=2),
     "Dot, rank 3": _s(lambda: L.Dot(axes=(2, 2), normalize=True), 5, 4, several=2),
     "Dropout": _s(lambda: L.Dropout(0.5, seed=1), 40, random=True),
+    "EinsumDense": _s(
+        lambda: L.EinsumDense("abc,cd->abd", (None, 6), bias_axes="d"), None, 4
+    ),
+    "EinsumDense, dots": _s(
+        lambda: L.EinsumDense("...x,xyz->...yz", (2, 3), "tanh", "yz"), None, 4
+    ),
     "ELU": _s(lambda: L.ELU(0.5), 4),
     "Embedding": _s(lambda: L.Embedding(10, 4), None, ids=10),
     "Embedding, masked": _s(_grown, 5, ids=10),
@@ -124,6 +130,10 @@ SAMPLES: dict[str, Sample] = {
     ),
     "GlobalMaxPooling1D": _s(lambda: L.GlobalMaxPooling1D("channels_first"), 3, 5),
     "GlobalMaxPooling2D": _s(lambda: L.GlobalMaxPooling2D(), None, None, 3),
+    "GroupNormalization": _s(lambda: L.GroupNormalization(2), None, None, 6),
+    "GroupNormalization, each": _s(
+        lambda: L.GroupNormalization(-1, axis=1, scale=False), 3, 4
+    ),
     "Identity": _s(lambda: L.Identity(), 4),
     "LayerNormalization": _s(lambda: L.LayerNormalization(), None, 4),
     "LayerNormalization, two axes": _s(

@@ -355,3 +355,39 @@ def test_output_shape_is_found_without_a_call() -> None:
     layer = layers.Conv2D(4, 3)
     assert layer.compute_output_shape((None, 8, None, 2)) == (None, 6, None, 4)
     assert layer._inbound_nodes == []
+
+
+def test_layer_made_inside_call_is_noticed() -> None:
+    class Careless(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return layers.Dense(2, name="lost")(x)
+
+    with pytest.warns(UserWarning, match="used lost in call"):
+        Careless()(ONES)
+
+
+def test_users_build_may_call_that_of_the_base() -> None:
+    class Polite(Block):
+        def build(self, input_shape: Any) -> None:
+            self.extra = self.add_weight((), "ones")
+            super().build(input_shape)
+
+    layer = Polite()
+    layer.build((None, 3))
+    assert layer.count_params() == 41
+    assert layer(ONES).shape == (2, 4)
+
+
+def test_state_assigned_in_call_is_kept() -> None:
+    class Sum(layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.total = self.add_weight((), "zeros", trainable=False)
+
+        def call(self, x: Any) -> Any:
+            self.total.assign_add(ops.sum(x))
+            return self.total
+
+    layer = Sum()
+    assert [float(layer(ONES)), float(layer(ONES))] == [6.0, 12.0]
+    assert layer(layers.Input((3,))).shape == ()
+    assert float(layer.total.numpy()) == 12.0

@@ -53,6 +53,10 @@ class CenterCrop(Layer):
 
     Shapes: x: (batch, any, any, channels) -> (batch, height, width, channels); a single
     image of rank 3 is taken as well.
+
+    Example:
+        >>> CenterCrop(150, 150)(np.ones((1, 200, 180, 3), "float32")).shape
+        (1, 150, 150, 3)
     """
 
     def __init__(
