@@ -318,6 +318,19 @@ class State:
         return found
 
 
+def checked_name(name: Any) -> Any:
+    """Return a name that can be part of a path.
+
+    Raises:
+        ArgumentError: for anything but a string without slashes.
+    """
+    if name is not None and (not isinstance(name, str) or "/" in name):
+        raise ArgumentError(
+            message("name", "expected a string without '/'.", f"name={name!r}")
+        )
+    return name
+
+
 def _opened(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
         value = value.values()

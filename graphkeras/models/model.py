@@ -121,7 +121,7 @@ class Model(Trainer, Layer):
         """Return what may hold state that is saved: layers, optimizer, attributes."""
         found = super().saved_children()
         found |= {"layers": self.layers, "optimizer": self.optimizer}
-        return found | {"_shuffler": self._shuffler}
+        return found | ({"_shuffler": self._shuffler} if self.compiled else {})
 
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None

@@ -15,6 +15,7 @@ from graphkeras.saving.registry import (
     deserialize_keras_object,
     serialize_keras_object,
 )
+from graphkeras.random import SeedGenerator
 from graphkeras.training.arrays import (
     as_arrays,
     class_weight_to_sample_weights,
@@ -41,6 +42,8 @@ class Compilation:
     steps_per_execution: int = 1
     arguments: dict[str, Any] = field(default_factory=dict)
     steps: dict[str, Any] = field(default_factory=dict)  # mode -> (key, Step)
+    shuffler: SeedGenerator = field(default_factory=SeedGenerator)
+    series: Any = field(default_factory=config.seed_series)  # when it was made
 
 
 class Trainer:
@@ -106,6 +109,17 @@ class Trainer:
         if found is None:
             found = self.__dict__["_compilation"] = Compilation()
         return found
+
+    @property
+    def _shuffler(self) -> SeedGenerator:
+        """Gives the orders of rows, one an epoch; saved, so that training resumes.
+
+        After `keras.utils.set_random_seed` it begins anew.
+        """
+        settled = self._settled
+        if settled.series is not config.seed_series():
+            settled.series, settled.shuffler = config.seed_series(), SeedGenerator()
+        return settled.shuffler
 
     @property
     def compiled(self) -> bool:
@@ -378,7 +392,7 @@ class Trainer:
             )
         data = adapt(
             x, y, sample_weight, batch_size=batch_size, steps=steps_per_epoch,
-            shuffle=shuffle, class_weight=class_weight,
+            shuffle=shuffle, class_weight=class_weight, seeds=self._shuffler,
         )  # fmt: skip
         validation = self._validation_data(
             validation_data, validation_batch_size or batch_size, validation_steps
