@@ -9,7 +9,7 @@ import io
 import json
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -23,6 +23,7 @@ METADATA, CONFIG, WEIGHTS, ASSETS = (
 _MEMBERS = 10_000  # files in the zip
 _JSON_BYTES = 32 << 20  # the largest config of keras.applications has 1.5 MB
 _JSON_DEPTH = 200  # brackets inside one another
+_LAYERS = 5_000  # the largest model of keras.applications has 1,041
 _RATIO = 20  # times a member may grow; Keras does not compress at all
 _ROOM = 64 << 20  # bytes it may have in any case
 
@@ -136,8 +137,7 @@ def read_json(text: bytes | str, name: str) -> dict[str, Any]:
         raise SavingError(f"expected {name} to be JSON; {error}") from error
     if not isinstance(found, dict):
         raise SavingError(f"expected {name} to be an object in braces")
-    if any(depth > _JSON_DEPTH for depth in _depths(found)):
-        raise SavingError(_too_deep(name))
+    _check_size(found, name)
     return found
 
 
@@ -145,15 +145,22 @@ def _too_deep(name: str) -> str:
     return f"expected {name} to be nested at most {_JSON_DEPTH} deep"
 
 
-def _depths(value: Any) -> Iterator[int]:
-    """Yield how deep each collection in a JSON value lies."""
-    waiting = [(value, 1)]
+def _check_size(found: Any, name: str) -> None:
+    """Refuse JSON that is nested too deep or lists too many layers."""
+    waiting = [(found, 1)]
+    layers = 0
     while waiting:
         item, depth = waiting.pop()
-        if isinstance(item, (dict, list)):
-            yield depth
-            inner = item.values() if isinstance(item, dict) else item
-            waiting += [(x, depth + 1) for x in inner]
+        if depth > _JSON_DEPTH:
+            raise SavingError(_too_deep(name))
+        if isinstance(item, dict):
+            listed = item.get("layers")
+            layers += len(listed) if isinstance(listed, list) else 0
+            item = list(item.values())
+        if isinstance(item, list):
+            waiting += [(x, depth + 1) for x in item if isinstance(x, (dict, list))]
+    if layers > _LAYERS:
+        raise SavingError(f"expected {name} to list at most {_LAYERS:,} layers")
 
 
 # ---------------------------------------------------------------------------- writing

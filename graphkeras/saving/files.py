@@ -95,9 +95,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
         _write_state(model, file, None)
 
 
-def _target(
-    filepath: Any, endings: tuple[str, ...], overwrite: bool, who: str
-) -> Path:
+def _target(filepath: Any, endings: tuple[str, ...], overwrite: bool, who: str) -> Path:
     path = Path(filepath)
     if not path.name.endswith(endings):
         raise SavingError(
@@ -283,7 +281,8 @@ def _read_state(
             if folder is not None and folder.is_dir() and hasattr(part, "load_assets"):
                 part.load_assets(str(folder))
         except Exception as error:  # layers of users may raise anything
-            failed[id(part)] = f"{path or 'the model'}: {' '.join(str(error).split())}"
+            text = " ".join(str(error).split())
+            failed.setdefault(id(part), f"{path or 'the model'}: {text}")
             return False
         failed.pop(id(part), None)
         return True

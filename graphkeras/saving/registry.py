@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from graphkeras import config as settings
 from graphkeras import dtypes
 from graphkeras.errors import SavingError, message, nearest
 
@@ -47,7 +48,7 @@ _FUNCTIONS = (
 class _Scopes(threading.local):
     def __init__(self) -> None:
         self.stack: list[Mapping[str, Any]] = []
-        self.safe = True  # whether stored code is refused
+        self.safe: bool | None = None  # in a load: whether stored code is refused
         self.written: dict[int, tuple[Any, dict[str, Any]]] | None = None
         self.read: dict[Any, Any] | None = None
 
@@ -151,7 +152,7 @@ def object_sharing() -> Iterator[None]:
 
 @contextmanager
 def safe_mode_scope(safe_mode: bool) -> Iterator[None]:
-    """A scope in which configs may bring code and file names only if not `safe_mode`."""
+    """A scope of loading, in which configs bring code and file names if not safe."""
     before, _scopes.safe = _scopes.safe, safe_mode
     try:
         yield
@@ -301,8 +302,11 @@ def deserialize_keras_object(
     Raises:
         SavingError: for an unknown name, stored code, or a config of no known form.
     """
-    if custom_objects or (not safe_mode and _scopes.safe):
-        with CustomObjectScope(custom_objects or {}), safe_mode_scope(safe_mode):
+    if _scopes.safe is None:
+        with safe_mode_scope(safe_mode and settings.safe_deserialization()):
+            return deserialize_keras_object(config, custom_objects)
+    if custom_objects:
+        with CustomObjectScope(custom_objects):
             return deserialize_keras_object(config)
     if isinstance(config, str) and get_registered_object(config) is not None:
         return get_registered_object(config)
@@ -348,13 +352,13 @@ def _restore(instance: Any, config: Mapping[str, Any]) -> None:
 
 
 def in_safe_mode() -> bool:
-    """Return whether configs must not bring code or names of files."""
-    return _scopes.safe
+    """Return whether a config is being read that must not bring code or file names."""
+    return bool(_scopes.safe)
 
 
 def _revive_code(config: Any) -> Any:
     """Make the function of a stored lambda, if the user vouches for the file."""
-    if _scopes.safe:
+    if in_safe_mode():
         raise SavingError(
             message(
                 "deserialize", "expected a config without code.",

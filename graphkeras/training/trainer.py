@@ -11,11 +11,11 @@ from graphkeras import config, ops, optimizers, tree
 from graphkeras.autodiff import GradientTape
 from graphkeras.errors import ArgumentError, GraphKerasError, SavingError, message
 from graphkeras.metrics.metric import Mean
+from graphkeras.random import SeedGenerator
 from graphkeras.saving.registry import (
     deserialize_keras_object,
     serialize_keras_object,
 )
-from graphkeras.random import SeedGenerator
 from graphkeras.training.arrays import (
     as_arrays,
     class_weight_to_sample_weights,

@@ -213,7 +213,9 @@ def main() -> None:
         expected |= outputs_of(model, name)
     model.save_weights(FOLDER / "custom.weights.h5")
     np.savez(FOLDER / "expected.npz", **expected)
-    print(f"keras {keras.__version__}: {len(MODELS)} files in {FOLDER}", file=sys.stderr)
+    print(
+        f"keras {keras.__version__}: {len(MODELS)} files in {FOLDER}", file=sys.stderr
+    )
 
 
 if __name__ == "__main__":
