@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.architecture.sources import ROOT, python_files, tracked
+from tools import start
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PLATFORMS = [
@@ -74,6 +75,13 @@ def test_kernels_are_found_where_the_link_was_lost(tmp_path: Path) -> None:
     command = [sys.executable, "-c", show]
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert Path(shown.stdout.strip()) == tmp_path / "kernels" / "__init__.py"
+
+
+@pytest.mark.parametrize("job", ["demo", "test", "lint"])
+def test_every_job_runs_a_program_that_is_there(job: str) -> None:
+    for command in start.JOBS[job]:
+        shown = [sys.executable, "-m", command.split()[0], "--version"]
+        assert subprocess.run(shown, capture_output=True).returncode == 0, command
 
 
 def test_link_to_the_kernels_is_committed() -> None:

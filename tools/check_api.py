@@ -67,11 +67,15 @@ def api_lines() -> Iterator[str]:
 
 def signature_text(thing: Any) -> str:
     """Return the arguments and their defaults, without annotations."""
+    made = thing.__init__ if inspect.isclass(thing) else thing
+    if made is object.__init__:
+        return "()"
     try:
-        signature = inspect.signature(thing)
+        signature = inspect.signature(made)
     except ValueError:  # made by C code, or without any
         return "(...)"
     plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    plain = plain[1:] if inspect.isclass(thing) else plain  # not self
     bare = signature.replace(parameters=plain, return_annotation=signature.empty)
     return re.sub(r"<(\w+ )?([\w.]+) at 0x\w+>", r"\2", str(bare))
 

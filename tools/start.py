@@ -23,7 +23,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "installed-for"
 JOBS = {
-    "demo": ["graphkeras demo"],
+    "demo": ["graphkeras.cli demo"],
     "test": ["pytest -n auto --maxprocesses 8"],
     "lint": ["ruff check .", "ruff format --check .", "mypy"],
     "setup": [],

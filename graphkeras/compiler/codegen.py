@@ -11,19 +11,20 @@ Steps that differ only in the buffers they touch share one function.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
 from llvmlite import ir
 
-from graphkeras.compiler.emit_loop import emit_loop
+from graphkeras.compiler.emit_loop import emit_loop, epilogue_of
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import Buffer, Call, Step, reads_of, writes_of
 from graphkeras.compiler.memory import Memory
+from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim, SymbolicDim
+from graphkeras.ir.op import describe
 from graphkeras.ir.types import TensorType
-from graphkeras.ir.value import attribute_key
+from graphkeras.ir.value import Origin, Value, attribute_key
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
@@ -107,7 +108,10 @@ class Codegen:
             inner = e.function(_name(step), [POINTER] * (1 + len(slots)))
             sizes = Sizes(inner, self.words, inner.arguments[0])
             pointers = {p: inner.arguments[1 + slot] for p, slot in slot_of.items()}
-            _write(inner, step, pointers, sizes)
+            try:
+                _write(inner, step, pointers, sizes)
+            except Exception as error:
+                raise KernelError(_unwritable(step, error)) from error
             self._functions[key] = inner.finish()
         return self._functions[key]
 
@@ -115,6 +119,20 @@ class Codegen:
 def load_pointer(e: Emit, table: ir.Value, word: int) -> ir.Value:
     """Return the address that stands in a word of the table."""
     return e.builder.load(e.address(table, "int64", word), typ=POINTER)
+
+
+def _unwritable(step: Step, error: Exception) -> str:
+    """Return the message about a step no machine code can be written for."""
+    targets = [t for t in writes_of(step) if isinstance(t, Value)]
+    value = step.value if isinstance(step, Call) else targets[0]
+    origin = value.origin or Origin("", "")
+    return message(
+        origin.path or value.op.name,
+        f"{value.op.name} cannot be compiled: {error}"
+        + (f" (asked for at {origin.location})." if origin.location else "."),
+        ", ".join(describe(v) for v in (value, *value.inputs)),
+        "Cast its operands, run eagerly, or compute it by other ops.",
+    )
 
 
 def _name(step: Step) -> str:
@@ -132,9 +150,15 @@ def _key(step: Step, slots: dict[Any, int]) -> Any:
         )
         results = tuple((slots[r], r.type) for r in step.results)
         attrs = tuple((k, attribute_key(v)) for k, v in step.value.attrs)
-        return step.kernel, views, results, attrs
-    parts: list[Any] = [step.outer, step.inner, step.columns, step.folds]
-    for section in step.sections:
+        finish = step.finish
+        after = finish and (_loop_key(finish.nest, slots), finish.arg)
+        return step.kernel, views, results, attrs, after
+    return _loop_key(step, slots)
+
+
+def _loop_key(loop: Loop, slots: dict[Any, int]) -> Any:
+    parts: list[Any] = [loop.outer, loop.inner, loop.columns, loop.folds]
+    for section in loop.sections:
         for i in section.code:
             detail = i.detail
             if i.kind == "read":
@@ -181,8 +205,15 @@ def _write_call(
         arrays.append(_array(e, pointers[result], result.type, sizes))
     kernel = link.kernel(step.kernel)
     # Attributes that only say how large a result is are seen in the arrays.
-    wanted = inspect.signature(kernel).parameters
-    attrs = {k: _attribute(v, sizes) for k, v in step.value.attrs if k in wanted}
+    attrs = {
+        k: _attribute(v, sizes)
+        for k, v in step.value.attrs
+        if link.takes(step.kernel, k)
+    }
+    if step.finish is not None:
+        elements = _elements(step.finish.nest, pointers)
+        nest, arg = step.finish.nest, step.finish.arg
+        attrs["epilogue"] = epilogue_of(e, nest, arg, elements, sizes)
     kernel(e, *arrays, **attrs)
 
 

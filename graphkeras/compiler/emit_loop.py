@@ -6,7 +6,7 @@ belongs to a row once a row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,47 @@ def emit_loop(e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes) -> None:
     _Nest(e, nest, arrays, sizes).write()
 
 
+def epilogue_of(
+    e: Emit, nest: Loop, arg: int, arrays: Arrays, sizes: Sizes
+) -> Callable[[Emit, Scalar, Index, Index, int], Scalar]:
+    """Return what a kernel calls on each of its results, to get what it stores.
+
+    Args:
+        nest: rows and columns, and the code in its tail.
+        arg: the instruction of the tail that the kernel stores.
+    """
+    vector = nest.inner[-1][0] if nest.inner else ""
+    before = _Code(_Target(e, arrays, sizes), nest.tail, vector)
+    top = _Level(Indices(e, sizes, {}, None), {})
+    before.enter(top, False)
+    outside = e.arguments[0]
+
+    def finish(
+        inner: Emit, value: Scalar, row: Index, column: Index, lanes: int
+    ) -> Scalar:
+        target = _Target(inner, arrays, sizes, outside)
+        code = _Code(target, nest.tail, vector)
+        at = [*((name, row) for name, _ in nest.outer),
+              *((name, column) for name, _ in nest.inner)]  # fmt: skip
+        level = _Level(Indices(inner, sizes, dict(at), top.indices), dict(top.values))
+        code.give(level, (value,))
+        code.enter(level, True, lanes)
+        code.store(level, lanes)
+        return inner.splat(level.values[arg], lanes)
+
+    return finish
+
+
+class _Target:
+    """The function being written, and the memory it may touch."""
+
+    def __init__(
+        self, e: Emit, arrays: Arrays, sizes: Sizes, harmless: object = None
+    ) -> None:
+        self.e, self.arrays, self.sizes = e, arrays, sizes
+        self.harmless = e.arguments[0] if harmless is None else harmless
+
+
 class _Level:
     """What is known at one depth of the nest: indices, and values by instruction."""
 
@@ -39,8 +80,8 @@ class _Level:
 class _Code:
     """One section, run level by level."""
 
-    def __init__(self, nest: _Nest, section: Section, vector: str) -> None:
-        self.nest, self.section, self.vector = nest, section, vector
+    def __init__(self, to: _Target, section: Section, vector: str) -> None:
+        self.to, self.section, self.vector = to, section, vector
         self.depends = self._dependence()
 
     def _dependence(self) -> list[frozenset[str]]:
@@ -55,6 +96,13 @@ class _Code:
             found.append(frozenset(names))
         return found
 
+    def give(self, level: _Level, results: Sequence[Scalar]) -> None:
+        """Take what a fold or a kernel has left."""
+        for number, instruction in enumerate(self.section.code):
+            if instruction.kind == "given":
+                result = results[instruction.detail]
+                level.values[number] = self.to.e.cast(result, instruction.dtype)
+
     def enter(self, level: _Level, last: bool, lanes: int = 1) -> None:
         """Compute what can be computed at this level for the first time."""
         here = set(level.indices.known) | ({"given"} if last else set())
@@ -67,13 +115,13 @@ class _Code:
             level.values[number] = self._value(instruction, level, wide)
 
     def _value(self, instruction: Instruction, level: _Level, lanes: int) -> Scalar:
-        e, dtype = self.nest.e, instruction.dtype
+        e, dtype = self.to.e, instruction.dtype
         args = [level.values[a] for a in instruction.args]
         match instruction.kind:
             case "number":
                 return _number(e, instruction)
             case "size":
-                return e.from_index(self.nest.sizes(instruction.detail), dtype)
+                return e.from_index(self.to.sizes(instruction.detail), dtype)
             case "position":
                 return self._position(level, instruction, lanes)
             case "read":
@@ -93,31 +141,31 @@ class _Code:
 
     def _lanes(self, level: _Level, place: Dim, lanes: int) -> list[Index]:
         """Return the place in each lane."""
-        e, indices = self.nest.e, level.indices
+        e, indices = self.to.e, level.indices
         if lanes == 1:
             return [indices.index(place)]
         step = coefficient(place, self.vector)
         if step is not None:
-            first, stride = indices.index(place), self.nest.sizes(step)
+            first, stride = indices.index(place), self.to.sizes(step)
             return [e.add(first, e.mul(lane, stride)) for lane in range(lanes)]
         found = []
         for lane in range(lanes):
             at = e.add(indices.known[self.vector], lane)
-            inner = Indices(e, self.nest.sizes, {self.vector: at}, indices.outer)
+            inner = Indices(e, self.to.sizes, {self.vector: at}, indices.outer)
             found.append(inner.index(place))
         return found
 
     def _position(self, level: _Level, instruction: Instruction, lanes: int) -> Scalar:
-        e, dtype, place = self.nest.e, instruction.dtype, instruction.detail
+        e, dtype, place = self.to.e, instruction.dtype, instruction.detail
         if lanes == 1 or self._step(place) == 1:
             return e.from_index(level.indices.index(place), dtype, lanes)
         each = self._lanes(level, place, lanes)
         return e.gather([e.from_index(i, dtype) for i in each])
 
     def _read(self, level: _Level, instruction: Instruction, lanes: int) -> Scalar:
-        e = self.nest.e
+        e = self.to.e
         source, place, guard = instruction.detail
-        array = self.nest.arrays[source]
+        array = self.to.arrays[source]
         if guard:
             return self._guarded(level, array, place, guard, lanes)
         step = self._step(place)
@@ -132,7 +180,7 @@ class _Code:
         self, level: _Level, array: Array, place: Dim, guard: Sequence[Test], lanes: int
     ) -> Scalar:
         """Read where the tests hold; elsewhere something harmless."""
-        e = self.nest.e
+        e = self.to.e
         inside = self._holds(level, guard, lanes)
         uniform = not any(self.vector in variables(p) for t in guard for p in t)
         if uniform and (lanes == 1 or self._step(place) == 1):
@@ -144,14 +192,14 @@ class _Code:
         self, inside: object, array: Array, place: Index, lanes: int
     ) -> Scalar:
         """Read at a place, or else in the table of sizes, which is long enough."""
-        e = self.nest.e
+        e = self.to.e
         address = e.address(array.pointer, array.dtype, place)
-        pointer = e.builder.select(inside, address, self.nest.harmless)
+        pointer = e.builder.select(inside, address, self.to.harmless)
         return e.load(Array(pointer, array.dtype, (), ()), 0, lanes)
 
     def _holds(self, level: _Level, tests: Sequence[Test], lanes: int) -> list[Any]:
         """Return for each lane an i1: whether all tests hold."""
-        e = self.nest.e
+        e = self.to.e
         found: list[Any] = [None] * lanes
         for low, place, high in tests:
             ends = [level.indices.index(end) for end in (low, high)]
@@ -168,7 +216,7 @@ class _Code:
     def _inside(
         self, level: _Level, instruction: Instruction, args: list[Scalar], lanes: int
     ) -> Scalar:
-        e, dtype = self.nest.e, instruction.dtype
+        e, dtype = self.to.e, instruction.dtype
         value, fill = (e.splat(a, lanes) for a in args)
         tests = self._holds(level, instruction.detail, lanes)
         condition = e.gather([Scalar(t, "bool") for t in tests])
@@ -183,7 +231,7 @@ class _Code:
             self._store(level, store, lanes)
 
     def _store(self, level: _Level, store: Store, lanes: int) -> None:
-        e, array = self.nest.e, self.nest.arrays[store.target]
+        e, array = self.to.e, self.to.arrays[store.target]
         value = level.values[store.arg]
         step = self._step(store.place)
         if step == 1 or lanes == 1:
@@ -205,11 +253,11 @@ class _Nest:
     """Writes one nest."""
 
     def __init__(self, e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes) -> None:
-        self.e, self.nest, self.arrays, self.sizes = e, nest, arrays, sizes
-        self.harmless = e.arguments[0]
-        self.body = _Code(self, nest.body, nest.vector)
+        self.e, self.nest, self.sizes = e, nest, sizes
+        target = _Target(e, arrays, sizes)
+        self.body = _Code(target, nest.body, nest.vector)
         tail_vector = nest.outer[-1][0] if nest.columns else ""
-        self.tail = _Code(self, nest.tail, tail_vector)
+        self.tail = _Code(target, nest.tail, tail_vector)
         self.lanes = self._width()
 
     def _width(self) -> int:
@@ -279,10 +327,7 @@ class _Nest:
 
         def store(at: Sequence[Index], results: tuple[Scalar, ...]) -> None:
             level = self._inner(after, outer, at)
-            for number, instruction in enumerate(nest.tail.code):
-                if instruction.kind == "given":
-                    result = results[instruction.detail]
-                    level.values[number] = e.cast(result, instruction.dtype)
+            self.tail.give(level, results)
             self.tail.enter(level, True, results[0].lanes)
             self.tail.store(level, results[0].lanes)
 

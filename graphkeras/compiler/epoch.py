@@ -21,6 +21,7 @@ from llvmlite import ir
 
 from graphkeras.compiler.codegen import Codegen, Words
 from graphkeras.compiler.memory import Memory
+from graphkeras.errors import KernelError
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Emit, Index, Scalar
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
@@ -215,21 +216,32 @@ def feeder(source: str, target: str) -> Any:
     return link.compile_entry(f"feed_{source}_{target}", build)
 
 
-def program_builder(
-    memory: Memory, words: Words, tracked: str
-) -> Callable[[ir.Module], ir.Function]:
-    """Return the function that adds a whole program to a module.
+def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> Any:
+    """Return the compiled entry of a program.
 
     Args:
         tracked: dtype of output 0 if it is a scalar, else "".
+
+    Raises:
+        KernelError: if a step cannot be written; it names the op and the user's line.
     """
+    failures: list[KernelError] = []
 
     def build(module: ir.Module) -> ir.Function:
-        run = Codegen(memory, words).run_function(module)
+        try:
+            run = Codegen(memory, words).run_function(module)
+        except KernelError as error:
+            failures.append(error)  # Numba would wrap it in one of its own
+            raise
         kind = ir.FunctionType(VOID, [POINTER, I64])
         function = ir.Function(module, kind, module.get_unique_name("program"))
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         Driver(e, words, run, tracked).write()
         return e.finish()
 
-    return build
+    try:
+        return link.compile_entry(name, build)
+    except Exception:
+        if failures:
+            raise failures[0] from failures[0].__cause__
+        raise

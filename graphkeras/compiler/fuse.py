@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 
 from graphkeras.compiler.indexing import flat
 from graphkeras.compiler.loops import Loop, domain_of, index_of
-from graphkeras.compiler.nests import collapse, loop_of
+from graphkeras.compiler.nests import collapse, finish_of, loop_of
 from graphkeras.compiler.storage import is_fusible, is_leaf, is_narrow, stored_values
 from graphkeras.compiler.views import base, view_of
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import ITEM
 from graphkeras.ir.value import Graph, Value
+from graphkeras.runtime import link
 
 LARGEST = 300  # instructions in one loop
+LONGEST_FINISH = 40  # ... and in what a kernel does to each of its results
 
 
 @dataclass(eq=False, slots=True)
@@ -96,7 +98,7 @@ def fuse(graph: Graph) -> Plan:
     """Return the groups of a graph of elementwise, moving, folding and calling ops."""
     stored = stored_values(graph)
     memory = InMemory(stored)
-    merger = _Merger(_single_groups(graph, stored), memory)
+    merger = _Merger(graph, _single_groups(graph, stored), memory)
     merger.run()
     order = merger.ordered(graph)
     wanted = {base(root) for root in graph.roots}
@@ -124,15 +126,34 @@ Read = tuple[Value, Dim | None]  # source, place if it is read without a test
 def _reads_of(group: Group, memory: Container[Value]) -> tuple[list[Read], int]:
     """Return what a group reads from memory, and how many instructions it has."""
     if group.call is not None:
-        strided = bool(group.call.op.fact("strided"))
-        views = [view_of(operand, strided) for operand in group.call.inputs]
-        return [(view.source, None) for view in views], 0
+        return _reads_of_call(group, group.call, memory)
     loop = loop_of(group.values, group.folds, group.tail, memory, group.made)
     reads: list[Read] = []
     for section in loop.sections:
         for source, place, guard in section.reads():
             reads.append((source, None if guard else place))
     return reads, sum(len(section.code) for section in loop.sections)
+
+
+def _reads_of_call(
+    group: Group, call: Value, memory: Container[Value]
+) -> tuple[list[Read], int]:
+    strided = bool(call.op.fact("strided"))
+    reads: list[Read] = [(view_of(x, strided).source, None) for x in call.inputs]
+    if not group.tail:
+        return reads, 0
+    finish = finish_of(call, group.tail, memory, group.made)
+    assert finish is not None  # or nothing would have been joined
+    reads += [(source, None) for source, *_ in finish.tail.reads()]
+    return reads, len(finish.tail.code)
+
+
+def takes_epilogue(call: Value) -> bool:
+    """Return whether the kernel of a structured op can finish its results itself."""
+    name = call.op.kernel
+    if isinstance(call.type, tuple) or not isinstance(name, str):
+        return False
+    return link.has_kernel(name) and link.takes(name, "epilogue")
 
 
 def _origin(value: Value) -> Value:
@@ -143,7 +164,8 @@ def _origin(value: Value) -> Value:
 class _Merger:
     """Joins groups, keeping the graph of groups free of cycles."""
 
-    def __init__(self, groups: list[Group], memory: InMemory) -> None:
+    def __init__(self, graph: Graph, groups: list[Group], memory: InMemory) -> None:
+        self.updated = {base(new) for _, new in graph.changed}
         self.groups = groups
         self.memory = memory
         self.maker: dict[Value, Group] = {}
@@ -203,8 +225,10 @@ class _Merger:
 
     def _fits(self, first: Group, second: Group) -> bool:
         """Whether `second` can be computed at the index at which `first` is."""
-        if first.call is not None or self.sizes[first] + self.sizes[second] > LARGEST:
+        if self.sizes[first] + self.sizes[second] > LARGEST:
             return False
+        if first.call is not None:
+            return self._fits_finish(first, first.call, second)
         if first.folds and second.folds:
             return self._same_folds(first, second)
         if first.folds and second.domain == first.left and self._in_step(
@@ -214,6 +238,22 @@ class _Merger:
         if first.domain != second.domain or _narrow(first) or _narrow(second):
             return False
         return self._in_step(first, second, first.values)
+
+    def _fits_finish(self, first: Group, call: Value, second: Group) -> bool:
+        """Whether a kernel can compute `second` of each of its own results.
+
+        Not the updates of variables: a variable is too large to be read in the
+        order of a product, and kernels may use their result's memory for sums.
+        """
+        if second.folds or second.domain != domain_of(call.shape):
+            return False
+        size = self.sizes[first] + self.sizes[second]
+        if size > LONGEST_FINISH or not self.updated.isdisjoint(second.values):
+            return False
+        if not takes_epilogue(call) or not self._in_step(first, second, first.made):
+            return False
+        tail = [*first.tail, *second.values]
+        return finish_of(call, tail, self.memory, tail) is not None
 
     def _same_folds(self, first: Group, second: Group) -> bool:
         a, b = first.folds[0], second.folds[0]
@@ -252,9 +292,9 @@ class _Merger:
 
     def _join(self, first: Group, second: Group) -> None:
         """Make `second` a part of `first`."""
-        to_tail = first.folds and not second.folds and (
+        to_tail = first.call is not None or (first.folds and not second.folds and (
             first.domain != second.domain or self._reads_folds(first, second)
-        )  # fmt: skip
+        ))  # fmt: skip
         if to_tail:
             first.tail += second.values
         else:

@@ -184,6 +184,7 @@ def _scalar_form(op: Op) -> tuple[ast.expr, tuple[str, ...]]:
 
 
 Guard = tuple[Test, ...]
+Element = tuple[Value, tuple[Dim, ...], Guard]  # at which index, if which tests hold
 
 
 class Writer:
@@ -199,19 +200,40 @@ class Writer:
         self.code: list[Instruction] = []
         self.origins: list[Value | None] = []
         self._known: dict[Instruction, int] = {}
-        self._found: dict[Any, int] = {}
+        self._found: dict[Element, int] = {}
+        self._operands: dict[Element, tuple[Element, ...]] = {}
 
     def given(self, value: Value, index: Sequence[Dim], which: int) -> None:
         """Let `value` at `index` be what the fold or call before has left."""
         code = self._add(Instruction("given", value.dtype, (), which), value)
         self._found[(value, tuple(index), ())] = code
 
-    def element(self, value: Value, index: Sequence[Dim], guard: Guard = ()) -> int:
-        """Return the instruction that gives `value` at `index` where `guard` holds."""
-        key = (value, tuple(index), guard)
-        if key not in self._found:
-            self._found[key] = self._write(value, tuple(index), guard)
-        return self._found[key]
+    def element(self, value: Value, index: Sequence[Dim]) -> int:
+        """Return the instruction that gives `value` at `index`.
+
+        Iterative, for expressions of any depth: what an element needs is on the stack
+        above it.
+        """
+        wanted: Element = (value, tuple(index), ())
+        stack = [wanted]
+        while stack:
+            element = stack[-1]
+            if element in self._found:
+                stack.pop()
+                continue
+            needs = self._needs(element)
+            missing = [n for n in needs if n not in self._found]
+            if missing:
+                stack += reversed(missing)
+                continue
+            args = tuple(self._found[n] for n in needs)
+            self._found[element] = self._write(element, args)
+        return self._found[wanted]
+
+    def number(self, number: Any, dtype: str) -> int:
+        """Return the instruction for a literal."""
+        bits = np.asarray(number, dtypes.to_numpy(dtype)).tobytes()
+        return self._add(Instruction("number", dtype, (), bits))
 
     def _add(self, instruction: Instruction, value: Value | None = None) -> int:
         if instruction not in self._known:
@@ -220,35 +242,25 @@ class Writer:
             self.origins.append(value)
         return self._known[instruction]
 
-    def _write(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
-        if value.op is CONSTANT and value.data.array.size == 1:
-            return self.number(value.data.array, value.dtype)
-        if value in self.stored or value.op is CONSTANT:
-            place = flat(index, value.shape)
-            return self._add(
-                Instruction("read", value.dtype, (), (value, place, guard)), value
+    def _needs(self, element: Element) -> tuple[Element, ...]:
+        """Return the elements from which one is computed."""
+        if element not in self._operands:
+            self._operands[element] = self._find_needs(*element)
+        return self._operands[element]
+
+    def _find_needs(
+        self, value: Value, index: tuple[Dim, ...], guard: Guard
+    ) -> tuple[Element, ...]:
+        if value in self.stored or value.op in (CONSTANT, DIM):
+            return ()
+        if value.op.family != "movement":
+            return tuple(
+                (x, broadcast_index(index, value.shape, x.shape), guard)
+                for x in value.inputs
             )
-        if value.op is DIM:
-            return self._add(Instruction("size", value.dtype, (), value.size), value)
-        if value.op.family == "movement":
-            return self._moved(value, index, guard)
-        return self._applied(value, index, guard)
-
-    def number(self, number: Any, dtype: str) -> int:
-        """Return the instruction for a literal."""
-        bits = np.asarray(number, dtypes.to_numpy(dtype)).tobytes()
-        return self._add(Instruction("number", dtype, (), bits))
-
-    def _moved(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
         source, tests = move(value, index, self.ranges)
         tests = tuple(t for t in tests if not self._holds(t))
-        operand = self.element(value.inputs[0], source, (*guard, *tests))
-        if not tests:
-            return operand
-        fill = self.number(value.value, value.dtype)
-        return self._add(
-            Instruction("inside", value.dtype, (operand, fill), tests), value
-        )
+        return ((value.inputs[0], source, (*guard, *tests)),)
 
     def _holds(self, test: Test) -> bool:
         """Whether a test is true on every turn."""
@@ -258,22 +270,45 @@ class Writer:
             return False
         return nonnegative(first - low) and nonnegative(high - 1 - last)
 
-    def _applied(self, value: Value, index: tuple[Dim, ...], guard: Guard) -> int:
+    def _write(self, element: Element, args: tuple[int, ...]) -> int:
+        value, index, guard = element
+        if value.op is CONSTANT and value.data.array.size == 1:
+            return self.number(value.data.array, value.dtype)
+        if value in self.stored or value.op is CONSTANT:
+            read = (value, flat(index, value.shape), guard)
+            return self._add(Instruction("read", value.dtype, (), read), value)
+        if value.op is DIM:
+            return self._add(Instruction("size", value.dtype, (), value.size), value)
+        if value.op.family == "movement":
+            return self._moved(element, args[0])
+        return self._applied(value, index, args)
+
+    def _moved(self, element: Element, operand: int) -> int:
+        """The operand itself; where tests were added for it, or else the fill value."""
+        value, _, guard = element
+        ((_, _, inner),) = self._needs(element)
+        tests = inner[len(guard) :]
+        if not tests:
+            return operand
+        fill = self.number(value.value, value.dtype)
+        inside = Instruction("inside", value.dtype, (operand, fill), tests)
+        return self._add(inside, value)
+
+    def _applied(
+        self, value: Value, index: tuple[Dim, ...], args: tuple[int, ...]
+    ) -> int:
         tree, names = _scalar_form(value.op)
         if isinstance(tree, ast.Name) and tree.id == "position":
             place = index[value.axis]
             return self._add(Instruction("position", value.dtype, (), place), value)
-        args = [
-            self.element(x, broadcast_index(index, value.shape, x.shape), guard)
-            for x in value.inputs
-        ]
         if isinstance(tree, ast.Name):
             if self.code[args[0]].dtype == value.dtype:
                 return args[0]
-            return self._add(Instruction("cast", value.dtype, tuple(args)), value)
+            return self._add(Instruction("cast", value.dtype, args), value)
         kind = value.inputs[-1].dtype
-        args += [self.number(value.attributes[n], kind) for n in names]
-        return self._add(Instruction("apply", value.dtype, tuple(args), tree), value)
+        numbers = (self.number(value.attributes[n], kind) for n in names)
+        apply = Instruction("apply", value.dtype, (*args, *numbers), tree)
+        return self._add(apply, value)
 
 
 def broadcast_index(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphkeras.compiler.fuse import Group, Plan
 from graphkeras.compiler.indexing import flat
@@ -17,7 +17,7 @@ from graphkeras.compiler.loops import (
     domain_of,
     index_of,
 )
-from graphkeras.compiler.nests import collapse
+from graphkeras.compiler.nests import collapse, finish_of
 from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.op import item_of
@@ -38,13 +38,31 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """What is done to each result of a kernel before it is stored.
+
+    Attributes:
+        nest: rows and columns, and in its tail the code and what else is stored.
+        arg: the instruction of the tail that the kernel stores as its result.
+    """
+
+    nest: Loop
+    arg: int
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A kernel run on views of memory."""
+    """A kernel run on views of memory.
+
+    Attributes:
+        results: what the kernel's own result arrays hold in the end.
+    """
 
     value: Value
     kernel: str
     operands: tuple[View, ...]
     results: tuple[Value, ...]
+    finish: Finish | None = None
 
 
 Step = Loop | Call
@@ -58,7 +76,22 @@ def steps_of(plan: Plan) -> list[Step]:
 def _step(plan: Plan, group: Group) -> Step:
     if group.call is None:
         return plan.loop(group)
-    return _call(group.call)
+    call = _call(group.call)
+    return _finished(plan, call, group) if group.tail else call
+
+
+def _finished(plan: Plan, call: Call, group: Group) -> Call:
+    """Let the kernel store what the group makes of its results."""
+    nest = finish_of(call.value, group.tail, plan.memory, plan.wanted)
+    assert nest is not None  # or the group would not have been joined
+    stores = nest.tail.stores
+    # The kernel's own memory must have the dtype of its sums; it may hold nothing else.
+    own = next((s for s in stores if s.target.dtype == call.value.dtype), None)
+    if own is None:
+        return replace(call, finish=Finish(nest, 0))
+    rest = Section(nest.tail.code, tuple(s for s in stores if s is not own))
+    finish = Finish(replace(nest, tail=rest), own.arg)
+    return replace(call, results=(own.target,), finish=finish)
 
 
 def _call(value: Value) -> Call:
@@ -110,6 +143,8 @@ def reads_of(step: Step) -> Iterator[Place]:
     """Yield the values a step reads from memory."""
     if isinstance(step, Call):
         yield from (view.source for view in step.operands)
+        if step.finish is not None:
+            yield from (source for source, *_ in step.finish.nest.tail.reads())
         return
     for section in step.sections:
         yield from (source for source, _, _ in section.reads())
@@ -119,6 +154,8 @@ def writes_of(step: Step) -> Iterator[Place]:
     """Yield the values (or buffers) a step writes."""
     if isinstance(step, Call):
         yield from step.results
+        if step.finish is not None:
+            yield from (store.target for store in step.finish.nest.tail.stores)
         return
     for section in step.sections:
         yield from (store.target for store in section.stores)

@@ -70,6 +70,29 @@ def loop_of(
     )  # fmt: skip
 
 
+def finish_of(
+    call: Value,
+    tail: Sequence[Value],
+    in_memory: Container[Value],
+    wanted: Container[Value],
+) -> Loop | None:
+    """Return what is done to each result of a kernel before it is stored.
+
+    The nest has at most two axes, rows and columns (`inner`), as kernels count them;
+    None if its memory does not allow that.
+    """
+    axes = axes_of(domain_of(call.shape))
+    columns = axes[-1:] if call.shape[-1] != 1 else []
+    rows = axes[: len(axes) - len(columns)]
+    own = {call, *tail}
+    writer = Writer(dict(axes), Except(in_memory, own))
+    writer.given(call, index_of(call.shape), 0)
+    stores = _stores(writer, [call, *tail], None, wanted)
+    after = Section(tuple(writer.code), stores)
+    nest = collapse(Loop(tuple(rows), tuple(columns), tail=after))
+    return nest if len(nest.outer) <= 1 else None
+
+
 def _stores(
     writer: Writer,
     values: Sequence[Value],

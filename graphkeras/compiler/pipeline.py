@@ -21,7 +21,6 @@ from graphkeras.ir.op import INPUT, STATE
 from graphkeras.ir.printer import graph_text
 from graphkeras.ir.value import Graph, Value, attribute_key
 from graphkeras.ir.verify import verify
-from graphkeras.runtime import link
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
 
@@ -142,8 +141,7 @@ def _link(graph: Graph, memory: Memory, name: str) -> Code:
             "arena": len(memory.blocks),
         }
     )  # fmt: skip
-    build = epoch.program_builder(memory, words, _tracked(graph))
-    entry = link.compile_entry(name, build)
+    entry = epoch.compile_program(name, memory, words, _tracked(graph))
     binder = Binder(graph, memory.blocks, tuple(words.sizes), checks_of(graph))
     return Code(
         entry, _inputs(graph), _ports(graph.state), _ports(graph.outputs),

@@ -45,6 +45,12 @@ def _call(memory: Memory, call: Call) -> Iterator[str]:
         operands.append(text)
     results = ", ".join(_name(memory, r) for r in call.results)
     yield f"{results} = {call.kernel}({', '.join(operands)}){_origin(call.value)}"
+    if call.finish is not None:
+        yield "    each result:"
+        nest = call.finish.nest
+        lines = _section(memory, nest.tail, 2, "u")
+        yield from (line.replace("fold0", "result", 1) for line in lines)
+        yield f"        {results} = u{call.finish.arg}{_origin(call.results[0])}"
 
 
 def _loop(memory: Memory, loop: Loop) -> Iterator[str]:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from graphkeras import config, dtypes
 from graphkeras.errors import ShapeError, message
 from graphkeras.ir.definers import composite
+from graphkeras.ir.tensor import Tensor as TracedTensor
+from graphkeras.ir.trace import current_trace
 from graphkeras.ir.types import TensorType, normalize_axis
+from graphkeras.ir.value import Value
 from graphkeras.ops.compare import equal, greater_equal, less, logical_and, where
 from graphkeras.ops.creation import cast, positions
 from graphkeras.ops.math import absolute, clip, log, maximum, multiply, sigmoid
@@ -34,6 +37,28 @@ def _probabilities(output: Any) -> Any:
     """Kept away from 0 and 1, so that logarithms are finite."""
     small = config.epsilon()
     return clip(output, small, 1.0 - small)
+
+
+def _logits_behind(output: Any, op: str, **attrs: Any) -> Any:
+    """Return the operand of the softmax or sigmoid that gave `output`, or None.
+
+    A loss from logits is finite and exact where one from probabilities is clipped, and
+    its gradient is their difference from the target. Keras on TensorFlow looks behind
+    the activation likewise.
+    """
+    value = output.value if isinstance(output, TracedTensor) else output
+    if not isinstance(value, Value):
+        return None
+    while value.op.name == "cast" and value.dtype == value.inputs[0].dtype:
+        value = value.inputs[0]
+    if value.op.name != op or any(getattr(value, k) != v for k, v in attrs.items()):
+        return None
+    logits, trace = value.inputs[0], current_trace()
+    if isinstance(output, Value):
+        return logits
+    if trace is None or (trace.eager and logits not in trace.known):
+        return None
+    return trace.tensor(logits, trace.known.get(logits))
 
 
 # ------------------------------------------------------------------------- binary
@@ -71,8 +96,9 @@ def binary_crossentropy(
         array([0.69314718, 0.69314718])
     """
     _same_shape("binary_crossentropy", target, output)
-    if from_logits:
-        return sigmoid_crossentropy(target, output)
+    logits = output if from_logits else _logits_behind(output, "sigmoid")
+    if logits is not None:
+        return sigmoid_crossentropy(target, logits)
     p = _probabilities(output)
     return -(multiply(target, log(p)) + (1 - target) * log(1 - p))
 
@@ -121,8 +147,10 @@ def categorical_crossentropy(
         array([0.69314718])
     """
     _same_shape("categorical_crossentropy", target, output)
-    if from_logits:
-        return softmax_crossentropy(target, output, axis=axis)
+    axis = normalize_axis(axis, ndim(output))
+    logits = output if from_logits else _logits_behind(output, "softmax", axis=axis)
+    if logits is not None:
+        return softmax_crossentropy(target, logits, axis=axis)
     p = _probabilities(output / sum(output, axis=axis, keepdims=True))
     return -sum(multiply(target, log(p)), axis=axis)
 
@@ -183,8 +211,10 @@ def sparse_categorical_crossentropy(
         array([0.69314718])
     """
     target = _labels(target, output, axis)
-    if from_logits:
-        return sparse_softmax_crossentropy(target, output, axis=axis)
+    axis = normalize_axis(axis, ndim(output))
+    logits = output if from_logits else _logits_behind(output, "softmax", axis=axis)
+    if logits is not None:
+        return sparse_softmax_crossentropy(target, logits, axis=axis)
     p = _probabilities(output / sum(output, axis=axis, keepdims=True))
     return -sum(where(_is_class(target, p, axis), log(p), 0.0), axis=axis)
 

@@ -37,6 +37,12 @@ def as_input(array: Any, dtype: np.dtype) -> np.ndarray:
         return np.require(np.asarray(array), dtype, "C")
 
 
+def apart(inputs: list[np.ndarray], state: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the inputs, copies of those that are arrays of the state themselves."""
+    owned = {address(a) for a in state}
+    return [a.copy() if address(a) in owned else a for a in inputs]
+
+
 def as_source(name: str, array: Any) -> np.ndarray:
     """Return an array whose rows compiled code can read in place.
 

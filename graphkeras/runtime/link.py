@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -31,6 +32,12 @@ def kernel(name: str) -> Callable[..., None]:
     module, _, function = name.partition(".")
     found = importlib.import_module(f"{CPU}.{module}")
     return getattr(found, function)
+
+
+@cache
+def takes(name: str, parameter: str) -> bool:
+    """Return whether a CPU kernel has a parameter of that name."""
+    return parameter in inspect.signature(kernel(name)).parameters
 
 
 def compile_entry(name: str, build: Callable[..., Any]) -> Callable[[int, int], None]:

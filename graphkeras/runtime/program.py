@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -83,11 +83,9 @@ class Code:
     feeder: Callable[[str, str], Any]
 
 
-@dataclass(slots=True)
-class _Binding:
+class _Binding(NamedTuple):
     cases: list[Case]
     arena: Arena
-    memory: np.ndarray = field(default_factory=lambda: cpu.aligned(0))
 
 
 class Program:
@@ -102,6 +100,7 @@ class Program:
         self.name, self.code = name, code
         self._lock = threading.Lock()
         self._bindings: dict[Any, _Binding] = {}
+        self._arena = cpu.aligned(0)
         counts = (code.inputs, code.state, code.outputs, code.constants)
         self._first = [1]
         for ports in counts:
@@ -127,6 +126,7 @@ class Program:
         self._check_counts(inputs, state)
         arrays = [cpu.as_input(a, p.kind) for a, p in zip(inputs, self.code.inputs)]
         self._check_state(state)
+        arrays = cpu.apart(arrays, state)
         with self._lock:
             binding = self._bind([[a.shape for a in (*arrays, *state)]])
             case = binding.cases[0]
@@ -154,11 +154,12 @@ class Program:
         binding = self._bindings.pop(key, None)
         if binding is None:
             binding = _Binding(*self.code.layout.bind(cases))
-            binding.memory = cpu.aligned(binding.arena.size)
             while len(self._bindings) >= MOST_BINDINGS:
                 del self._bindings[next(iter(self._bindings))]
         self._bindings[key] = binding
-        start = cpu.address(binding.memory)
+        if binding.arena.size > len(self._arena):  # nothing in it outlives a run
+            self._arena = cpu.aligned(binding.arena.size)
+        start = cpu.address(self._arena)
         offsets = np.array(binding.arena.offsets, np.int64)
         self._table[self._first[4] : self._control] = offsets + start
         return binding
@@ -235,6 +236,7 @@ class Program:
         self._check_state(state)
         pairs = zip(sources, self.code.inputs)
         arrays = [cpu.as_source(f"{self.name}: {p.name}", a) for a, p in pairs]
+        arrays = cpu.apart(arrays, state)
         epoch = _Epoch(self.code, self.name, arrays, batch_size, order, shuffle)
         epoch.limit(start, steps)
         epoch.watch(collect, track, progress)

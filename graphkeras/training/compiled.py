@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphkeras import losses, metrics, naming, ops, tree
-from graphkeras.errors import ArgumentError, message
+from graphkeras.errors import ArgumentError, ShapeError, message
+from graphkeras.ir.types import TensorType
 from graphkeras.losses.loss import Loss, LossFunctionWrapper
 from graphkeras.metrics.metric import Mean, MeanMetricWrapper, Metric
 from graphkeras.training.outputs import OutputNames
@@ -124,12 +125,33 @@ class CompileLoss(Loss):
         weights = weights_by_output(self._outputs, sample_weight, flags)
         total: Any = None
         for i, loss, weight, mean in self._bound:
-            value = ops.cast(loss(targets[i], predictions[i], weights[i]), self.dtype)
+            _require_target(targets[i], self._outputs.names[i])
+            value = _value_of(loss, targets[i], predictions[i], weights[i])
+            value = ops.cast(value, self.dtype)
             if mean is not None:
                 mean.update_state(value, sample_weight=ops.shape(predictions[i])[0])
             value = value if weight is None else value * weight
             total = value if total is None else total + value
         return total
+
+
+def _value_of(loss: Loss, y_true: Any, y_pred: Any, weight: Any) -> Any:
+    """Call a loss; if shapes do not fit, say which of the user's."""
+    try:
+        return loss(y_true, y_pred, weight)
+    except ShapeError as error:
+        shown = {"targets": y_true, "outputs": y_pred, "sample_weight": weight}
+        raise ShapeError(
+            message(
+                f"loss {loss.name}", "targets and outputs do not fit each other.",
+                ", ".join(
+                    f"{name}: {TensorType(t.dtype, tuple(t.shape))}"
+                    for name, t in shown.items() if t is not None
+                ),
+                "Give targets of the output's shape, or change the last layer."
+                f" ({str(error).splitlines()[0]})",
+            )
+        ) from error  # fmt: skip
 
 
 def _require_target(target: Any, name: str | None) -> None:

@@ -180,6 +180,7 @@ def _watched(
         while worker.is_alive():
             worker.join(_LOOK)
             look()
+        look()  # a short epoch may be over before the first look
     except BaseException:
         progress[1] = 1  # let the program stop before its arrays may go
         worker.join()

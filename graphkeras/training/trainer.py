@@ -9,7 +9,13 @@ from typing import Any
 
 from graphkeras import config, ops, optimizers, tree
 from graphkeras.autodiff import GradientTape
-from graphkeras.errors import ArgumentError, GraphKerasError, SavingError, message
+from graphkeras.errors import (
+    ArgumentError,
+    DTypeError,
+    GraphKerasError,
+    SavingError,
+    message,
+)
 from graphkeras.metrics.metric import Mean
 from graphkeras.random import SeedGenerator
 from graphkeras.saving.registry import (
@@ -327,9 +333,26 @@ class Trainer:
         key = (self.run_eagerly, id(rate))
         if force or mode not in settled.steps or settled.steps[mode][0] != key:
             name = f"{self.name}_{mode}"  # type: ignore[attr-defined]
-            step = Step(function, name, eager=self.run_eagerly, free=self._free_axes)
+            checked = self._checked(function)
+            step = Step(checked, name, eager=self.run_eagerly, free=self._free_axes)
             settled.steps[mode] = (key, step)
         return settled.steps[mode][1]
+
+    def _checked(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Let a step look first whether text and numbers are where they belong."""
+
+        def step(data: Any) -> Any:
+            x, y, _ = unpack_x_y_sample_weight(data)
+            declared = tree.flatten(getattr(self, "inputs", None) or [])
+            given = tree.flatten(x)
+            if len(declared) == len(given):
+                for tensor, wanted in zip(given, declared):
+                    _require_kind("x", tensor, wanted.dtype == "string")
+            for tensor in tree.flatten(y):
+                _require_kind("y", tensor, False)
+            return function(data)
+
+        return step
 
     def _free_axes(self, x: Any) -> list[tuple[bool, ...]]:
         """For each input of a functional model, which axes have no fixed size."""
@@ -613,6 +636,19 @@ def _logs_of(result: Any) -> dict[str, Any]:
             )
         )  # fmt: skip
     return pythonify_logs(result)
+
+
+def _require_kind(name: str, tensor: Any, text: bool) -> None:
+    if tensor is None or (tensor.dtype == "string") == text:
+        return
+    wanted, got = ("text", "numbers") if text else ("numbers", "text")
+    raise DTypeError(
+        message(
+            "fit", f"{name} must be {wanted}.", f"{got}: {tensor.dtype}",
+            "Turn text into numbers first, by a TextVectorization or StringLookup"
+            " layer." if not text else "Give an array of strings.",
+        )
+    )  # fmt: skip
 
 
 def _is_due(epoch: int, frequency: int | list[int]) -> bool:

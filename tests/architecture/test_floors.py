@@ -35,7 +35,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training": (*FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
     "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
 }
-TOP = ("", "backend", "cli", "demo", "callbacks", "datasets", "data", "utils")
+TOP = (
+    "",
+    "__main__",
+    "backend",
+    "cli",
+    "demo",
+    "callbacks",
+    "datasets",
+    "data",
+    "utils",
+)
 
 # Rules finer than the floors: a module -> what it may take from another unit.
 RUNTIME_FOR_TRAINING = {"graphkeras.runtime.program"}

@@ -92,6 +92,18 @@ def test_costly_work_is_not_repeated_along_a_stretched_axis() -> None:
     assert [v.op.name for g in plan.groups for v in g.values] == ["exp", "multiply"]
 
 
+def test_a_product_finishes_its_own_results() -> None:
+    dense = (floats(BATCH, 4), floats(4, 5), floats(5))
+    plan = plan_of(lambda x, w, b: ops.relu(x @ w + b), *dense)
+    assert shape_of(plan) == ["call+tail"]
+
+
+def test_a_product_leaves_alone_what_does_not_follow_its_rows() -> None:
+    plan = plan_of(lambda x, y, m: x @ y * m, floats(2, 3, 4), floats(2, 4, 5),
+                   floats(1, 3, 1))  # fmt: skip
+    assert shape_of(plan) == ["call", "loop"]
+
+
 def test_a_turned_operand_of_a_product_is_not_copied() -> None:
     plan = plan_of(
         lambda x, y: ops.transpose(x) @ y, floats(BATCH, 4), floats(BATCH, 5)

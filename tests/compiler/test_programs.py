@@ -13,7 +13,7 @@ from graphkeras.compiler.agree import sample
 from graphkeras.compiler.pipeline import compile_graph
 from graphkeras.errors import KernelError, ShapeError
 from graphkeras.ir import dims
-from graphkeras.ir.definers import structured
+from graphkeras.ir.definers import elementwise, structured
 from graphkeras.ir.op import (
     OPS,
     constant,
@@ -78,6 +78,22 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[TensorType, ...]]] = {
                  (floats(3, BATCH, 8), floats(3, 5, 8))),
     "product of a slice": (lambda x, w: x[:, 1:4] @ w,
                            (floats(BATCH, 6), floats(3, 4))),
+    "dense": (lambda x, w, b: ops.relu(x @ w + b),
+              (floats(BATCH, 20), floats(20, 33), floats(33))),
+    "dense twice": (lambda x, w: (x @ w, ops.tanh(x @ w), x @ w > 0.5),
+                    (floats(BATCH, 300), floats(300, 17))),
+    "dense mask": (lambda x, w: x @ w > 0.5, (floats(BATCH, 5), floats(5, 3))),
+    "dense beside": (lambda x, w, y: ops.exp(x @ w) + y,
+                     (floats(BATCH, 5), floats(5, 3), floats(BATCH, 3))),
+    "one column": (lambda x, w, b: ops.sigmoid(x @ w + b),
+                   (floats(BATCH, 5), floats(5, 1), floats(1))),
+    "dense cubes": (lambda x, w, b: ops.relu(x @ w + b),
+                    (floats(BATCH, 3, 20), floats(20, 7), floats(7))),
+    "masked products": (lambda x, y, m: ops.where(m > 0.5, ops.matmul(x, y), 0.0),
+                        (floats(3, BATCH, 8), floats(3, 8, 5), floats(3, 1, 5))),
+    "convolution": (lambda x, w, b: ops.relu(ops.conv(x, w, padding="same") + b),
+                    (floats(BATCH, 7, 6, 3), floats(3, 3, 3, 5), floats(5))),
+    "pooled": (lambda x: ops.max_pool(x, 2) * 2.0, (floats(BATCH, 7, 6, 3),)),
     "take": (lambda t, i: ops.take(t, i, axis=0),
              (floats(9, 4), T("int32", (BATCH, 2)))),
     "one hot": (lambda i: ops.one_hot(i, 7), (T("int32", (BATCH,)),)),
@@ -177,6 +193,28 @@ def test_an_op_without_a_kernel_is_named() -> None:
     del OPS["kernelless"]
     with pytest.raises(KernelError, match=r"kernelless has no CPU kernel .*machine"):
         compile_graph(graph, name="test")
+
+
+def test_an_expression_that_no_machine_code_exists_for_is_named() -> None:
+    @elementwise(scalar="frobnicate({0})", vjp=nondifferentiable,
+                 onnx=unsupported("a test"))  # fmt: skip
+    def unknown(x: Any) -> Any:
+        """Nothing."""
+        return x
+
+    graph = traced(unknown, floats(3))
+    del OPS["unknown"]
+    with pytest.raises(KernelError, match=r"unknown cannot be compiled: .*frobnicate"):
+        compile_graph(graph, name="test")
+
+
+def test_a_long_chain_needs_no_deep_recursion() -> None:
+    def chain(x: Any) -> Any:
+        for i in range(1500):
+            x = x * 0.999 + (i % 3)
+        return x
+
+    assert_agrees(traced(chain, floats(BATCH)), [np.ones(17, np.float32)])
 
 
 def test_a_size_that_no_array_gives_is_named() -> None:

@@ -34,7 +34,7 @@ def test_the_example_shows_every_stage(capsys: Any) -> None:
 def test_loops_name_the_layer_and_line_they_come_from(capsys: Any) -> None:
     show_graph.main(["--after", "fuse"])
     text = capsys.readouterr().out
-    assert "fold j in 4:" in text
+    assert "fold j in 4*batch:" in text
     assert "# divide, loss at " in text
 
 

@@ -58,8 +58,14 @@ def test_two_programs_of_one_code_do_not_share_memory() -> None:
     programs = [compiled(lambda x: ops.exp(x) @ x, floats(4, 4)) for _ in range(2)]
     for program in programs:
         program.run([np.ones((4, 4))])
-    first, second = (next(iter(p._bindings.values())).memory for p in programs)
-    assert not np.shares_memory(first, second)
+    assert programs[0].code is programs[1].code
+    assert not np.shares_memory(*(program._arena for program in programs))
+
+
+def test_an_input_may_be_a_variable_that_is_updated(counter: Program) -> None:
+    state = np.ones(3, np.float32)
+    counter.run([state], [state])
+    assert state.tolist() == [2.0] * 3
 
 
 def test_only_the_latest_sizes_are_remembered() -> None:
