@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +13,14 @@ from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
 from graphkeras.models.summary import print_summary
 from graphkeras.models.tracing import trace_model
-from graphkeras.saving.archive import read_json
-from graphkeras.saving.files import load_weights, save_model, save_weights
+from graphkeras.saving.files import (
+    load_weights,
+    model_to_json,
+    save_model,
+    save_weights,
+)
 from graphkeras.saving.registry import (
     CustomObjectScope,
-    deserialize_keras_object,
-    object_sharing,
-    serialize_keras_object,
 )
 from graphkeras.training.trainer import Trainer
 
@@ -153,8 +153,7 @@ class Model(Trainer, Layer):
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the model's config as JSON; `kwargs` go to `json.dumps`."""
-        with object_sharing():
-            return json.dumps(serialize_keras_object(self), **kwargs)
+        return model_to_json(self, **kwargs)
 
     def export(
         self,
@@ -217,17 +216,6 @@ class Model(Trainer, Layer):
                 made = Functional if cls is Model else cls
                 return made.from_config(config)
             return super().from_config(config)
-
-
-def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
-    """Return the model that `Model.to_json` described.
-
-    Raises:
-        SavingError: if it holds a class that is not registered.
-    """
-    config = read_json(json_string, "the JSON")
-    with object_sharing():
-        return deserialize_keras_object(config, custom_objects)
 
 
 def _is_functional(args: Any, kwargs: Any) -> bool:

@@ -32,7 +32,8 @@ def replacing(target: Path) -> Iterator[Path]:
         raise SavingError(
             message(
                 str(target), "expected a path that can be written.",
-                error.strerror or str(error), "Make the folder first, or choose another.",
+                error.strerror or str(error),
+                "Make the folder first, or choose another path.",
             )
         ) from error  # fmt: skip
     finally:

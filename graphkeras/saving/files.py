@@ -13,14 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from graphkeras.errors import GraphKerasError, SavingError, message
-from graphkeras.saving.archive import Archive, read_archive, write_archive
+from graphkeras.saving.archive import (
+    Archive,
+    read_archive,
+    read_json,
+    write_archive,
+)
 from graphkeras.saving.atomic import replacing
 from graphkeras.saving.hdf5 import Reader, Writer
-from graphkeras.saving.parts import Walk
+from graphkeras.saving.parts import Walk, shared_layers
 from graphkeras.saving.registry import (
     deserialize_keras_object,
-    object_sharing,
     serialize_keras_object,
+    sharing_when_read,
+    sharing_when_written,
 )
 from graphkeras.variables import arriving
 
@@ -28,6 +34,24 @@ _KERAS = "3.15.1"  # the version whose format is written
 _LEGACY = (".h5", ".hdf5")
 _ROOM = 64 << 20  # bytes of variables a file may ask for beside those it holds
 _SLOTS = 4  # times the weights: an optimizer may be made anew
+
+
+# ------------------------------------------------------------------------------- JSON
+
+
+def model_to_json(model: Any, **how: Any) -> str:
+    """Return a model's config as JSON; `how` goes to `json.dumps`."""
+    with sharing_when_written(shared_layers(model)):
+        return json.dumps(serialize_keras_object(model), **how)
+
+
+def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
+    """Return the model that `Model.to_json` described, with fresh weights.
+
+    Raises:
+        SavingError: if it holds a class that is not registered, or is no such JSON.
+    """
+    return _revive(read_json(json_string, "the JSON"), custom_objects, True, True)
 
 
 # ---------------------------------------------------------------------------- writing
@@ -63,8 +87,7 @@ def save_model(
             "data first.",
             stacklevel=2,
         )
-    with object_sharing():
-        config = json.dumps(serialize_keras_object(model))
+    config = model_to_json(model)
     about = {
         "keras_version": _KERAS,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
@@ -172,12 +195,13 @@ def load_model(
     with _one_line_errors(path):
         _require_file(path, (".keras",))
         archive = read_archive(path)
-        with open_weights(io.BytesIO(archive.weights)) as weights:
-            with arriving(_SLOTS * weights.bytes + _ROOM) as rest:
-                model = _revive(archive.config, custom_objects, compile, safe_mode)
-                with _assets_on_disk(archive) as folder:
-                    _read_state(model, weights, folder)
-                rest.initialize()
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(_assets_on_disk(archive))
+            weights = stack.enter_context(open_weights(io.BytesIO(archive.weights)))
+            rest = stack.enter_context(arriving(_SLOTS * weights.bytes + _ROOM))
+            model = _revive(archive.config, custom_objects, compile, safe_mode)
+            _read_state(model, weights, folder)
+            rest.initialize()
     return model
 
 
@@ -248,7 +272,7 @@ def _one_line_errors(path: Path) -> Iterator[None]:
 def _revive(config: Any, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:
     if not compiled:
         config = {k: v for k, v in config.items() if k != "compile_config"}
-    with object_sharing():
+    with sharing_when_read():
         model = deserialize_keras_object(config, custom_objects, safe_mode)
     if not hasattr(model, "save_own_variables"):
         raise SavingError(f"expected the config of a model, not of {model!r:.60}")

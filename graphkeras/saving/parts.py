@@ -79,3 +79,20 @@ def _numbered(name: str, counts: dict[str, int]) -> str:
     """Return ``dense``, ``dense_1``, ``dense_2`` ..."""
     count = counts[name] = counts.get(name, -1) + 1
     return f"{name}_{count}" if count else name
+
+
+def shared_layers(model: Any) -> list[Any]:
+    """Return the layers that stand in more than one of the models inside a model."""
+    places: dict[int, int] = {}
+    found: dict[int, Any] = {}
+
+    def count(path: str, part: Any) -> bool:
+        for layer in (
+            getattr(part, "layers", ()) if hasattr(part, "layers_first") else ()
+        ):
+            found[id(layer)] = layer
+            places[id(layer)] = places.get(id(layer), 0) + 1
+        return True
+
+    Walk(count).part(model)
+    return [layer for key, layer in found.items() if places[key] > 1]

@@ -49,8 +49,8 @@ class _Scopes(threading.local):
     def __init__(self) -> None:
         self.stack: list[Mapping[str, Any]] = []
         self.safe: bool | None = None  # in a load: whether stored code is refused
-        self.written: dict[int, tuple[Any, dict[str, Any]]] | None = None
-        self.read: dict[Any, Any] | None = None
+        self.shared: Mapping[int, int] = {}  # id of an object -> number in configs
+        self.read: dict[Any, Any] | None = None  # number -> object made
 
 
 _scopes = _Scopes()
@@ -140,14 +140,24 @@ custom_object_scope = CustomObjectScope
 
 
 @contextmanager
-def object_sharing() -> Iterator[None]:
-    """A scope in which a layer that stands in two places of a config stays one."""
-    before = _scopes.written, _scopes.read
-    _scopes.written, _scopes.read = {}, {}
+def sharing_when_written(shared: Sequence[Any]) -> Iterator[None]:
+    """A scope in which configs of these objects are numbered, to stay one each."""
+    before = _scopes.shared
+    _scopes.shared = {id(x): number for number, x in enumerate(shared, 1)}
     try:
         yield
     finally:
-        _scopes.written, _scopes.read = before
+        _scopes.shared = before
+
+
+@contextmanager
+def sharing_when_read() -> Iterator[None]:
+    """A scope in which configs of one number make one object."""
+    before, _scopes.read = _scopes.read, {}
+    try:
+        yield
+    finally:
+        _scopes.read = before
 
 
 @contextmanager
@@ -252,19 +262,9 @@ def serialize_instance(obj: Any) -> dict[str, Any]:
         extra = getter() if getter else None
         if extra is not None:
             config[part] = serialize_keras_object(extra)
-    if hasattr(obj, "build_from_config"):
-        _note_sharing(obj, config)
+    if id(obj) in _scopes.shared:
+        config["shared_object_id"] = _scopes.shared[id(obj)]
     return config
-
-
-def _note_sharing(obj: Any, config: dict[str, Any]) -> None:
-    """Number a layer that is met a second time, in both of its configs."""
-    if _scopes.written is None:
-        return
-    _, first = _scopes.written.setdefault(id(obj), (obj, config))
-    if first is not config:
-        number = list(_scopes.written).index(id(obj)) + 1
-        first["shared_object_id"] = config["shared_object_id"] = number
 
 
 def public_module(target: Any) -> str | None:
@@ -329,6 +329,9 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
         return _REVIVE[class_name](inner)
     if class_name == "function":
         return find(config, inner)
+    number, made = config.get("shared_object_id"), _scopes.read
+    if made is not None and number in made:
+        return made[number]
     target = find(config, class_name)
     if not inspect.isclass(target):
         return target
@@ -339,6 +342,8 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
         )
     instance = make(dict(inner or {}))
     _restore(instance, config)
+    if made is not None and number is not None:
+        made[number] = instance
     return instance
 
 

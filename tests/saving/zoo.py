@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import pathlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -87,7 +86,13 @@ def subclassed(keras: Any) -> Any:
 
 @functools.cache
 def classes(keras: Any) -> dict[str, Any]:
-    """Classes of a user, registered with one of the libraries."""
+    """Return classes of a user, registered with one of the libraries."""
+    scale = scale_class(keras)
+    return {"Scale": scale, "Net": net_class(keras, scale)}
+
+
+def scale_class(keras: Any) -> Any:
+    """A layer with weights of two dtypes."""
 
     @keras.saving.register_keras_serializable(package="zoo")
     class Scale(keras.layers.Layer):
@@ -109,12 +114,18 @@ def classes(keras: Any) -> dict[str, Any]:
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "start": self.start}
 
+    return Scale
+
+
+def net_class(keras: Any, scale: Any) -> Any:
+    """A model whose layers are in attributes, lists and dicts."""
+
     @keras.saving.register_keras_serializable(package="zoo")
     class Net(keras.Model):
         def __init__(self, units: int, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.units = units
-            self.zoom = Scale(3.0)
+            self.zoom = scale(3.0)
             self.first = keras.layers.Dense(units)
             self.blocks = [keras.layers.Dense(units), [keras.layers.Dense(units)]]
             self.named = {"x": keras.layers.Dense(units)}
@@ -138,7 +149,7 @@ def classes(keras: Any) -> dict[str, Any]:
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "units": self.units}
 
-    return {"Scale": Scale, "Net": Net}
+    return Net
 
 
 def custom(keras: Any) -> Any:
@@ -192,8 +203,6 @@ def train(model: Any, name: str) -> None:
     """Take a few steps, so that no variable has its first value."""
     x = inputs_of(model, name)
     y = model.predict(x, verbose=0)
-    rows = len(x[0]) if isinstance(x, list) else len(x)
-    del rows
     y = {k: v + 1 for k, v in y.items()} if isinstance(y, dict) else y + 1
     model.fit(x, y, epochs=2, verbose=0)
 
@@ -211,11 +220,8 @@ def main() -> None:
             train(model, name)
         model.save(FOLDER / f"{name}.keras")
         expected |= outputs_of(model, name)
-    model.save_weights(FOLDER / "custom.weights.h5")
+    model.save_weights(FOLDER / "custom.weights.h5")  # the last one's
     np.savez(FOLDER / "expected.npz", **expected)
-    print(
-        f"keras {keras.__version__}: {len(MODELS)} files in {FOLDER}", file=sys.stderr
-    )
 
 
 if __name__ == "__main__":
