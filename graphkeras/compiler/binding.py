@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphkeras import dtypes
 from graphkeras.compiler.indexing import bounds, move, nonnegative, variable
 from graphkeras.compiler.memory import Block
 from graphkeras.errors import ShapeError, message
@@ -167,8 +166,3 @@ def _gap(taken: Sequence[tuple[int, int]], length: int) -> int:
 
 def _padded(length: int) -> int:
     return -(-length // ALIGNMENT) * ALIGNMENT
-
-
-def dtype_names(values: Sequence[Value]) -> list[str]:
-    """Return the dtypes of leaves or results."""
-    return [dtypes.standardize(v.dtype) for v in values]

@@ -15,12 +15,17 @@ from dataclasses import dataclass, field
 from graphkeras.compiler.indexing import flat
 from graphkeras.compiler.loops import Loop, domain_of, index_of
 from graphkeras.compiler.nests import collapse, finish_of, loop_of
-from graphkeras.compiler.storage import is_fusible, is_leaf, is_narrow, stored_values
+from graphkeras.compiler.storage import (
+    is_fusible,
+    is_leaf,
+    is_narrow,
+    stored_values,
+    takes_epilogue,
+)
 from graphkeras.compiler.views import base, view_of
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import ITEM
 from graphkeras.ir.value import Graph, Value
-from graphkeras.runtime import link
 
 LARGEST = 300  # instructions in one loop
 LONGEST_FINISH = 40  # ... and in what a kernel does to each of its results
@@ -148,14 +153,6 @@ def _reads_of_call(
     return reads, len(finish.tail.code)
 
 
-def takes_epilogue(call: Value) -> bool:
-    """Return whether the kernel of a structured op can finish its results itself."""
-    name = call.op.kernel
-    if isinstance(call.type, tuple) or not isinstance(name, str):
-        return False
-    return link.has_kernel(name) and link.takes(name, "epilogue")
-
-
 def _origin(value: Value) -> Value:
     """Return the value whose group makes `value`: items come of their call."""
     return value.inputs[0] if value.op is ITEM else value
@@ -245,12 +242,14 @@ class _Merger:
         Not the updates of variables: a variable is too large to be read in the
         order of a product, and kernels may use their result's memory for sums.
         """
+        if not takes_epilogue(call):
+            return False
         if second.folds or second.domain != domain_of(call.shape):
             return False
         size = self.sizes[first] + self.sizes[second]
         if size > LONGEST_FINISH or not self.updated.isdisjoint(second.values):
             return False
-        if not takes_epilogue(call) or not self._in_step(first, second, first.made):
+        if not self._in_step(first, second, first.made):
             return False
         tail = [*first.tail, *second.values]
         return finish_of(call, tail, self.memory, tail) is not None

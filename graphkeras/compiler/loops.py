@@ -42,12 +42,14 @@ class Instruction:
             "cast", "inside" (detail: tests; args: value, fill), "given" (detail: which
             result of the fold or call before).
         args: the instructions it takes, by their place in the body.
+        value: the graph's value that it computes, for those who read the code.
     """
 
     kind: str
     dtype: str
     args: tuple[int, ...] = ()
     detail: Any = None
+    value: Value | None = field(default=None, compare=False)
 
     @property
     def places(self) -> tuple[Dim, ...]:
@@ -198,15 +200,15 @@ class Writer:
     def __init__(self, ranges: Ranges, stored: Container[Value]) -> None:
         self.ranges, self.stored = ranges, stored
         self.code: list[Instruction] = []
-        self.origins: list[Value | None] = []
         self._known: dict[Instruction, int] = {}
         self._found: dict[Element, int] = {}
         self._operands: dict[Element, tuple[Element, ...]] = {}
+        self._given: dict[Value, tuple[Dim, int]] = {}
 
     def given(self, value: Value, index: Sequence[Dim], which: int) -> None:
         """Let `value` at `index` be what the fold or call before has left."""
         code = self._add(Instruction("given", value.dtype, (), which), value)
-        self._found[(value, tuple(index), ())] = code
+        self._given[value] = (flat(index, value.shape), code)
 
     def element(self, value: Value, index: Sequence[Dim]) -> int:
         """Return the instruction that gives `value` at `index`.
@@ -238,8 +240,7 @@ class Writer:
     def _add(self, instruction: Instruction, value: Value | None = None) -> int:
         if instruction not in self._known:
             self._known[instruction] = len(self.code)
-            self.code.append(instruction)
-            self.origins.append(value)
+            self.code.append(replace(instruction, value=value))
         return self._known[instruction]
 
     def _needs(self, element: Element) -> tuple[Element, ...]:
@@ -251,7 +252,9 @@ class Writer:
     def _find_needs(
         self, value: Value, index: tuple[Dim, ...], guard: Guard
     ) -> tuple[Element, ...]:
-        if value in self.stored or value.op in (CONSTANT, DIM):
+        if value in self.stored or value in self._given:
+            return ()
+        if value.op in (CONSTANT, DIM):
             return ()
         if value.op.family != "movement":
             return tuple(
@@ -272,6 +275,10 @@ class Writer:
 
     def _write(self, element: Element, args: tuple[int, ...]) -> int:
         value, index, guard = element
+        if value in self._given:
+            place, code = self._given[value]
+            assert flat(index, value.shape) == place and not guard
+            return code
         if value.op is CONSTANT and value.data.array.size == 1:
             return self.number(value.data.array, value.dtype)
         if value in self.stored or value.op is CONSTANT:

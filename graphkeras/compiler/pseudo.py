@@ -28,10 +28,11 @@ def program_text(memory: Memory) -> str:
 
 
 def _name(memory: Memory, place: Any) -> str:
-    """Return a buffer as `kind_number`, leaves by their own name."""
-    if isinstance(place, Value) and "name" in place.attributes:
-        return str(place.name)
+    """Return what lies somewhere: a leaf's own name, or kind and number."""
     buffer = memory.buffer(place)
+    for leaf, own in memory.buffers.items():
+        if own == buffer and isinstance(leaf, Value) and "name" in leaf.attributes:
+            return str(leaf.name)
     return f"{buffer.kind}{buffer.number}"
 
 
@@ -77,12 +78,16 @@ def _section(
     memory: Memory, section: Section, depth: int, letter: str
 ) -> Iterator[str]:
     names = {i: f"{letter}{i}" for i in range(len(section.code))}
+    last = ""
     for number, instruction in enumerate(section.code):
         if instruction.kind == "number":
             names[number] = _number(instruction)
             continue
         text = _instruction(memory, instruction, [names[a] for a in instruction.args])
-        yield f"{_indent(depth)}{names[number]} = {text}"
+        origin = _origin_text(instruction.value)
+        note = f"    # {origin}" if origin not in ("", last) else ""
+        last = origin or last
+        yield f"{_indent(depth)}{names[number]} = {text}{note}"
     for store in section.stores:
         target = f"{_name(memory, store.target)}[{_plain(store.place)}]"
         origin = _origin(store.target) if isinstance(store.target, Value) else ""
@@ -134,4 +139,10 @@ def _indent(depth: int) -> str:
 
 
 def _origin(value: Value) -> str:
-    return f"    # {value.op.name}" + (f", {value.origin}" if value.origin else "")
+    origin = _origin_text(value)
+    return f"    # {value.op.name}" + (f", {origin}" if origin else "")
+
+
+def _origin_text(value: Value | None) -> str:
+    """Return the layer and line a value came from, as far as they are known."""
+    return str(value.origin) if value is not None and value.origin else ""

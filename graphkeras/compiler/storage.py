@@ -12,7 +12,8 @@ from graphkeras.compiler.cost import READ, element_cost, tests_equality
 from graphkeras.compiler.views import base, injective, view_of
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE
-from graphkeras.ir.value import Graph, Value
+from graphkeras.ir.value import Graph, Value, users
+from graphkeras.runtime import link
 
 DUPLICATE = 4  # an element this cheap may be computed in several loops
 STRETCHED = 3  # ... or again for each place it is stretched to
@@ -31,6 +32,14 @@ def is_fusible(value: Value) -> bool:
     return value.op.family in ("elementwise", "movement") or value.op is DIM
 
 
+def takes_epilogue(call: Value) -> bool:
+    """Return whether the kernel of a structured op can finish its results itself."""
+    name = call.op.kernel
+    if isinstance(call.type, tuple) or not isinstance(name, str):
+        return False
+    return link.has_kernel(name) and link.takes(name, "epilogue")
+
+
 def stored_values(graph: Graph) -> set[Value]:
     """Return the values that are written to memory.
 
@@ -46,6 +55,7 @@ class _Choice:
 
     def __init__(self, graph: Graph, read: set[Value]) -> None:
         self.values = graph.walk()
+        self.users = users(self.values)
         self.roots = graph.roots
         self.stored: set[Value] = set()
         self.homes: dict[Value, set[Value]] = {v: set() for v in self.values}
@@ -120,8 +130,20 @@ class _Choice:
             return True
         if len(self.homes[value]) < 2:
             return False
+        if self._replaces_a_result(value):
+            return True
         # Computed in two loops, the last bit may differ: fused or not, as it happens.
         return cost > DUPLICATE or (value in self.compared and self.sizes[value] > 1)
+
+    def _replaces_a_result(self, value: Value) -> bool:
+        """Whether the kernel before can store this value instead of its own result."""
+        for operand in value.inputs:
+            made = base(operand)
+            if takes_epilogue(made) and operand.shape == value.shape:
+                return all(u is value for u in self.users[operand]) and (
+                    made is operand or self.users[made] == [operand]
+                )
+        return False
 
     def _note_fold(self, value: Value) -> None:
         if is_narrow(value):

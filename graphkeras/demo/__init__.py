@@ -53,7 +53,8 @@ def main(folder: str | Path | None = None) -> None:
     console = Console()
     start = time.perf_counter()
     for name in JOBS:
-        outcome = run(name, Path(folder or FOLDER))
+        with console.status(f"training, exporting and serving {name} ..."):
+            outcome = run(name, Path(folder or FOLDER))
         console.print(table_of(outcome))
     console.print(f"Done in {time.perf_counter() - start:.1f} s.")
 

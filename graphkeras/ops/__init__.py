@@ -267,6 +267,13 @@ from graphkeras.ops.normalization import (
     normalize,
     rms_normalization,
 )
+from graphkeras.ops.patches import (
+    adaptive_average_pool,
+    adaptive_max_pool,
+    extract_sequences,
+    fold,
+    unfold,
+)
 from graphkeras.ops.pool import average_pool, max_pool
 from graphkeras.ops.reduce import (
     all,

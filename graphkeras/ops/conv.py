@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphkeras.errors import ArgumentError, ShapeError, message
+from graphkeras.ir import dims
 from graphkeras.ir.definers import composite, require, structured
 from graphkeras.ir.op import unsupported
 from graphkeras.ir.types import TensorType
@@ -123,12 +124,18 @@ def _data_vjp(h: Any, y: Any, g: Any, w: Any) -> Any:
 
 
 def _data_onnx(b: Any, y: Any, g: Any, w: Any) -> Any:
-    """A transposed convolution; what is cut off less than nothing is added after."""
-    ends = [end for pair in y.padding for end in pair]
-    if not all(isinstance(e, int) for e in ends):
+    """A transposed convolution; ONNX must be told of cells beyond the last window."""
+    image, (kh, kw, inputs, outputs) = (v.type.shape for v in y.inputs)
+    ends, extra = [], []
+    rows = zip(image[1:3], (kh, kw), y.strides, y.padding, y.dilation, y.size)
+    for n, taps, step, (low, high), gap, size in rows:
+        natural = (n - 1) * step + reach(taps, gap) - low
+        cut = high if not isinstance(high, int) else max(high, 0)
+        ends.append((low, cut))
+        extra.append(size - (natural - cut))
+    if not dims.is_static((*extra, *(e for pair in ends for e in pair))):
         b.refuse("padding of a transposed convolution that depends on a free size")
-    groups, (kh, kw, inputs, outputs) = y.groups, y.inputs[1].shape
-    weights = b.reshape(w, (kh, kw, inputs, groups, outputs // groups))
+    weights = b.reshape(w, (kh, kw, inputs, y.groups, outputs // y.groups))
     weights = b.Transpose(weights, perm=[3, 4, 2, 0, 1])
     out = b.ConvTranspose(
         channels_first(b, g),
@@ -136,9 +143,9 @@ def _data_onnx(b: Any, y: Any, g: Any, w: Any) -> Any:
         kernel_shape=[kh, kw],
         strides=list(y.strides),
         dilations=list(y.dilation),
-        group=groups,
-        pads=[ends[0], ends[2], max(ends[1], 0), max(ends[3], 0)],
-        output_padding=[max(-ends[1], 0), max(-ends[3], 0)],
+        group=y.groups,
+        pads=[ends[0][0], ends[1][0], ends[0][1], ends[1][1]],
+        output_padding=extra,
     )
     return channels_last(b, out)
 

@@ -15,6 +15,7 @@ from graphkeras.ops.compare import equal, where
 from graphkeras.ops.creation import cast, dtype_of
 from graphkeras.ops.linalg import tensordot
 from graphkeras.ops.math import abs, add, clip, divide, floor, multiply, subtract
+from graphkeras.ops.patches import extract_patches  # noqa: F401  a public name
 from graphkeras.ops.reduce import max, min
 from graphkeras.ops.shape import moveaxis, ndim, pad_interior, shape_of, stack
 

@@ -98,6 +98,14 @@ def test_a_product_finishes_its_own_results() -> None:
     assert shape_of(plan) == ["call+tail"]
 
 
+def test_a_product_stores_what_everybody_wants_instead_of_itself() -> None:
+    dense = (floats(BATCH, 4), floats(4, 5), floats(5))
+    plan = plan_of(lambda x, w, b: ops.softmax(x @ w + b), *dense)
+    first = plan.groups[0]
+    assert [v.op.name for v in first.tail] == ["add"]
+    assert first.call not in plan.wanted
+
+
 def test_a_product_leaves_alone_what_does_not_follow_its_rows() -> None:
     plan = plan_of(lambda x, y, m: x @ y * m, floats(2, 3, 4), floats(2, 4, 5),
                    floats(1, 3, 1))  # fmt: skip

@@ -1,0 +1,1 @@
+"""Training: data, steps, callbacks, progress; what `fit` is made of."""
