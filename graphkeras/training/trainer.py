@@ -426,6 +426,8 @@ class Trainer:
         logs: dict[str, Any] = {}
         told = False
         try:
+            # A callback may have restored what earlier epochs of this fit reached.
+            initial_epoch = self.__dict__.pop("_initial_epoch", initial_epoch)
             for epoch in range(initial_epoch, epochs):
                 listed.on_epoch_begin(epoch)
                 logs, losses = self._train_epoch(data, listed)
