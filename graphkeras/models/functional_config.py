@@ -248,7 +248,15 @@ class _Reader:
             )  # fmt: skip
         if not 0 <= call < len(self.made[name]):
             raise _NotYet
-        return tree.flatten(self.made[name][call])[index]
+        outputs = tree.flatten(self.made[name][call])
+        if not 0 <= index < len(outputs):
+            raise SavingError(
+                message(
+                    "from_config", f"expected {name} to have an output {index}.",
+                    f"{len(outputs)} output(s)",
+                )
+            )  # fmt: skip
+        return outputs[index]
 
     def tensors(self, structure: Any) -> Any:
         """Return the model's inputs or outputs from a structure of references."""

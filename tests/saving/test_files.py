@@ -7,7 +7,6 @@ import json
 import marshal
 import multiprocessing
 import os
-import signal
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -174,7 +173,7 @@ def test_a_killed_process_leaves_a_whole_file(tmp_path: Path) -> None:
         while os.stat(path).st_ino == started:
             child.join(0.005)
         child.join(seconds)
-        os.kill(child.pid or 0, signal.SIGKILL)
+        child.kill()
         child.join()
         assert keras.saving.load_model(path).count_params() == 1000
 
