@@ -131,7 +131,8 @@ def _source(text: str) -> tuple[Path, str]:
 
 def _export(options: argparse.Namespace) -> None:
     samples = None if options.check is None else _read_samples(options.check)
-    model = _load_model(*options.source, options.custom)
+    path, name = options.source
+    model = _load_model(path, name, options.custom)
     named = {} if options.name is None else {"name": options.name}
     report = model.export(
         options.output, opset=options.opset, samples=samples, atol=options.atol, **named
