@@ -1,5 +1,6 @@
 """Keras's `keras.callbacks`: names only; they live with the training loop."""
 
+from graphkeras.training.callbacks.backup import BackupAndRestore
 from graphkeras.training.callbacks.callback import (
     Callback,
     CallbackList,
@@ -20,6 +21,7 @@ from graphkeras.training.callbacks.schedule import (
 from graphkeras.training.progress import ProgressBar as ProgbarLogger
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -19,7 +19,10 @@ from typing import Any
 from graphkeras import __version__, config
 from graphkeras.errors import ExportError, GraphKerasError, message, nearest
 
-_SOURCE = "file.py:name, where name is a model or a function without arguments"
+_SOURCE = (
+    "file.keras, or file.py:name, where name is a model or a function without arguments"
+)
+_SAVED = (".keras", ".h5", ".hdf5")
 _EXITS = """\
 exit status:
   0  done
@@ -99,11 +102,20 @@ def _add_export(commands: Any) -> None:
         help="largest difference from the model allowed (default: 1e-4)",
     )  # fmt: skip
     parser.add_argument("--name", help="name of the graph (default: the model's)")
+    _add_custom(parser)
 
 
 def _add_inspect(commands: Any) -> None:
     parser = _add(commands, "inspect", _inspect, "show what a file or a model holds")
-    parser.add_argument("source", metavar="SOURCE", help=f"file.onnx, or {_SOURCE}")
+    parser.add_argument("source", metavar="SOURCE", help=f"file.onnx, {_SOURCE}")
+    _add_custom(parser)
+
+
+def _add_custom(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--custom", type=Path, metavar="FILE.py",
+        help="run this first: it registers the classes a saved model needs",
+    )  # fmt: skip
 
 
 def _add_cache(commands: Any) -> None:
@@ -115,7 +127,9 @@ def _add_cache(commands: Any) -> None:
 
 
 def _source(text: str) -> tuple[Path, str]:
-    """Split ``file.py:name``; anything else is a wrong command line."""
+    """Split ``file.py:name``; anything but that and saved models is wrong."""
+    if text.endswith(_SAVED):
+        return Path(text), ""
     file, _, name = text.rpartition(":")
     if not file.endswith(".py") or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"expected {_SOURCE}; received {text!r}")
@@ -127,7 +141,8 @@ def _source(text: str) -> tuple[Path, str]:
 
 def _export(options: argparse.Namespace) -> None:
     samples = None if options.check is None else _read_samples(options.check)
-    model = _load_model(*options.source)
+    path, name = options.source
+    model = _load_model(path, name, options.custom)
     named = {} if options.name is None else {"name": options.name}
     report = model.export(
         options.output, opset=options.opset, samples=samples, atol=options.atol, **named
@@ -142,10 +157,10 @@ def _inspect(options: argparse.Namespace) -> None:
         try:
             source = _source(options.source)
         except argparse.ArgumentTypeError as error:
-            _parser().error(f"inspect: file.onnx, or {error}")
+            _parser().error(f"inspect: file.onnx, {error}")
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{source[1]}.onnx"
-            report = _load_model(*source).export(path, check=False)
+            path = Path(folder) / f"{source[1] or source[0].stem}.onnx"
+            report = _load_model(*source, options.custom).export(path, check=False)
         _show(replace(report, path=options.source))
         return
     _show(inspect_file(options.source))
@@ -217,8 +232,17 @@ def _read_samples(path: Path) -> dict[str, Any]:
         ) from error  # fmt: skip
 
 
-def _load_model(path: Path, name: str) -> Any:
-    """Return the model `name` of the user's file, or what that function gives."""
+def _load_model(path: Path, name: str, custom: Path | None = None) -> Any:
+    """Return a saved model, or the model `name` of the user's file, or what it gives.
+
+    A file of Python is run, a saved model is only read.
+    """
+    if custom is not None:
+        _run_file(custom)
+    if not name:
+        from graphkeras.saving import load_model
+
+        return load_model(path, compile=False)
     module = _run_file(path)
     if not hasattr(module, name):
         known = [n for n in vars(module) if not n.startswith("_")]

@@ -15,6 +15,7 @@ _settings: dict[str, Any] = {
     "run_eagerly": False,
     "debug": os.environ.get("GRAPHKERAS_DEBUG", ""),
     "interactive_logging": True,
+    "safe_deserialization": True,
     "seed": None,
     "seeds": random.Random(),
 }
@@ -105,6 +106,16 @@ def enable_interactive_logging() -> None:
 def disable_interactive_logging() -> None:
     """Print plain lines instead of a progress bar."""
     _settings["interactive_logging"] = False
+
+
+def safe_deserialization() -> bool:
+    """Return whether models are loaded without the code they may bring."""
+    return _settings["safe_deserialization"]
+
+
+def enable_unsafe_deserialization() -> None:
+    """Run the code that loaded models bring: only if all files are your own."""
+    _settings["safe_deserialization"] = False
 
 
 def global_seed() -> int | None:

@@ -13,6 +13,7 @@ from graphkeras.ir.trace import current_trace
 from graphkeras.ir.types import normalize_axis
 from graphkeras.ops import random as draw
 from graphkeras.ops.shape import ndim
+from graphkeras.saving.hdf5 import assign_all
 from graphkeras.variables import Variable
 
 
@@ -50,6 +51,15 @@ class SeedGenerator:
         key = self.state.value
         self.state.assign(key + np.array([0, 1], "uint32"))
         return key if current_trace() else np.asarray(key)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the state into `store`."""
+        store["0"] = self.state.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the state from `store`; Keras's files have none, and it stays."""
+        if len(store):
+            assign_all(self.name, [self.state], store)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal generator."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.errors import ShapeError, message
+from graphkeras.errors import SavingError, ShapeError, message
 from graphkeras.ir.op import OPERATORS, Op, call
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.tensor import Tensor
@@ -28,6 +31,63 @@ def aligned(shape: Sequence[int], dtype: str) -> np.ndarray:
     raw = np.zeros(size + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + size].view(kind).reshape(tuple(shape))
+
+
+class Arrival:
+    """Variables made while a file is loaded: they wait for its numbers.
+
+    Their initializers do not run, and together they may take only so many bytes.
+
+    Args:
+        room: how many.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = self._left = room
+        self._waiting: list[tuple[Variable, Callable[[], np.ndarray]]] = []
+
+    def take(self, size: int) -> None:
+        """Count the bytes of one more variable.
+
+        Raises:
+            SavingError: if there is no room for it.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise SavingError(
+                message(
+                    "load", f"expected variables of at most {self._room:,} bytes, by "
+                    "the weights in the file.",
+                    f"a config that needs {-self._left:,} more",
+                )
+            )  # fmt: skip
+
+    def wait(self, variable: Variable, initial: Callable[[], np.ndarray]) -> None:
+        """Note a variable that has no numbers yet."""
+        self._waiting.append((variable, initial))
+
+    def initialize(self) -> None:
+        """Run the initializers of the variables the file had no numbers for."""
+        for variable, initial in self._waiting:
+            if variable.version == 0:
+                variable.array[...] = initial()
+
+
+class _Arriving(threading.local):
+    now: Arrival | None = None
+
+
+_arriving = _Arriving()
+
+
+@contextmanager
+def arriving(room: int) -> Iterator[Arrival]:
+    """A scope for loading a file; see `Arrival`."""
+    before, _arriving.now = _arriving.now, Arrival(room)
+    try:
+        yield _arriving.now
+    finally:
+        _arriving.now = before
 
 
 class Variable(Operators):
@@ -67,7 +127,7 @@ class Variable(Operators):
         self.version = 0
         self.regularizer: Any = None
         self.constraint: Any = None
-        self.array = _initial(initializer, shape, dtype, self.name)
+        self.array = _initial(self, initializer, shape, dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -98,6 +158,13 @@ class Variable(Operators):
         """Replace the array; earlier readings keep what they saw."""
         fresh = aligned(self.shape, self.dtype)
         fresh[...] = data
+        self.array = fresh
+        self.version += 1
+
+    def fill(self, write: Callable[[np.ndarray], Any]) -> None:
+        """Let `write` put numbers into a new array that takes the array's place."""
+        fresh = aligned(self.shape, self.dtype)
+        write(fresh)
         self.array = fresh
         self.version += 1
 
@@ -179,21 +246,37 @@ class Variable(Operators):
         return f"<Variable {self.path}: {kind}[{', '.join(map(str, self.shape))}]>"
 
 
-def _initial(initializer: Any, shape: Any, dtype: Any, name: str) -> np.ndarray:
+def _initial(
+    variable: Variable, initializer: Any, shape: Any, dtype: Any
+) -> np.ndarray:
     if isinstance(initializer, Callable):  # type: ignore[arg-type]
-        if shape is None:
-            raise ShapeError(message(name, "expected a shape beside the initializer."))
-        kind = dtypes.standardize(dtype)
-        source = np.asarray(initializer(tuple(shape), dtype=kind))
-    else:
-        source = np.asarray(initializer)
-        kind = dtypes.standardize(dtype) if dtype else _dtype_of(initializer, source)
-        source = np.broadcast_to(
-            source, source.shape if shape is None else tuple(shape)
-        )
-    array = aligned(source.shape, kind)
+        return _drawn(variable, initializer, shape, dtypes.standardize(dtype))
+    source = np.asarray(initializer)
+    kind = dtypes.standardize(dtype) if dtype else _dtype_of(initializer, source)
+    source = np.broadcast_to(source, source.shape if shape is None else tuple(shape))
+    array = _room_for(source.shape, kind)
     array[...] = source
     return array
+
+
+def _drawn(variable: Variable, initializer: Any, shape: Any, kind: str) -> np.ndarray:
+    """What an initializer gives, or room for it while a file is loaded."""
+    if shape is None:
+        name = variable.name
+        raise ShapeError(message(name, "expected a shape beside the initializer."))
+    array = _room_for(tuple(shape), kind)
+    arrival = _arriving.now
+    if arrival is None:
+        array[...] = np.asarray(initializer(tuple(shape), dtype=kind))
+    else:
+        arrival.wait(variable, lambda: initializer(tuple(shape), dtype=kind))
+    return array
+
+
+def _room_for(shape: tuple[int, ...], kind: str) -> np.ndarray:
+    if _arriving.now is not None:
+        _arriving.now.take(math.prod(shape) * dtypes.to_numpy(kind).itemsize)
+    return aligned(shape, kind)
 
 
 def _dtype_of(given: Any, source: np.ndarray) -> str:

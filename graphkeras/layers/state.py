@@ -6,6 +6,7 @@ inside lists, tuples and dicts; nothing is wrapped.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from graphkeras import (
     regularizers,
 )
 from graphkeras.errors import ArgumentError, ShapeError, message
+from graphkeras.saving.hdf5 import assign_all
 from graphkeras.variables import Variable
 
 
@@ -296,19 +298,24 @@ class State:
         """Take the layer's own variables from `store`.
 
         Raises:
-            ShapeError: if their number differs.
+            ShapeError: if their number or a shape differs; nothing is changed then.
         """
-        own = self._own_variables()
-        if len(store) != len(own):
-            raise ShapeError(
-                message(
-                    self.name, f"expected {len(own)} saved variables "
-                    f"({', '.join(v.name for v in own) or 'the layer is not built'}).",
-                    f"{len(store)}", "Build the layer as it was when it was saved.",
-                )
-            )  # fmt: skip
-        for index, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(index)]))
+        assign_all(self.name, self._own_variables(), store)
+
+    def saved_children(self) -> dict[str, Any]:
+        """Return what may hold state that is saved, by the name of the attribute.
+
+        Properties of a user's class count as attributes, as they do for Keras.
+        """
+        found = {k: v for k, v in vars(self).items() if k not in self._untracked}
+        for cls in type(self).__mro__:
+            if cls.__module__.startswith("graphkeras.") or cls is object:
+                continue
+            names = [k for k, v in vars(cls).items() if isinstance(v, property)]
+            for name in names:
+                with contextlib.suppress(Exception):  # it may not have a value yet
+                    found[name] = getattr(self, name)
+        return found
 
 
 def checked_name(name: Any) -> Any:

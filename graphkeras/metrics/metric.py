@@ -16,6 +16,7 @@ from graphkeras.losses.loss import (
     squeeze_or_expand_to_same_rank,
 )
 from graphkeras.naming import auto_name
+from graphkeras.saving.hdf5 import assign_all
 from graphkeras.saving.registry import deserialize_keras_object
 from graphkeras.variables import Variable
 
@@ -117,6 +118,16 @@ class Metric:
         self._require_super()
         self.update_state(*args, **kwargs)
         return self.result()
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put what was gathered into `store`."""
+        for index, variable in enumerate(self.variables):
+            store[str(index)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take it from `store`; Keras's files have none, and it stays."""
+        if len(store):
+            assign_all(self.name, self.variables, store)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""

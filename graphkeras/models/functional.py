@@ -38,6 +38,8 @@ class Functional(Model):
         "_operations", "_graph", "_inputs_struct", "_outputs_struct", "_cut_inputs",
     }  # fmt: skip
 
+    layers_first = True  # in files
+
     def __init__(
         self,
         inputs: Any,

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from graphkeras import tree
 from graphkeras.errors import SavingError, message
-from graphkeras.layers.graph import Call, Operation, SymbolicTensor, call_of
+from graphkeras.layers.graph import (
+    Call,
+    Operation,
+    SymbolicTensor,
+    call_of,
+    has_symbolic,
+)
 from graphkeras.saving.registry import (
     CustomObjectScope,
     TensorReference,
@@ -207,6 +213,11 @@ class _Reader:
                 args, kwargs = self._arguments(nodes[0])
             except _NotYet:
                 break
+            if not has_symbolic(args, kwargs):
+                raise SavingError(
+                    message(name, "expected a call on tensors of the model.",
+                            "one on numbers only")
+                )  # fmt: skip
             if kwargs.get("training") is False and name not in self.training_given:
                 del kwargs["training"]
             self.made[name].append(self.layers[name](*args, **kwargs))
@@ -237,7 +248,15 @@ class _Reader:
             )  # fmt: skip
         if not 0 <= call < len(self.made[name]):
             raise _NotYet
-        return tree.flatten(self.made[name][call])[index]
+        outputs = tree.flatten(self.made[name][call])
+        if not 0 <= index < len(outputs):
+            raise SavingError(
+                message(
+                    "from_config", f"expected {name} to have an output {index}.",
+                    f"{len(outputs)} output(s)",
+                )
+            )  # fmt: skip
+        return outputs[index]
 
     def tensors(self, structure: Any) -> Any:
         """Return the model's inputs or outputs from a structure of references."""

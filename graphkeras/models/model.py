@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +13,14 @@ from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
 from graphkeras.models.summary import print_summary
 from graphkeras.models.tracing import trace_model
+from graphkeras.saving.files import (
+    load_weights,
+    model_to_json,
+    save_model,
+    save_weights,
+)
 from graphkeras.saving.registry import (
     CustomObjectScope,
-    deserialize_keras_object,
-    serialize_keras_object,
 )
 from graphkeras.training.trainer import Trainer
 
@@ -114,9 +117,43 @@ class Model(Trainer, Layer):
             show_trainable, layer_range,
         )  # fmt: skip
 
+    def saved_children(self) -> dict[str, Any]:
+        """Return what may hold state that is saved: layers, optimizer, attributes."""
+        found = super().saved_children()
+        found |= {"layers": self.layers, "optimizer": self.optimizer}
+        return found | ({"_shuffler": self._shuffler} if self.compiled else {})
+
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None
+    ) -> None:
+        """Write the model, weights and state of training to a ``.keras`` file.
+
+        See `keras.saving.save_model`.
+        """
+        save_model(self, filepath, overwrite, zipped)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights to a ``.weights.h5`` file."""
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool | None = None
+    ) -> None:
+        """Read the weights of a model of the same architecture from a file.
+
+        Args:
+            filepath: a ``.weights.h5`` or ``.keras`` file.
+            skip_mismatch: whether to warn of layers that do not fit.
+            by_name: only for older ``.h5`` files: match layers by name.
+
+        Raises:
+            SavingError: if the file is damaged or does not fit.
+        """
+        load_weights(self, filepath, skip_mismatch, by_name)
+
     def to_json(self, **kwargs: Any) -> str:
         """Return the model's config as JSON; `kwargs` go to `json.dumps`."""
-        return json.dumps(serialize_keras_object(self), **kwargs)
+        return model_to_json(self, **kwargs)
 
     def export(
         self,
@@ -179,15 +216,6 @@ class Model(Trainer, Layer):
                 made = Functional if cls is Model else cls
                 return made.from_config(config)
             return super().from_config(config)
-
-
-def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
-    """Return the model that `Model.to_json` described.
-
-    Raises:
-        SavingError: if it holds a class that is not registered.
-    """
-    return deserialize_keras_object(json.loads(json_string), custom_objects)
 
 
 def _is_functional(args: Any, kwargs: Any) -> bool:

@@ -36,6 +36,7 @@ class Sequential(Model):
     """
 
     _untracked = Model._untracked | {"_functional", "_first"}
+    layers_first = True  # in files
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class Sequential(Model):
                     "Make an instance first: add(layers.Flatten()).",
                 )
             )  # fmt: skip
-        if any(layer.name == other.name for other in self._stack):
+        if layer.name in [other._name for other in self._stack]:
             raise ArgumentError(
                 message(
                     self.name, "expected each layer to have its own name.",

@@ -13,6 +13,7 @@ from graphkeras import config, ops
 from graphkeras.errors import ArgumentError, GraphKerasError, message
 from graphkeras.naming import auto_name
 from graphkeras.optimizers.schedules import LearningRateSchedule
+from graphkeras.saving.hdf5 import assign_all
 from graphkeras.saving.registry import deserialize_keras_object
 from graphkeras.variables import Variable
 
@@ -457,16 +458,21 @@ class Optimizer:
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
-        """Read all variables from `store`; warn and leave them if the count differs."""
-        if len(store.keys()) != len(self._variables):
+        """Read all variables from `store`; warn and leave them if the count differs.
+
+        One saved before its first step has no slots: step count and learning rate are
+        all that is read then.
+        """
+        count, own = len(store.keys()), self._variables
+        slots = sum(v.ndim > 0 for v in own[:count])
+        if count != len(own) and (count > 2 or slots):
             warnings.warn(
-                f"{self.name}: it has {len(self._variables)} variables and the file"
-                f" {len(store.keys())}, so its state is not loaded.",
+                f"{self.name}: it has {len(own)} variables and the file {count}, so"
+                " its state is not loaded.",
                 stacklevel=2,
             )
             return
-        for i, variable in enumerate(self._variables):
-            variable.assign(np.asarray(store[str(i)]))
+        assign_all(self.name, own[:count], store)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

@@ -7,15 +7,20 @@ code is stored or run.
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
+import marshal
 import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from graphkeras import config as settings
 from graphkeras import dtypes
 from graphkeras.errors import SavingError, message, nearest
 
@@ -33,9 +38,19 @@ _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
 _KERAS_HOME = {"Functional": "keras.src.models.functional"}
 
 
+# Where the functions are that a config may name; no other function is ever found.
+_FUNCTIONS = (
+    "activations", "losses", "metrics", "constraints", "initializers", "regularizers",
+    "ops",
+)  # fmt: skip
+
+
 class _Scopes(threading.local):
     def __init__(self) -> None:
         self.stack: list[Mapping[str, Any]] = []
+        self.safe: bool | None = None  # in a load: whether stored code is refused
+        self.shared: Mapping[int, int] = {}  # id of an object -> number in configs
+        self.read: dict[Any, Any] | None = None  # number -> object made
 
 
 _scopes = _Scopes()
@@ -122,6 +137,37 @@ class CustomObjectScope:
 
 
 custom_object_scope = CustomObjectScope
+
+
+@contextmanager
+def sharing_when_written(shared: Sequence[Any]) -> Iterator[None]:
+    """A scope in which configs of these objects are numbered, to stay one each."""
+    before = _scopes.shared
+    _scopes.shared = {id(x): number for number, x in enumerate(shared, 1)}
+    try:
+        yield
+    finally:
+        _scopes.shared = before
+
+
+@contextmanager
+def sharing_when_read() -> Iterator[None]:
+    """A scope in which configs of one number make one object."""
+    before, _scopes.read = _scopes.read, {}
+    try:
+        yield
+    finally:
+        _scopes.read = before
+
+
+@contextmanager
+def safe_mode_scope(safe_mode: bool) -> Iterator[None]:
+    """A scope of loading, in which configs bring code and file names if not safe."""
+    before, _scopes.safe = _scopes.safe, safe_mode
+    try:
+        yield
+    finally:
+        _scopes.safe = before
 
 
 # ---------------------------------------------------------------------- serialization
@@ -216,6 +262,8 @@ def serialize_instance(obj: Any) -> dict[str, Any]:
         extra = getter() if getter else None
         if extra is not None:
             config[part] = serialize_keras_object(extra)
+    if id(obj) in _scopes.shared:
+        config["shared_object_id"] = _scopes.shared[id(obj)]
     return config
 
 
@@ -248,11 +296,15 @@ def deserialize_keras_object(
     Args:
         config: what `serialize_keras_object` returned.
         custom_objects: names to classes or functions, beside what is registered.
-        safe_mode: accepted for Keras's sake; stored code is never run either way.
+        safe_mode: False lets the config bring Python code, which is then run: only for
+            a config you would run as a program.
 
     Raises:
         SavingError: for an unknown name, stored code, or a config of no known form.
     """
+    if _scopes.safe is None:
+        with safe_mode_scope(safe_mode and settings.safe_deserialization()):
+            return deserialize_keras_object(config, custom_objects)
     if custom_objects:
         with CustomObjectScope(custom_objects):
             return deserialize_keras_object(config)
@@ -277,6 +329,9 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
         return _REVIVE[class_name](inner)
     if class_name == "function":
         return find(config, inner)
+    number, made = config.get("shared_object_id"), _scopes.read
+    if made is not None and number in made:
+        return made[number]
     target = find(config, class_name)
     if not inspect.isclass(target):
         return target
@@ -287,6 +342,8 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
         )
     instance = make(dict(inner or {}))
     _restore(instance, config)
+    if made is not None and number is not None:
+        made[number] = instance
     return instance
 
 
@@ -299,12 +356,41 @@ def _restore(instance: Any, config: Mapping[str, Any]) -> None:
         instance.compile_from_config(compiled)
 
 
-def _refuse_code(config: Any) -> Any:
-    raise SavingError(
-        message(
-            "deserialize", "expected a config without code.", "a stored Python lambda",
-            "Rebuild the model in Python, or save a registered named function instead.",
-        )
+def in_safe_mode() -> bool:
+    """Return whether a config is being read that must not bring code or file names."""
+    return bool(_scopes.safe)
+
+
+def _revive_code(config: Any) -> Any:
+    """Make the function of a stored lambda, if the user vouches for the file."""
+    if in_safe_mode():
+        raise SavingError(
+            message(
+                "deserialize", "expected a config without code.",
+                "a stored Python lambda",
+                "Pass safe_mode=False only if you would run this file as a program; "
+                "better save a registered named function instead.",
+            )
+        )  # fmt: skip
+    stored = config.get("value") or [config[k] for k in ("code", "defaults", "closure")]
+    warnings.warn(
+        "A lambda stored in the file is made a function again and will run as part of "
+        "the model, since safe_mode=False. It only works in the Python version that "
+        "saved it.",
+        stacklevel=2,
+    )
+    return _unmarshalled(*stored)
+
+
+def _unmarshalled(code: str, defaults: Any, closure: Any) -> types.FunctionType:
+    names = {
+        "keras": importlib.import_module("graphkeras"), "np": np, "numpy": np,
+        "ops": importlib.import_module("graphkeras.ops"),
+    }  # fmt: skip
+    cells = tuple(types.CellType(value) for value in closure or ())
+    return types.FunctionType(
+        marshal.loads(base64.b64decode(code)), names, "<lambda>",
+        tuple(defaults) if defaults else None, cells,
     )  # fmt: skip
 
 
@@ -319,7 +405,7 @@ _REVIVE: dict[str, Callable[[Any], Any]] = {
     "__bytes__": lambda c: c["value"].encode("utf-8"),
     "__ellipsis__": lambda c: Ellipsis,
     "__slice__": _revive_slice,
-    "__lambda__": _refuse_code,
+    "__lambda__": _revive_code,
     "__keras_tensor__": lambda c: TensorReference(**c),
 }
 
@@ -343,8 +429,10 @@ def find(config: Mapping[str, Any], name: str) -> Any:
         if found is not None:
             return found
     module = config.get("module") or ""
+    if config["class_name"] == "function" and module == "builtins":
+        return find_public("keras", name, _FUNCTIONS)
     if module.split(".")[0] in ("keras", "graphkeras"):
-        return find_public(module, name)
+        return find_public(module, name, _places(module, config["class_name"]))
     known = [*_registered, *(n for scope in _scopes.stack for n in scope)]
     raise SavingError(
         message(
@@ -356,19 +444,27 @@ def find(config: Mapping[str, Any], name: str) -> Any:
     )  # fmt: skip
 
 
-def find_public(module: str, name: str) -> Any:
-    """Return what graphkeras calls `name` in Keras's namespace `module`.
-
-    Raises:
-        SavingError: if it has no such class or function.
-    """
+def _places(module: str, class_name: str) -> Sequence[str]:
+    """Our namespaces in which what Keras's `module` has may be."""
+    known = _FUNCTIONS if class_name == "function" else _NAMESPACES
     parts = [p for p in module.split(".")[1:] if p != "src"]
     for depth in (2, 1):
-        if ".".join(parts[:depth]) in _NAMESPACES:
-            places = [".".join(parts[:depth])]
-            break
-    else:
-        places = list(_NAMESPACES)
+        if ".".join(parts[:depth]) in known:
+            return [".".join(parts[:depth])]
+    return known
+
+
+def find_public(module: str, name: str, places: Sequence[str]) -> Any:
+    """Return what graphkeras calls `name` in one of its namespaces.
+
+    Args:
+        module: Keras's name of the namespace, for the message.
+        name: name of a class or function.
+        places: our namespaces.
+
+    Raises:
+        SavingError: if they have no such class or function.
+    """
     names: list[str] = []
     for place in places:
         home = _import(place)
@@ -379,7 +475,8 @@ def find_public(module: str, name: str) -> Any:
     raise SavingError(
         message(
             "deserialize", f"expected a name in {module}.", repr(name),
-            nearest(name, names),
+            f"{nearest(name, names)} What is your own must be registered with "
+            "@keras.saving.register_keras_serializable() or passed as custom_objects.",
         )
     )  # fmt: skip
 

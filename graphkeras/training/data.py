@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import config, tree
+from graphkeras import tree
 from graphkeras.errors import ArgumentError, DataError, message
+from graphkeras.random import SeedGenerator
 from graphkeras.training.arrays import (
     as_arrays,
     class_weight_to_sample_weights,
@@ -45,6 +46,7 @@ class ArrayData:
         batch_size: rows of a batch; 32, or so that `steps` batches are all, if None.
         steps: batches of an epoch; all if None.
         shuffle: whether rows change places before each pass; "batch": whole batches.
+        seeds: gives a key for each new order; its own by default.
 
     Raises:
         DataError: for no rows, or arrays of different length.
@@ -52,7 +54,7 @@ class ArrayData:
 
     def __init__(
         self, batch: Any, batch_size: int | None = None, steps: int | None = None,
-        shuffle: bool | str = False,
+        shuffle: bool | str = False, seeds: SeedGenerator | None = None,
     ) -> None:  # fmt: skip
         self.batch = batch
         self.arrays: list[np.ndarray] = [
@@ -63,7 +65,7 @@ class ArrayData:
         self.batches = math.ceil(self.rows / self.batch_size)
         self.steps = steps
         self._shuffle = shuffle
-        self._random = np.random.default_rng(config.draw_seed()) if shuffle else None
+        self._seeds = (seeds or SeedGenerator()) if shuffle else None
         self._order: np.ndarray | None = None
         self._at = self.batches
 
@@ -85,12 +87,13 @@ class ArrayData:
         return span
 
     def _new_order(self) -> np.ndarray | None:
-        if self._random is None:
+        if self._seeds is None:
             return None
+        random = np.random.default_rng(self._seeds.next())
         if self._shuffle != "batch":
-            return self._random.permutation(self.rows).astype(np.int64)
+            return random.permutation(self.rows).astype(np.int64)
         full = self.rows // self.batch_size
-        starts = self._random.permutation(full) * self.batch_size
+        starts = random.permutation(full) * self.batch_size
         rows = (starts[:, None] + np.arange(self.batch_size)).reshape(-1)
         return np.concatenate([rows, np.arange(full * self.batch_size, self.rows)])
 
@@ -110,14 +113,16 @@ class StreamData:
         steps: batches of an epoch; all there are if None.
         shuffle: whether the batches of a PyDataset change places.
         class_weight: weights of classes, made weights of samples batch by batch.
+        seeds: gives a key for each new order; its own by default.
     """
 
     def __init__(
         self, source: Any, steps: int | None = None, shuffle: bool | str = False,
         class_weight: Mapping[int, float] | None = None,
+        seeds: SeedGenerator | None = None,
     ) -> None:  # fmt: skip
         self.source, self.steps, self.class_weight = source, steps, class_weight
-        self._random = np.random.default_rng(config.draw_seed()) if shuffle else None
+        self._seeds = (seeds or SeedGenerator()) if shuffle else None
         self._iterator: Iterator[Any] | None = None
         self._known = _length_of(source)
 
@@ -154,7 +159,9 @@ class StreamData:
     def _start(self) -> Iterator[Any]:
         if isinstance(self.source, PyDataset):
             self.source.on_epoch_begin()
-            return prepared(self.source, batch_numbers(self.source, self._random))
+            key = None if self._seeds is None else self._seeds.next()
+            order = None if key is None else np.random.default_rng(key)
+            return prepared(self.source, batch_numbers(self.source, order))
         return iter(self.source)
 
     def _finish(self, count: int) -> None:
@@ -191,6 +198,7 @@ def adapt(
     x: Any, y: Any = None, sample_weight: Any = None, *, batch_size: int | None = None,
     steps: int | None = None, shuffle: bool | str = False,
     class_weight: Mapping[int, float] | None = None,
+    seeds: SeedGenerator | None = None,
 ) -> Data:  # fmt: skip
     """Return what a user gave as data.
 
@@ -202,6 +210,7 @@ def adapt(
         steps: batches of an epoch.
         shuffle: whether rows (or the batches of a PyDataset) change places.
         class_weight: weights of classes by label.
+        seeds: gives a key for each new order of rows; its own by default.
 
     Raises:
         DataError: for data of no known kind, empty, or of different lengths.
@@ -211,13 +220,13 @@ def adapt(
         return x
     if not holds_arrays(x):
         _check_stream(x, y, sample_weight)
-        return StreamData(x, steps, shuffle, class_weight)
+        return StreamData(x, steps, shuffle, class_weight, seeds)
     x, y, sample_weight = (as_arrays(part) for part in (x, y, sample_weight))
     if class_weight is not None:
         sample_weight = _class_weights(y, sample_weight, class_weight)
     sample_weight = _weights_of_outputs(y, sample_weight)
     batch = pack_x_y_sample_weight(x, y, sample_weight)
-    return ArrayData(batch, batch_size, steps, shuffle)
+    return ArrayData(batch, batch_size, steps, shuffle, seeds)
 
 
 def _check_counts(**counts: int | None) -> None:

@@ -17,6 +17,7 @@ from graphkeras.errors import (
     message,
 )
 from graphkeras.metrics.metric import Mean
+from graphkeras.random import SeedGenerator
 from graphkeras.saving.registry import (
     deserialize_keras_object,
     serialize_keras_object,
@@ -47,6 +48,8 @@ class Compilation:
     steps_per_execution: int = 1
     arguments: dict[str, Any] = field(default_factory=dict)
     steps: dict[str, Any] = field(default_factory=dict)  # mode -> (key, Step)
+    shuffler: SeedGenerator = field(default_factory=SeedGenerator)
+    series: Any = field(default_factory=config.seed_series)  # when it was made
 
 
 class Trainer:
@@ -123,6 +126,17 @@ class Trainer:
         if found is None:
             found = self.__dict__["_compilation"] = Compilation()
         return found
+
+    @property
+    def _shuffler(self) -> SeedGenerator:
+        """Gives the orders of rows, one an epoch; saved, so that training resumes.
+
+        After `keras.utils.set_random_seed` it begins anew.
+        """
+        settled = self._settled
+        if settled.series is not config.seed_series():
+            settled.series, settled.shuffler = config.seed_series(), SeedGenerator()
+        return settled.shuffler
 
     @property
     def compiled(self) -> bool:
@@ -410,7 +424,7 @@ class Trainer:
             )
         data = adapt(
             x, y, sample_weight, batch_size=batch_size, steps=steps_per_epoch,
-            shuffle=shuffle, class_weight=class_weight,
+            shuffle=shuffle, class_weight=class_weight, seeds=self._shuffler,
         )  # fmt: skip
         validation = self._validation_data(
             validation_data, validation_batch_size or batch_size, validation_steps
@@ -421,6 +435,8 @@ class Trainer:
         logs: dict[str, Any] = {}
         told = False
         try:
+            # A callback may have restored what earlier epochs of this fit reached.
+            initial_epoch = self.__dict__.pop("_initial_epoch", initial_epoch)
             for epoch in range(initial_epoch, epochs):
                 listed.on_epoch_begin(epoch)
                 logs, losses = self._train_epoch(data, listed)
@@ -601,7 +617,8 @@ class Trainer:
         if not self.compiled:
             return None
         try:
-            return serialize_keras_object(self._settled.arguments)
+            arguments = {**self._settled.arguments, "optimizer": self.optimizer}
+            return serialize_keras_object(arguments)
         except SavingError as error:
             warnings.warn(
                 f"The arguments of compile are not saved: {error}", stacklevel=2

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
+import graphkeras as keras
 from graphkeras import cli, config, demo
 
 MODEL = """
@@ -39,6 +40,18 @@ def impossible():
 
 def first_layer():
     return model.layers[0]
+"""
+
+
+CUSTOM = """
+import graphkeras as keras
+
+@keras.saving.register_keras_serializable("mine")
+class Twice(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+model = keras.Sequential([keras.Input((2,)), Twice()])
 """
 
 
@@ -191,6 +204,38 @@ def test_traceback_is_shown_on_request(
     config.set_debug("traceback")
     assert run("export", "user_model.py:failing", "-o", "m.onnx") == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_export_and_inspect_take_saved_models(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli._load_model(Path("user_model.py"), "model").save("m.keras")
+    assert run("export", "m.keras", "-o", "m.onnx") == 0
+    assert "scores" in capsys.readouterr().out
+    assert run("inspect", "m.keras") == 0
+    assert "features" in capsys.readouterr().out
+
+
+def test_a_saved_model_may_need_a_file_of_classes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.py").write_text(CUSTOM)
+    made = cli._load_model(Path("mine.py"), "model")
+    made.save("m.keras")
+    keras.saving.get_custom_objects().pop("mine>Twice")
+    assert run("export", "m.keras", "-o", "m.onnx") == 1
+    assert "a registered class or function" in capsys.readouterr().err
+    assert run("export", "m.keras", "-o", "m.onnx", "--custom", "mine.py") == 0
+    keras.saving.get_custom_objects().pop("mine>Twice")
+
+
+def test_a_broken_saved_model_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "m.keras").write_text("no zip")
+    assert run("inspect", "m.keras") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "m.keras: expected a whole .keras" in error
 
 
 # --------------------------------------------------------------------------- inspect

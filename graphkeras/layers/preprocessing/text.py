@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from graphkeras import ops
-from graphkeras.errors import ArgumentError, DataError, DTypeError, ShapeError, message
+from graphkeras.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    SavingError,
+    ShapeError,
+    message,
+)
 from graphkeras.ir.trace import current_trace
 from graphkeras.layers.layer import Layer
 from graphkeras.ops.text import (
@@ -23,6 +30,7 @@ from graphkeras.ops.text import (
     strip_punctuation,
     words_of,
 )
+from graphkeras.saving.registry import in_safe_mode
 
 _SPECIAL = [PADDING, UNKNOWN]  # ids 0 and 1
 
@@ -249,6 +257,27 @@ class TextVectorization(Layer):
         """Return how many ids there are, padding and the unknown word included."""
         return len(self.get_vocabulary())
 
+    # ------------------------------------------------------------------------ files
+
+    def save_assets(self, folder: str) -> None:
+        """Write a learned vocabulary to a folder; a given one is in the config."""
+        if self.vocabulary is None and self._words is not None:
+            text = "\n".join(self.get_vocabulary())
+            (Path(folder) / "vocabulary.txt").write_text(text, encoding="utf-8")
+
+    def load_assets(self, folder: str) -> None:
+        """Read what `save_assets` wrote."""
+        path = Path(folder) / "vocabulary.txt"
+        if self.vocabulary is None and path.is_file():
+            self.set_vocabulary(path.read_text(encoding="utf-8").split("\n"))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TextVectorization:
+        """Make the layer; the size Keras notes beside the words says nothing new."""
+        return super().from_config(
+            {k: v for k, v in config.items() if k != "vocabulary_size"}
+        )
+
     # ------------------------------------------------------------------- computation
 
     def call(self, inputs: Any) -> Any:
@@ -296,6 +325,14 @@ def _free_width() -> str:
 
 def _words_in(vocabulary: Any) -> Iterator[str]:
     if isinstance(vocabulary, (str, Path)):
+        if in_safe_mode():
+            raise SavingError(
+                message(
+                    "TextVectorization", "expected the words in the saved model.",
+                    f"the name of a file: {str(vocabulary)!r}",
+                    "Pass safe_mode=False if that file may be read.",
+                )
+            )  # fmt: skip
         yield from Path(vocabulary).read_text(encoding="utf-8").splitlines()
         return
     for word in np.ravel(np.asarray(vocabulary, object)):
