@@ -148,7 +148,7 @@ def _key(step: Step, slots: dict[Any, int]) -> Any:
             (slots[v.source], v.source.dtype, v.offset, v.strides, i.type)
             for v, i in zip(step.operands, step.value.inputs)
         )
-        results = tuple((slots[r], r.type) for r in step.results)
+        results = tuple(slots[r] for r in step.results), step.value.type
         attrs = tuple((k, attribute_key(v)) for k, v in step.value.attrs)
         finish = step.finish
         after = finish and (_loop_key(finish.nest, slots), finish.arg)
@@ -201,8 +201,9 @@ def _write_call(
         shape = tuple(sizes(n) for n in operand.shape)
         strides = tuple(sizes(n) for n in view.strides)
         arrays.append(Array(pointer, dtype, shape, strides))
-    for result in step.results:
-        arrays.append(_array(e, pointers[result], result.type, sizes))
+    # A finished result may be a reshape of the kernel's own: it goes by the latter.
+    for result, type_ in zip(step.results, types_of(step.value), strict=True):
+        arrays.append(_array(e, pointers[result], type_, sizes))
     kernel = link.kernel(step.kernel)
     # Attributes that only say how large a result is are seen in the arrays.
     attrs = {
@@ -217,8 +218,12 @@ def _write_call(
     kernel(e, *arrays, **attrs)
 
 
-def _array(e: Emit, pointer: ir.Value, type_: Any, sizes: Sizes) -> Array:
-    assert isinstance(type_, TensorType)
+def types_of(value: Value) -> tuple[TensorType, ...]:
+    """Return the types of all results of an op."""
+    return value.type if isinstance(value.type, tuple) else (value.type,)
+
+
+def _array(e: Emit, pointer: ir.Value, type_: TensorType, sizes: Sizes) -> Array:
     return contiguous(pointer, type_.dtype, tuple(sizes(n) for n in type_.shape), e)
 
 

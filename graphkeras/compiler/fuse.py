@@ -245,12 +245,14 @@ class _Merger:
         Not the updates of variables: a variable is too large to be read in the
         order of a product, and kernels may use their result's memory for sums.
         """
+        if not takes_epilogue(call):
+            return False
         if second.folds or second.domain != domain_of(call.shape):
             return False
         size = self.sizes[first] + self.sizes[second]
         if size > LONGEST_FINISH or not self.updated.isdisjoint(second.values):
             return False
-        if not takes_epilogue(call) or not self._in_step(first, second, first.made):
+        if not self._in_step(first, second, first.made):
             return False
         tail = [*first.tail, *second.values]
         return finish_of(call, tail, self.memory, tail) is not None

@@ -82,16 +82,37 @@ def _divmod(a: Dim, n: Dim, ranges: Ranges) -> tuple[Dim, Dim]:
 
 
 def _split(a: Dim, n: Dim) -> tuple[Dim, Dim]:
-    """Return (q, r) with a = q * n + r, taking into q each term that n divides."""
+    """Return (q, r) with a = q * n + r, taking into q what n divides.
+
+    That is whole coefficients of a variable, or single terms of them.
+    """
     whole: Dim = 0
     rest: Dim = 0
-    for term in terms_of(a):
-        quotient = dims.floordiv(term, n)
-        if quotient * n == term:
-            whole = whole + quotient
-        else:
-            rest = rest + term
+    for moving, coefficient in _by_variables(a).items():
+        factor: Dim = SymbolicDim({moving: 1}) if moving else 1
+        parts = [coefficient]
+        if dims.floordiv(coefficient, n) * n != coefficient:
+            parts = list(terms_of(coefficient))
+        for part in parts:
+            quotient = dims.floordiv(part, n)
+            if quotient * n == part:
+                whole = whole + quotient * factor
+            else:
+                rest = rest + part * factor
     return whole, rest
+
+
+def _by_variables(dim: Dim) -> dict[Monomial, Dim]:
+    """Return the coefficient, free of loop variables, of each product of them."""
+    found: dict[Monomial, Dim] = {}
+    for term in terms_of(dim):
+        items = ((), term) if isinstance(term, int) else next(iter(term.terms.items()))
+        monomial, number = items
+        moving = tuple(part for part in monomial if varies(part[0]))
+        fixed = tuple(part for part in monomial if part not in moving)
+        own: Dim = SymbolicDim({fixed: number}) if fixed else number
+        found[moving] = found.get(moving, 0) + own
+    return found
 
 
 def terms_of(dim: Dim) -> Iterable[Dim]:

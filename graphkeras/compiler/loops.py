@@ -202,11 +202,12 @@ class Writer:
         self._known: dict[Instruction, int] = {}
         self._found: dict[Element, int] = {}
         self._operands: dict[Element, tuple[Element, ...]] = {}
+        self._given: dict[Value, tuple[Dim, int]] = {}
 
     def given(self, value: Value, index: Sequence[Dim], which: int) -> None:
         """Let `value` at `index` be what the fold or call before has left."""
         code = self._add(Instruction("given", value.dtype, (), which), value)
-        self._found[(value, tuple(index), ())] = code
+        self._given[value] = (flat(index, value.shape), code)
 
     def element(self, value: Value, index: Sequence[Dim]) -> int:
         """Return the instruction that gives `value` at `index`.
@@ -251,7 +252,9 @@ class Writer:
     def _find_needs(
         self, value: Value, index: tuple[Dim, ...], guard: Guard
     ) -> tuple[Element, ...]:
-        if value in self.stored or value.op in (CONSTANT, DIM):
+        if value in self.stored or value in self._given:
+            return ()
+        if value.op in (CONSTANT, DIM):
             return ()
         if value.op.family != "movement":
             return tuple(
@@ -272,6 +275,10 @@ class Writer:
 
     def _write(self, element: Element, args: tuple[int, ...]) -> int:
         value, index, guard = element
+        if value in self._given:
+            place, code = self._given[value]
+            assert flat(index, value.shape) == place and not guard
+            return code
         if value.op is CONSTANT and value.data.array.size == 1:
             return self.number(value.data.array, value.dtype)
         if value in self.stored or value.op is CONSTANT:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import ShapeError
 from graphkeras.ir import dims
-from graphkeras.ir.dims import Dim
+from graphkeras.ir.dims import Dim, SymbolicDim
 
 Shape = tuple[Dim, ...]
 
@@ -98,3 +99,16 @@ def normalize_axes(axis: object, rank: int) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ShapeError(f"axis {axis} names an axis twice")
     return axes
+
+
+def sizes_at(shape: Shape, wanted: Iterable[Any]) -> Shape:
+    """Return sizes as a user writes them: None stands for the free size in its place.
+
+    A symbolic tensor's `shape` has None there.
+    """
+    found: list[Dim] = []
+    for i, size in enumerate(wanted):
+        free = size is None and i < len(shape)
+        size = shape[i] if free else size
+        found.append(size if isinstance(size, SymbolicDim) else int(size))
+    return tuple(found)

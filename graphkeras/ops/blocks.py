@@ -155,10 +155,19 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
         >>> rearrange(np.ones((2, 6)), "b (h w) -> b h w", h=2).shape
         (2, 2, 3)
     """
+    lengths = tuple(sorted(axes_lengths.items()))
+    return rearrange_axes(tensor, pattern=pattern, lengths=lengths)
+
+
+@composite()
+def rearrange_axes(
+    tensor: Tensor, *, pattern: str, lengths: tuple[tuple[str, int], ...]
+) -> Any:
+    """`rearrange` as an op: the given sizes as pairs."""
     left, _, right = pattern.partition("->")
     before, after = _groups(left), _groups(right)
     require(len(before) == ndim(tensor), f"rearrange: {left!r} has another rank")
-    sizes: dict[str, Any] = dict(axes_lengths)
+    sizes: dict[str, Any] = dict(lengths)
     for group, size in zip(before, shape_of(tensor), strict=True):
         known = math.prod(sizes[name] for name in group if name in sizes)
         unknown = [name for name in group if name not in sizes]

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphkeras.ir.definers import composite, elementwise
 from graphkeras.ir.op import nondifferentiable
-from graphkeras.ops.creation import ones_like, zeros_like
+from graphkeras.ops.creation import ones_like
 
 if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
@@ -73,8 +73,7 @@ def less_equal(x1: Tensor, x2: Tensor) -> Any:
 
 
 def _where_vjp(g: Any, y: Any, condition: Any, x1: Any, x2: Any) -> Any:
-    zero = zeros_like(g)
-    return None, where(condition, g, zero), where(condition, zero, g)
+    return None, where(condition, g, 0), where(condition, 0, g)
 
 
 def _where_onnx(b: Any, y: Any, condition: Any, x1: Any, x2: Any) -> Any:

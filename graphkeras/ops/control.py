@@ -101,9 +101,11 @@ def known_number(x: Any) -> Any:
     """Return the number behind `x`, or None if it is known only at run time."""
     if isinstance(x, Tensor) and x.data is not None:
         return x.data
+    if hasattr(x, "__as_tensor__"):
+        return known_number(x.value)
     value = x.value if isinstance(x, Tensor) else x
     if not isinstance(value, Value):
-        return x if not hasattr(x, "__as_tensor__") else known_number(x.value)
+        return None if hasattr(x, "__apply_op__") else x
     if builtins.any(v.op.family == "leaf" and v.op is not CONSTANT
                     for v in walk([value])):  # fmt: skip
         return None

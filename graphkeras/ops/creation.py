@@ -10,7 +10,7 @@ from graphkeras import dtypes
 from graphkeras.ir import dims
 from graphkeras.ir.definers import composite, elementwise, movement
 from graphkeras.ir.op import nondifferentiable
-from graphkeras.ir.types import TensorType, broadcast_shapes
+from graphkeras.ir.types import TensorType, broadcast_shapes, sizes_at
 
 if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
@@ -55,6 +55,11 @@ def _broadcast_index(out: tuple, x: TensorType, *, shape: tuple) -> tuple:
     )
 
 
+def _broadcast_sizes(x: TensorType, *, shape: Any) -> dict[str, Any]:
+    sizes = (shape,) if isinstance(shape, (int, dims.SymbolicDim)) else tuple(shape)
+    return {"shape": sizes_at((1,) * (len(sizes) - x.rank) + x.shape, sizes)}
+
+
 def _broadcast_infer(x: TensorType, *, shape: tuple) -> TensorType:
     if broadcast_shapes(x.shape, tuple(shape)) != tuple(shape):
         from graphkeras.errors import ShapeError
@@ -68,7 +73,7 @@ def _broadcast_infer(x: TensorType, *, shape: tuple) -> TensorType:
     index=_broadcast_index,
     vjp=lambda g, y, x: g,  # summed back centrally
     onnx=lambda b, y, x: b.Expand(x, b.shape(y.type.shape)),
-    canonical=lambda x, *, shape: {"shape": tuple(shape)},
+    canonical=_broadcast_sizes,
 )
 def broadcast_to(x: Tensor, shape: Any) -> Any:
     """Return `x` stretched to `shape` by NumPy's rule."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from graphkeras.errors import ShapeError, message
 from graphkeras.ir import dims
+from graphkeras.ir.definers import composite
 from graphkeras.ops.arrange import diagonal
 from graphkeras.ops.linalg import gemm
 from graphkeras.ops.math import multiply
 from graphkeras.ops.reduce import sum
 from graphkeras.ops.shape import ndim, reshape, shape_of, transpose
+
+if TYPE_CHECKING:
+    from graphkeras.ir.typing import Tensor
 
 _ELLIPSIS = "0123456789"  # labels that stand for the axes of "..."
 
@@ -34,6 +39,12 @@ def einsum(subscripts: str, *operands: Any, **unused: Any) -> Any:
         >>> einsum("ii", np.eye(3))
         array(3.)
     """
+    return sum_of_products(list(operands), subscripts=subscripts)
+
+
+@composite()
+def sum_of_products(operands: Sequence[Tensor], *, subscripts: str) -> Any:
+    """`einsum` as an op: the operands first."""
     inputs, output = _parse(subscripts, operands)
     pairs = [_distinct(x, term) for x, term in zip(operands, inputs, strict=True)]
     sizes = _sizes(subscripts, pairs)

@@ -425,7 +425,14 @@ def _clip_vjp(g: Any, y: Any, x: Any, x_min: Any, x_max: Any) -> Any:
     return kept, where(below, g, 0), where(above, g, 0)
 
 
-@composite(vjp=_clip_vjp, promote="same")
+def _clip_onnx(b: Any, y: Any, x: Any, x_min: Any, x_max: Any) -> Any:
+    """ONNX's Clip has scalar bounds only."""
+    if all(not bound.rank for bound in y.inputs[1:]):
+        return b.Clip(x, x_min, x_max)
+    return b.Min(b.Max(x, x_min), x_max)
+
+
+@composite(vjp=_clip_vjp, promote="same", onnx=_clip_onnx)
 def clip(x: Tensor, x_min: Tensor, x_max: Tensor) -> Any:
     """x, but no less than x_min and no more than x_max, elementwise.
 

@@ -126,7 +126,8 @@ def _window(x: Any, start_indices: Any, sizes: tuple) -> list[Any]:
     ]
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+@composite()
+def slice(inputs: Tensor, start_indices: Any, shape: Any) -> Any:
     """Return the window of `shape` that begins at `start_indices`.
 
     Args:
@@ -152,7 +153,8 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     return inputs
 
 
-def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+@composite()
+def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Any:
     """Return `inputs` with the window that begins at `start_indices` replaced.
 
     Example:

@@ -12,7 +12,7 @@ from graphkeras.errors import ShapeError
 from graphkeras.ir import dims
 from graphkeras.ir.definers import composite, movement, require, structured
 from graphkeras.ir.dims import Dim
-from graphkeras.ir.types import TensorType, normalize_axis
+from graphkeras.ir.types import TensorType, normalize_axis, sizes_at
 
 if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
@@ -44,7 +44,7 @@ def ndim(x: Any) -> int:
 def _known_shape(x: TensorType, newshape: Any) -> tuple[Dim, ...]:
     """Return `newshape` with its -1 worked out."""
     sizes = tuple(newshape) if isinstance(newshape, (tuple, list)) else (newshape,)
-    sizes = tuple(s if isinstance(s, dims.SymbolicDim) else int(s) for s in sizes)
+    sizes = sizes_at(x.shape, sizes)
     if -1 not in sizes:
         return sizes
     if sizes.count(-1) > 1:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from itertools import repeat
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
@@ -306,4 +307,5 @@ def lookup_words(x: Tensor, *, vocabulary: Any) -> Any:
         array([3, 0, 1])
     """
     ids = _ids(vocabulary)
-    return np.frompyfunc(lambda word: ids.get(word, 1), 1, 1)(x).astype(np.int64)
+    found = map(ids.get, x.flat, repeat(1))
+    return np.fromiter(found, np.int64, x.size).reshape(x.shape)

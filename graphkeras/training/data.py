@@ -58,7 +58,7 @@ class ArrayData:
         self.arrays: list[np.ndarray] = [
             a for a in tree.flatten(batch) if a is not None
         ]
-        self.rows = _common_length(batch)
+        self.rows = common_length(batch)
         self.batch_size = batch_size or (math.ceil(self.rows / steps) if steps else 32)
         self.batches = math.ceil(self.rows / self.batch_size)
         self.steps = steps
@@ -177,7 +177,7 @@ class StreamData:
     def _prepared(self, batch: Any) -> Any:
         batch = tuple(batch) if isinstance(batch, list) else batch
         batch = as_arrays(batch)
-        _common_length(batch)
+        common_length(batch)
         if self.class_weight is None:
             return batch
         x, y, _ = unpack_x_y_sample_weight(batch)
@@ -278,7 +278,7 @@ def _weights_of_outputs(y: Any, sample_weight: Any) -> Any:
     return tree.map_structure(lambda _: sample_weight, y)
 
 
-def _common_length(batch: Any) -> int:
+def common_length(batch: Any) -> int:
     """The number of rows of all arrays.
 
     Raises:
@@ -345,7 +345,7 @@ def split_off(
             )
         )  # fmt: skip
     arrays = tuple(as_arrays(p) for p in (x, y, sample_weight))
-    rows = _common_length(arrays)
+    rows = common_length(arrays)
     at = math.floor(rows * (1.0 - part))
     if not 0 < at < rows:
         raise ArgumentError(

@@ -117,6 +117,7 @@ class Bar:
         self.done, self._logs = 0, dict[str, Any]()
         self._start = time.monotonic()
         self._drawn = self._start
+        self._first: tuple[float, int] | None = None  # when steps began, compiled
         self._live: Any = None
         self._can_live = verbose == 1 and is_live()
 
@@ -124,6 +125,8 @@ class Bar:
         """Note progress; redraw at most ten times a second."""
         self.done, self._logs = done, logs or self._logs
         now = time.monotonic()
+        if self._first is None and done:
+            self._first = (now, done)
         if self._can_live and now - self._drawn >= _REDRAW:
             self._drawn = now
             self._draw()
@@ -154,9 +157,22 @@ class Bar:
         if self.verbose == 1 and self.total:
             full = int(_WIDTH * min(self.done / self.total, 1.0))
             parts[0] += " " + "━" * full + "╌" * (_WIDTH - full)
-        parts.append(f"{seconds:.0f}s {_per_step(seconds, self.done)}")
+        parts.append(f"{seconds:.0f}s {self._per_step(seconds)}")
         parts += [f"{name}: {_number(value)}" for name, value in logs.items()]
         return " - ".join(parts)
+
+    def _per_step(self, seconds: float) -> str:
+        """The time of a step, without that of compiling before the first."""
+        steps = self.done
+        if self._first is not None and self._first[1] < steps:
+            seconds = time.monotonic() - self._first[0]
+            steps -= self._first[1]
+        each = seconds / max(steps, 1)
+        if each >= 1:
+            return f"{each:.0f}s/step"
+        return (
+            f"{each * 1e3:.0f}ms/step" if each >= 1e-3 else f"{each * 1e6:.0f}us/step"
+        )
 
 
 def is_live() -> bool:
@@ -178,13 +194,6 @@ def _text(line: str) -> Any:
     from rich.text import Text
 
     return Text(line, no_wrap=True, overflow="ellipsis")
-
-
-def _per_step(seconds: float, steps: int) -> str:
-    each = seconds / max(steps, 1)
-    if each >= 1:
-        return f"{each:.0f}s/step"
-    return f"{each * 1e3:.0f}ms/step" if each >= 1e-3 else f"{each * 1e6:.0f}us/step"
 
 
 def _number(value: Any) -> str:

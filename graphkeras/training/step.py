@@ -15,6 +15,7 @@ import numpy as np
 
 from graphkeras import config, dtypes, tree
 from graphkeras.compiler.pipeline import compile_graph
+from graphkeras.errors import GraphKerasError
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import bind_sizes
 from graphkeras.ir.tensor import Tensor
@@ -34,40 +35,45 @@ def batch_dtype(array: np.ndarray) -> str:
     return config.floatx() if dtypes.is_float(kind) else kind
 
 
-class Shapes:
-    """Which axes of the arrays of a step have one size, which share a free one.
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which axes of the arrays of a step have one size, and which share a free one.
 
     Sizes that vary from batch to batch become symbols, and axes that always agreed
     share one; so a new length compiles anew once, not every time.
+
+    Attributes:
+        fixed: the size of each axis, None where it is free.
+        groups: axes of one number have always had one size.
     """
 
-    def __init__(self, sizes: Sequence[int], free: Sequence[bool]) -> None:
-        self.fixed: list[int | None] = [
-            None if f else s for s, f in zip(sizes, free, strict=True)
-        ]
-        self.groups = _numbered(sizes)
-        self._seen = {tuple(sizes)}
+    fixed: tuple[int | None, ...]
+    groups: tuple[int, ...]
 
-    def learn(self, sizes: tuple[int, ...]) -> None:
-        """Note the sizes of one more batch."""
-        if sizes in self._seen:
-            return
-        self._seen.add(sizes)
-        self.fixed = [f if f == s else None for f, s in zip(self.fixed, sizes)]
-        self.groups = _numbered(list(zip(self.groups, sizes)))
+    @classmethod
+    def of(cls, sizes: Sequence[int], free: Sequence[bool] = ()) -> Sizes:
+        """Return what one batch of these sizes shows."""
+        marks = free or [False] * len(sizes)
+        fixed = tuple(None if f else s for s, f in zip(sizes, marks, strict=True))
+        return cls(fixed, _numbered(sizes))
 
-    def dims(self) -> list[dims.Dim]:
+    def widened(self, sizes: Sequence[int]) -> Sizes:
+        """Return what one more batch of these sizes shows."""
+        fixed = tuple(f if f == s else None for f, s in zip(self.fixed, sizes))
+        return Sizes(fixed, _numbered(list(zip(self.groups, sizes))))
+
+    def dims(self) -> tuple[dims.Dim, ...]:
         """Return a number for each fixed axis and a symbol for each free one."""
-        return [
+        return tuple(
             dims.symbol(f"size_{g}") if f is None else f
             for f, g in zip(self.fixed, self.groups)
-        ]
+        )
 
 
-def _numbered(keys: Sequence[Any]) -> list[int]:
+def _numbered(keys: Sequence[Any]) -> tuple[int, ...]:
     """Number keys by first appearance; equal keys have equal numbers."""
     numbers: dict[Any, int] = {}
-    return [numbers.setdefault(key, len(numbers)) for key in keys]
+    return tuple(numbers.setdefault(key, len(numbers)) for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +180,7 @@ class Step:
         free: Callable[[Any], list[tuple[bool, ...]]] = lambda x: [],
     ) -> None:  # fmt: skip
         self.function, self.name, self.eager, self._free = function, name, eager, free
-        self._shapes: dict[Any, Shapes] = {}
+        self._sizes: dict[Any, Sizes] = {}  # by layout: structure, dtypes and ranks
         self._compiled: dict[Any, Compiled] = {}
 
     def compiled_for(self, batch: Any, arrays: Sequence[np.ndarray]) -> Compiled:
@@ -184,36 +190,51 @@ class Step:
             batch: the structure, its leaves arrays or None.
             arrays: the leaves that are arrays, in order.
         """
-        types = self._types(batch, arrays)
-        key = (_paths(batch), tuple(types))
-        if key not in self._compiled:
-            self._compiled[key] = self._compile(batch, types)
-        return self._compiled[key]
-
-    def _types(self, batch: Any, arrays: Sequence[np.ndarray]) -> list[TensorType]:
-        kinds = [batch_dtype(a) for a in arrays]
-        key = (_paths(batch), tuple(kinds), tuple(a.ndim for a in arrays))
+        layout = (_paths(batch), tuple((batch_dtype(a), a.ndim) for a in arrays))
         sizes = tuple(size for a in arrays for size in a.shape[1:])
-        if key not in self._shapes:
-            self._shapes[key] = Shapes(sizes, self._free_axes(batch, arrays))
-        shapes = self._shapes[key]
-        shapes.learn(sizes)
-        rest = iter(shapes.dims())
-        found = []
-        for kind, array in zip(kinds, arrays):
-            lead = (dims.symbol("batch"),) if array.ndim else ()
-            axes = tuple(next(rest) for _ in array.shape[1:])
-            found.append(TensorType(kind, (*lead, *axes)))
-        return found
+        exact, known = Sizes.of(sizes), self._sizes.get(layout)
+        if known is None:
+            wide = Sizes.of(sizes, self._free_axes(batch, arrays))
+        else:
+            wide = known.widened(sizes)
+        for candidate in (exact, wide):
+            found = self._compiled.get((layout, candidate.dims()))
+            if found is not None:
+                return found
+        found = self._widest(batch, arrays, layout, wide, exact)
+        self._compiled[layout, found[0].dims()] = found[1]
+        return found[1]
+
+    def _widest(
+        self, batch: Any, arrays: Sequence[np.ndarray], layout: Any, wide: Sizes,
+        exact: Sizes,
+    ) -> tuple[Sizes, Compiled]:  # fmt: skip
+        """Compile for free sizes, or if the model needs them fixed for these."""
+        try:
+            compiled = self._compile(batch, _types(arrays, wide))
+        except GraphKerasError:
+            if wide.dims() == exact.dims():
+                raise
+            # What is wrong with these very sizes is what the user wants to read.
+            return exact, self._compile(batch, _types(arrays, exact))
+        self._sizes[layout] = wide
+        return wide, compiled
 
     def _free_axes(self, batch: Any, arrays: Sequence[np.ndarray]) -> list[bool]:
+        """Which axes, the batch apart, have no fixed size from the start.
+
+        Those the model declares so, unless targets or weights share the size: whether
+        they do so by chance shows when it changes.
+        """
         x = batch[0] if isinstance(batch, tuple) and batch else batch
-        declared = self._free(x)
+        count = sum(leaf is not None for leaf in tree.flatten(x))
+        taken = {size for a in arrays[count:] for size in a.shape[1:]}
+        declared = [*self._free(x), *([()] * len(arrays))]
         found: list[bool] = []
-        for i, array in enumerate(arrays):
-            axes = declared[i] if i < len(declared) else ()
-            fits = len(axes) == array.ndim
-            found += list(axes[1:]) if fits else [False] * max(array.ndim - 1, 0)
+        for array, axes in zip(arrays, declared):
+            free = axes if len(axes) == array.ndim else [False] * array.ndim
+            pairs = zip(array.shape[1:], free[1:])
+            found += [is_free and size not in taken for size, is_free in pairs]
         return found
 
     def _compile(self, batch: Any, types: Sequence[TensorType]) -> Compiled:
@@ -252,6 +273,15 @@ class Step:
         compiled = self.compiled_for(batch, arrays)
         compiled.check(arrays)
         return compiled.run(arrays)
+
+
+def _types(arrays: Sequence[np.ndarray], sizes: Sizes) -> list[TensorType]:
+    rest = iter(sizes.dims())
+    lead = (dims.symbol("batch"),)
+    return [
+        TensorType(batch_dtype(a), (*lead, *(next(rest) for _ in a.shape[1:])))
+        for a in arrays
+    ]
 
 
 def _packed(batch: Any, leaves: list[Any]) -> Any:

@@ -29,7 +29,7 @@ from graphkeras.training.arrays import (
 )
 from graphkeras.training.callbacks.callback import CallbackList, History, pythonify_logs
 from graphkeras.training.compiled import CompileLoss, CompileMetrics
-from graphkeras.training.data import Data, adapt, split_off
+from graphkeras.training.data import Data, adapt, common_length, split_off
 from graphkeras.training.loop import Pass, warn_of_nan
 from graphkeras.training.progress import ProgressBar
 from graphkeras.training.step import Step
@@ -577,6 +577,7 @@ class Trainer:
     def _on_batch(self, step: Step, parts: tuple[Any, Any, Any], as_dict: bool) -> Any:
         self.reset_metrics()
         batch = pack_x_y_sample_weight(*(as_arrays(part) for part in parts))
+        common_length(batch)
         logs = _logs_of(step.run(batch))
         return logs if as_dict else self._in_order(logs)
 

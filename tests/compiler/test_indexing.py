@@ -38,6 +38,13 @@ def test_sizes_need_not_be_known() -> None:
     assert (inner // M % N).dim == COLUMN
 
 
+def test_a_size_of_several_terms_divides_its_multiples() -> None:
+    windows = N - 2
+    joined = Place((8 * windows) * ROW + 8 * COLUMN, {"@0": N, "@1": windows})
+    assert (joined // (8 * windows)).dim == ROW
+    assert (joined % (8 * windows)).dim == 8 * COLUMN
+
+
 def test_splitting_and_joining_an_axis_cancels() -> None:
     split = (place(COLUMN) // 4, place(COLUMN) % 4)
     assert flat([s.dim for s in split], (2, 4)) == COLUMN

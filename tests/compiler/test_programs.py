@@ -31,7 +31,13 @@ SIZES = (0, 1, 15, 16, 17, 127, 129)
 T = TensorType
 
 # Programs that need rows: their smallest "batch".
-FEWEST = {"wide softmax": 1, "slice": 2, "last": 1, "spread": 1}
+FEWEST = {
+    "wide softmax": 1,
+    "slice": 2,
+    "last": 1,
+    "spread": 1,
+    "convolution in time": 3,
+}
 # name -> (function, types); the symbol "batch" takes every size of SIZES
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[TensorType, ...]]] = {
     "chain": (lambda x, y: ops.tanh(x * y + 1.0) - x, (floats(BATCH), floats(BATCH))),
@@ -93,6 +99,8 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[TensorType, ...]]] = {
                         (floats(3, BATCH, 8), floats(3, 8, 5), floats(3, 1, 5))),
     "convolution": (lambda x, w, b: ops.relu(ops.conv(x, w, padding="same") + b),
                     (floats(BATCH, 7, 6, 3), floats(3, 3, 3, 5), floats(5))),
+    "convolution in time": (lambda x, w, b: ops.relu(ops.conv(x, w) + b),
+                            (floats(2, BATCH, 3), floats(3, 3, 5), floats(5))),
     "pooled": (lambda x: ops.max_pool(x, 2) * 2.0, (floats(BATCH, 7, 6, 3),)),
     "take": (lambda t, i: ops.take(t, i, axis=0),
              (floats(9, 4), T("int32", (BATCH, 2)))),

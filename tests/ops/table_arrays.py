@@ -95,6 +95,10 @@ MOVEMENTS = {
 INDEXING = {
     "gather": [s(x(5, 4), i(0, 4, -1, 2), axis=0), s(x(3, 5, 2), i((0, 1), (4, 4)),
                axis=1, free=(0,)), s(x(3, 0), i(), axis=1)],
+    "slice": [s(x(4, 5), start_indices=(1, 2), shape=(2, 2)),
+              s(x(17), start_indices=(3,), shape=(9,))],
+    "slice_update": [s(x(4, 5), x(2, 2), start_indices=(1, 3)),
+                     s(x(4, 5), x(4, 2), start_indices=(0, 0), free=(0, 1))],
     "take": [s(x(5, 4), i(1, 3)), s(x(5, 4), i(1, 3), axis=1),
              s(x(17, 2), i(16), axis=0)],
     "scatter_add": [s(i(0, 2, 0), x(3, 4), size=3), s(i((1, 1), (0, 3)), x(2, 2),

@@ -26,6 +26,7 @@ LINEAR = {
             + [s(x(3, 4), ord=p, axis=1) for p in (1, 3, math.inf, -math.inf)]
             + [s(x(2, 3, 4), ord=p, axis=(1, 2)) for p in ("fro", 1, -1, math.inf)],
     "cdist": [s(x(4, 3), x(5, 3)), s(x(2, 4, 3), x(2, 1, 3))],
+    "sum_of_products": [s([x(2, 3, 4), x(2, 5, 4)], subscripts="bij,bkj->bik")],
     "matmul": [s(x(3), x(3, salt=1)), s(x(2, 3), x(3)), s(x(3), x(3, 2)),
                s(x(2, 5, 3), x(3, 4), free=(0,)), s(x(3), x(2, 3, 4)),
                s(x(2, 4, 3), x(3))],
@@ -76,6 +77,8 @@ NETWORKS = {
         s(x(2, 5, 4, 3), x(2, 5, 2, 3), x(2, 5, 2, 3, salt=1), x(2, 4, 5, 5),
           x(2, 1, 5, 5, kind="bool"), is_causal=True, attn_logits_soft_cap=2.0),
     ],
+    "rearrange_axes": [s(x(2, 6, 3), pattern="b (h w) c -> b w (h c)",
+                         lengths=(("h", 2),), free=(0,))],
     "psnr": [s(x(3, 4), x(3, 4, salt=1), max_val=2.0)],
     "normalize": [s(x(4, 17)), s(x(4, 5), order=3, axis=0), s(x(4, 5), order=1)],
 }  # fmt: skip

@@ -75,6 +75,8 @@ class TextVectorization(Layer):
                [1, 2, 0, 0]])
     """
 
+    _untracked = Layer._untracked | {"_words", "vocabulary"}  # many, and no state
+
     def __init__(
         self,
         max_tokens: int | None = None,
