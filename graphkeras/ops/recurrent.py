@@ -86,8 +86,8 @@ def _check(x: TensorType, w: TensorType, mask: TensorType, gates: int) -> None:
     require(fits, "expected a mask (batch, time), or an empty vector")
 
 
-def _nothing(like: Any) -> np.ndarray:
-    """An empty vector of the dtype of `like`: no scale, no gradient."""
+def unscaled(like: Any) -> np.ndarray:
+    """Return the empty vector that stands for no scale (or gradient)."""
     return np.zeros(0, dtypes.to_numpy(dtype_of(like)))
 
 
@@ -152,7 +152,7 @@ def _or_empty(g: Any) -> Any:
     while source.op.name in ("broadcast_to", "reshape"):
         source = source.inputs[0]
     if is_constant(source) and not source.data.array.any():
-        return _nothing(g)
+        return unscaled(g)
     return g
 
 
@@ -256,7 +256,7 @@ def simple_rnn(
         recurrent_kernel,
         h,
         mask,
-        _nothing(x),
+        unscaled(x),
         activation=activation,
         reverse=reverse,
     )
@@ -386,7 +386,7 @@ def lstm(
     """
     x = add(matmul(inputs, kernel), bias)
     states, last, carry, *_ = lstm_loop(
-        x, recurrent_kernel, h, c, mask, _nothing(x), activation=activation,
+        x, recurrent_kernel, h, c, mask, unscaled(x), activation=activation,
         recurrent_activation=recurrent_activation, reverse=reverse,
     )  # fmt: skip
     return states, last, carry
@@ -564,7 +564,7 @@ def gru(
     """
     x = add(matmul(inputs, kernel), bias)
     states, last, *_ = gru_loop(
-        x, recurrent_kernel, recurrent_bias, h, mask, _nothing(x),
+        x, recurrent_kernel, recurrent_bias, h, mask, unscaled(x),
         activation=activation, recurrent_activation=recurrent_activation,
         reset_after=reset_after, reverse=reverse,
     )  # fmt: skip
