@@ -75,6 +75,17 @@ from graphkeras.layers.pooling import (
 from graphkeras.layers.preprocessing.image import CenterCrop, Rescaling
 from graphkeras.layers.preprocessing.numeric import Normalization
 from graphkeras.layers.preprocessing.text import TextVectorization
+from graphkeras.layers.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    GRUCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
 from graphkeras.layers.regularization import (
     ActivityRegularization,
     Dropout,

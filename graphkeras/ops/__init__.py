@@ -8,7 +8,7 @@ from graphkeras.ir.definers import (
     structured,
 )
 from graphkeras.ir.op import host_only, nondifferentiable, unsupported
-from graphkeras.ops import image, numpy
+from graphkeras.ops import image, numpy, recurrent
 from graphkeras.ops.arrange import (
     append,
     array_split,

@@ -25,7 +25,7 @@ from tests.ops.samples import Sample, samples_of
 from tests.ops.test_every_op import freed, has_no_rule, traced
 
 BATCHES = (0, 1, 5)
-NEED_ROWS = "logsumexp max mean min ptp std var".split()  # noqa: SIM905
+NEED_ROWS = "gru logsumexp lstm max mean min ptp simple_rnn std var".split()  # noqa: SIM905
 CASES = list(cases())
 RULES = sorted(
     name for name, op in OPS.items()

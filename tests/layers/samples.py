@@ -119,6 +119,38 @@ SAMPLES: dict[str, Sample] = {
     "ELU": _s(lambda: L.ELU(0.5), 4),
     "Embedding": _s(lambda: L.Embedding(10, 4), None, ids=10),
     "Embedding, masked": _s(_grown, 5, ids=10),
+    "GRU": _s(lambda: L.GRU(4), None, 3),
+    "GRU, reset before": _s(
+        lambda: L.GRU(4, reset_after=False, return_sequences=True), None, 3
+    ),
+    "GRU, unrolled": _s(lambda: L.GRU(4, activation="gelu", use_bias=False), 5, 3),
+    "LSTM": _s(lambda: L.LSTM(4), None, 3),
+    "LSTM, backwards": _s(
+        lambda: L.LSTM(4, return_sequences=True, go_backwards=True), None, 3
+    ),
+    "LSTM, dropouts": _s(
+        lambda: L.LSTM(5, dropout=0.3, recurrent_dropout=0.3, seed=1),
+        None,
+        3,
+        random=True,
+    ),
+    "LSTM, unrolled": _s(
+        lambda: L.LSTM(4, recurrent_activation="softmax", unit_forget_bias=False), 5, 3
+    ),
+    "RNN": _s(lambda: L.RNN([L.LSTMCell(4), L.GRUCell(3)]), None, 3),
+    "SimpleRNN": _s(lambda: L.SimpleRNN(4, return_sequences=True), None, 3),
+    "SimpleRNN, dropouts": _s(
+        lambda: L.SimpleRNN(5, "relu", dropout=0.3, recurrent_dropout=0.3, seed=1),
+        None,
+        3,
+        random=True,
+    ),
+    "Bidirectional": _s(lambda: L.Bidirectional(L.LSTM(4)), None, 3),
+    "Bidirectional, sum": _s(
+        lambda: L.Bidirectional(L.GRU(4, return_sequences=True), merge_mode="sum"),
+        None,
+        3,
+    ),
     "Flatten": _s(lambda: L.Flatten(), 3, 4, 2),
     "Flatten, channels first": _s(lambda: L.Flatten("channels_first"), 3, 4, 2),
     "Flatten, any size": _s(lambda: L.Flatten(), None, 2),
@@ -182,8 +214,12 @@ ELSEWHERE = {
     "Input": "a function",
     "InputLayer": "test_inputs.py",
     "InputSpec": "no layer",
+    "GRUCell": "test_recurrent.py",
+    "LSTMCell": "test_recurrent.py",
     "Lambda": "test_core.py",
     "Layer": "test_layer.py",
+    "SimpleRNNCell": "test_recurrent.py",
+    "StackedRNNCells": "test_recurrent.py",
     "TextVectorization": "tests/text",
     "Wrapper": "a base class",
 }

@@ -14,10 +14,11 @@ from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
 from tests.ops.table_numpy import COLOURS, STATISTICS
+from tests.ops.table_recurrent import RECURRENT
 
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
-    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS,
+    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT,
 }  # fmt: skip
 
 
@@ -47,6 +48,8 @@ def names() -> list[str]:
 EXPECTED: dict[tuple[str, str], str] = {
     ("gradient", "stop_gradient"): "it is there to have another gradient",
     ("gradient", "with_gradient"): "it is there to have another gradient",
+    ("gradient", "lstm_loop"): "what it keeps for its gradient has none itself",
+    ("gradient", "gru_loop"): "what it keeps for its gradient has none itself",
     ("onnx", "cumprod"): "ONNX has a running sum only",
     ("onnx", "nancumprod"): "ONNX has a running sum only",
 }

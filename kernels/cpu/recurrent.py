@@ -1,0 +1,621 @@
+"""Loops over time of recurrent cells, forward and backward.
+
+Each step is a small product of the last states with the recurrent kernel and one pass
+over (sample, unit) that does all the rest::
+
+    gates[:, t] = h W                 register tiles, straight into the result
+    gates[:, t] = f(x[:, t] + ...)    vectors of units: gates, then c and h in place
+
+The states after the last step are worked on in the result that holds them, so every
+product reads a compact h. The gradient runs the other way: gates to their slopes, then
+dh = d W^T through `back`, the transposed kernel.
+
+An empty vector stands for a mask, scale or gradient that is not there.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from graphkeras.kernels.cpu import functions
+from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
+from graphkeras.kernels.cpu.loop import elementwise, zero
+from graphkeras.kernels.cpu.matmul import gemm
+from graphkeras.kernels.cpu.target import accumulator
+from graphkeras.kernels.cpu.term import Term
+from graphkeras.kernels.cpu.value import Index
+
+ACTIVATIONS: dict[str, Callable[[Term], Term]] = {
+    "linear": lambda x: x,
+    "tanh": functions.TABLE["tanh"],
+    "sigmoid": functions.sigmoid,
+    "hard_sigmoid": lambda x: (x * (1 / 6) + 0.5).clamp(0.0, 1.0),
+    "relu": lambda x: x.maximum(0.0),
+    "softsign": lambda x: x / (x.abs() + 1.0),
+}
+
+
+def _share(y: Term, inside: Term, value: float) -> Term:
+    return inside.select(y.like(value), y.like(0.0))
+
+
+# Derivatives, by the value of the activation.
+SLOPES: dict[str, Callable[[Term], Term]] = {
+    "linear": lambda y: y.like(1.0),
+    "tanh": lambda y: 1.0 - y * y,
+    "sigmoid": lambda y: y * (1.0 - y),
+    "hard_sigmoid": lambda y: _share(y, (y > 0.0) & (y < 1.0), 1 / 6),
+    "relu": lambda y: _share(y, y > 0.0, 1.0),
+    "softsign": lambda y: (1.0 - y.abs()) * (1.0 - y.abs()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A unit, or a vector of units, of one sample."""
+
+    e: Emit
+    index: tuple[Index, ...]
+    lanes: int
+    dtype: str
+
+    def read(self, array: Array) -> Term:
+        """What stands there in an array (sample, unit)."""
+        loaded = self.e.load(array, array.offset(self.e, self.index), self.lanes)
+        return Term(self.e, self.e.cast(loaded, self.dtype))
+
+    def write(self, array: Array, value: Term) -> None:
+        """Put a value there."""
+        place = array.offset(self.e, self.index)
+        self.e.store(array, place, self.e.cast(value.scalar, array.dtype))
+
+    def along(self, vector: Array) -> Term:
+        """What a vector (unit,) holds."""
+        row = Place(self.e, self.index[1:], self.lanes, self.dtype)
+        return row.read(vector)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """One step in time, and what is done at each.
+
+    Attributes:
+        h: an array (sample, unit), which says how many there are.
+        t: the step.
+        first: i1: whether it is the first one to run.
+    """
+
+    e: Emit
+    h: Array
+    t: Index
+    earlier: Index
+    first: object
+
+    def at(self, array: Array) -> Array:
+        """The part (sample, ...) of an array (sample, time, ...) at this step."""
+        return _slice(self.e, array, 1, self.t)
+
+    def gates(self, array: Array, count: int) -> list[Array]:
+        """Each gate's part of an array (sample, time, gates * units)."""
+        return _gates(self.e, self.at(array), self.h, count)
+
+    def before(self, states: Array, start: Array) -> Array:
+        """The states (sample, unit) one step earlier; `start` before the first."""
+        e, past = self.e, _slice(self.e, states, 1, self.earlier)
+        pointer = e.builder.select(self.first, start.pointer, past.pointer)
+        row = e.choose(self.first, start.strides[0], past.strides[0])
+        return Array(pointer, start.dtype, start.shape, (row, start.strides[1]))
+
+    def each(self, body: Callable[[Place], None]) -> None:
+        """body(place) for every unit of every sample."""
+        dtype = accumulator(self.h.dtype)
+
+        def element(index: tuple[Index, ...], lanes: int) -> None:
+            body(Place(self.e, index, lanes, dtype))
+
+        elementwise(self.e, self.h.shape, element, True, native_lanes(dtype))
+
+    def keep(self, mask: Array, place: Place, new: Term, old: Term) -> Term:
+        """`new` if the step counts for the sample, else `old`."""
+        if mask.rank == 1:
+            return new
+        bit = self.e.load(mask, mask.offset(self.e, (place.index[0], self.t)))
+        return Term(self.e, self.e.splat(bit, place.lanes)).select(new, old)
+
+
+def _slice(e: Emit, array: Array, axis: int, index: Index) -> Array:
+    """The array without an axis, at that index of it."""
+    pointer = e.address(array.pointer, array.dtype, e.mul(index, array.strides[axis]))
+    shape = (*array.shape[:axis], *array.shape[axis + 1 :])
+    strides = (*array.strides[:axis], *array.strides[axis + 1 :])
+    return Array(pointer, array.dtype, shape, strides)
+
+
+def _part(e: Emit, array: Array, axis: int, start: Index, size: Index) -> Array:
+    """`size` elements of an axis, from `start` on."""
+    pointer = e.address(array.pointer, array.dtype, e.mul(start, array.strides[axis]))
+    shape = (*array.shape[:axis], size, *array.shape[axis + 1 :])
+    return Array(pointer, array.dtype, shape, array.strides)
+
+
+def _gates(e: Emit, array: Array, h: Array, count: int, axis: int = -1) -> list[Array]:
+    """Each gate's part of an axis of gates * units."""
+    units, axis = h.shape[-1], axis % array.rank
+    return [_part(e, array, axis, e.mul(k, units), units) for k in range(count)]
+
+
+@contextmanager
+def _forward(e: Emit, h: Array, time: Index, reverse: bool) -> Iterator[Steps]:
+    """The steps in the order in which they run."""
+    last = e.sub(time, 1)
+    with e.loop(0, time) as number:
+        t = e.sub(last, number) if reverse else number
+        earlier = e.add(t, 1) if reverse else e.sub(t, 1)
+        yield Steps(e, h, t, earlier, e.eq(number, 0))
+
+
+@contextmanager
+def _backward(e: Emit, h: Array, time: Index, reverse: bool) -> Iterator[Steps]:
+    """The steps in the order of the gradient."""
+    last = e.sub(time, 1)
+    with e.loop(0, time) as number:
+        t = number if reverse else e.sub(last, number)
+        earlier = e.add(t, 1) if reverse else e.sub(t, 1)
+        yield Steps(e, h, t, earlier, e.eq(number, last))
+
+
+def _copy(e: Emit, source: Array, target: Array) -> None:
+    def element(index: tuple[Index, ...], lanes: int) -> None:
+        value = e.load(source, source.offset(e, index), lanes)
+        e.store(target, target.offset(e, index), value)
+
+    elementwise(e, target.shape, element, True, native_lanes(target.dtype))
+
+
+def _recur(
+    steps: Steps, h: Array, w: Array, scale: Array, out: Array, room: Array, gates: int
+) -> None:
+    """h[b, u], w[u, g u] -> out[b, g u]: (h * scale) @ w, gate by gate if scaled."""
+    e = steps.e
+    if scale.rank == 1:
+        gemm(e, h, w, out)
+        return
+    parts = zip(*(_gates(e, array, h, gates) for array in (w, scale, out)))
+    for kernel_part, factor, result in parts:
+        steps.each(lambda at, f=factor: at.write(room, at.read(h) * at.read(f)))
+        gemm(e, room, kernel_part, result)
+
+
+def _send_back(
+    steps: Steps,
+    d: Array,
+    back: Array,
+    scale: Array,
+    dh: Array,
+    room: Array,
+    gates: int,
+) -> None:
+    """d[b, g u], back[g u, u] -> dh[b, u] += scale * (d @ back), gate by gate."""
+    e = steps.e
+    if scale.rank == 1:
+        gemm(e, d, back, room)
+        steps.each(lambda at: at.write(dh, at.read(dh) + at.read(room)))
+        return
+    parts = zip(
+        _gates(e, d, dh, gates), _gates(e, back, dh, gates, 0),
+        _gates(e, scale, dh, gates),
+    )  # fmt: skip
+    for part, kernel_part, factor in parts:
+        gemm(e, part, kernel_part, room)
+        steps.each(
+            lambda at, f=factor: at.write(dh, at.read(dh) + at.read(f) * at.read(room))
+        )
+
+
+def _total(steps: Steps, at: Place, dh: Array, g_states: Array) -> Term:
+    """Gradient of the states after this step."""
+    later = at.read(dh)
+    return later if g_states.rank == 1 else later + at.read(steps.at(g_states))
+
+
+# ----------------------------------------------------------------------------- simple
+
+
+@kernel
+def simple_loop(
+    e: Emit,
+    x: Array,
+    w: Array,
+    h: Array,
+    mask: Array,
+    scale: Array,
+    states: Array,
+    last: Array,
+    room: Array,
+    *,
+    activation: str,
+    reverse: bool,
+) -> None:
+    """x, w, h, mask, scale -> states, last, room: see graphkeras.ops.recurrent."""
+    _copy(e, h, last)
+    with _forward(e, last, x.shape[1], reverse) as steps:
+        now, given = steps.at(states), steps.at(x)
+        _recur(steps, last, w, scale, now, room, 1)
+
+        def unit(at: Place) -> None:
+            new = ACTIVATIONS[activation](at.read(given) + at.read(now))
+            new = steps.keep(mask, at, new, at.read(last))
+            at.write(now, new)
+            at.write(last, new)
+
+        steps.each(unit)
+    zero(e, room)
+
+
+@kernel
+def simple_loop_backward(
+    e: Emit,
+    states: Array,
+    back: Array,
+    mask: Array,
+    scale: Array,
+    g_states: Array,
+    g_h: Array,
+    dx: Array,
+    dh: Array,
+    room: Array,
+    *,
+    activation: str,
+    reverse: bool,
+) -> None:
+    """states, back, mask, scale, g_states, g_h -> dx, dh, room: slopes of the loop."""
+    _copy(e, g_h, dh)
+    with _backward(e, dh, states.shape[1], reverse) as steps:
+        now, slopes = steps.at(states), steps.at(dx)
+
+        def unit(at: Place) -> None:
+            total = _total(steps, at, dh, g_states)
+            d = total * SLOPES[activation](at.read(now))
+            blank = d.like(0.0)
+            at.write(slopes, steps.keep(mask, at, d, blank))
+            at.write(dh, steps.keep(mask, at, blank, total))
+
+        steps.each(unit)
+        _send_back(steps, slopes, back, scale, dh, room, 1)
+    zero(e, room)
+
+
+# ------------------------------------------------------------------------------- LSTM
+
+
+@kernel
+def lstm_loop(
+    e: Emit,
+    x: Array,
+    w: Array,
+    h: Array,
+    c: Array,
+    mask: Array,
+    scale: Array,
+    states: Array,
+    last: Array,
+    carry: Array,
+    carries: Array,
+    gates: Array,
+    room: Array,
+    *,
+    activation: str,
+    recurrent_activation: str,
+    reverse: bool,
+) -> None:
+    """x, w, h, c, mask, scale -> states, last, carry, carries, gates, room: all steps.
+
+    Gates lie as i, f, c, o.
+    """
+    outer, inner = ACTIVATIONS[recurrent_activation], ACTIVATIONS[activation]
+    _copy(e, h, last)
+    _copy(e, c, carry)
+    with _forward(e, last, x.shape[1], reverse) as steps:
+        _recur(steps, last, w, scale, steps.at(gates), room, 4)
+        given, own = steps.gates(x, 4), steps.gates(gates, 4)
+
+        def unit(at: Place) -> None:
+            sums = [at.read(a) + at.read(b) for a, b in zip(given, own)]
+            i, f, new, o = (
+                (inner if k == 2 else outer)(total) for k, total in enumerate(sums)
+            )
+            for array, value in zip(own, (i, f, new, o)):
+                at.write(array, value)
+            held = at.read(carry)
+            after = steps.keep(mask, at, f * held + i * new, held)
+            shown = steps.keep(mask, at, o * inner(after), at.read(last))
+            for array in (carry, steps.at(carries)):
+                at.write(array, after)
+            for array in (last, steps.at(states)):
+                at.write(array, shown)
+
+        steps.each(unit)
+    zero(e, room)
+
+
+@kernel
+def lstm_loop_backward(
+    e: Emit,
+    gates: Array,
+    carries: Array,
+    c: Array,
+    back: Array,
+    mask: Array,
+    scale: Array,
+    g_states: Array,
+    g_h: Array,
+    g_c: Array,
+    dx: Array,
+    dh: Array,
+    dc: Array,
+    room: Array,
+    *,
+    activation: str,
+    recurrent_activation: str,
+    reverse: bool,
+) -> None:
+    """gates, carries, c, back, mask, scale, g_states, g_h, g_c -> dx, dh, dc, room: d.
+
+    Gates lie as i, f, c, o.
+    """
+    outer, inner = SLOPES[recurrent_activation], SLOPES[activation]
+    _copy(e, g_h, dh)
+    _copy(e, g_c, dc)
+    with _backward(e, dh, gates.shape[1], reverse) as steps:
+        held, slopes = steps.before(carries, c), steps.gates(dx, 4)
+
+        def unit(at: Place) -> None:
+            i, f, new, o = (at.read(a) for a in steps.gates(gates, 4))
+            total = _total(steps, at, dh, g_states)
+            shown = ACTIVATIONS[activation](at.read(steps.at(carries)))
+            later = at.read(dc)
+            d = later + total * o * inner(shown)
+            parts = (
+                d * new * outer(i),
+                d * at.read(held) * outer(f),
+                d * i * inner(new),
+                total * shown * outer(o),
+            )
+            blank = d.like(0.0)
+            for array, part in zip(slopes, parts):
+                at.write(array, steps.keep(mask, at, part, blank))
+            at.write(dc, steps.keep(mask, at, d * f, later))
+            at.write(dh, steps.keep(mask, at, blank, total))
+
+        steps.each(unit)
+        _send_back(steps, steps.at(dx), back, scale, dh, room, 4)
+    zero(e, room)
+
+
+# -------------------------------------------------------------------------------- GRU
+
+
+def _first_two(steps: Steps, array: Array, axis: int = -1) -> Array:
+    """The part of the gates z and r; an empty vector stays one."""
+    if array.rank == 1:
+        return array
+    both = steps.e.mul(2, steps.h.shape[-1])
+    return _part(steps.e, array, axis % array.rank, 0, both)
+
+
+@dataclass(frozen=True, slots=True)
+class Gru:
+    """What the two halves of a step share.
+
+    Attributes:
+        w: the recurrent kernel, or its transpose in the gradient.
+    """
+
+    w: Array
+    mask: Array
+    scale: Array
+    outer: str
+    inner: str
+
+    def factor(self, steps: Steps, at: Place, gate: int) -> Term | float:
+        """The scale of a gate."""
+        if self.scale.rank == 1:
+            return 1.0
+        return at.read(_gates(steps.e, self.scale, steps.h, 3)[gate])
+
+
+@kernel
+def gru_loop(
+    e: Emit,
+    x: Array,
+    w: Array,
+    bias: Array,
+    h: Array,
+    mask: Array,
+    scale: Array,
+    states: Array,
+    last: Array,
+    gates: Array,
+    inner: Array,
+    room: Array,
+    *,
+    activation: str,
+    recurrent_activation: str,
+    reset_after: bool,
+    reverse: bool,
+) -> None:
+    """x, w, bias, h, mask, scale -> states, last, gates, inner, room: all steps.
+
+    Gates lie as z, r, h.
+    """
+    cell = Gru(w, mask, scale, recurrent_activation, activation)
+    step = _after if reset_after else _before
+    _copy(e, h, last)
+    with _forward(e, last, x.shape[1], reverse) as steps:
+        given, own = steps.gates(x, 3), steps.gates(gates, 3)
+        added = _gates(e, bias, last, 3)
+        step(cell, steps, gates, inner, room, given, added)
+
+        def unit(at: Place) -> None:
+            z, new, old = at.read(own[0]), at.read(own[2]), at.read(last)
+            value = steps.keep(mask, at, z * old + (1.0 - z) * new, old)
+            at.write(last, value)
+            at.write(steps.at(states), value)
+
+        steps.each(unit)
+    zero(e, room)
+
+
+def _after(
+    cell: Gru,
+    steps: Steps,
+    gates: Array,
+    inner: Array,
+    room: Array,
+    given: list[Array],
+    added: list[Array],
+) -> None:
+    """The gates, r being applied to the product."""
+    _recur(steps, steps.h, cell.w, cell.scale, steps.at(gates), room, 3)
+    own = steps.gates(gates, 3)
+    outer, candidate = ACTIVATIONS[cell.outer], ACTIVATIONS[cell.inner]
+
+    def unit(at: Place) -> None:
+        products = [at.read(a) + at.along(b) for a, b in zip(own, added)]
+        z, r = (outer(at.read(given[k]) + products[k]) for k in (0, 1))
+        new = candidate(at.read(given[2]) + r * products[2])
+        for array, value in zip((*own, steps.at(inner)), (z, r, new, products[2])):
+            at.write(array, value)
+
+    steps.each(unit)
+
+
+def _before(
+    cell: Gru,
+    steps: Steps,
+    gates: Array,
+    inner: Array,
+    room: Array,
+    given: list[Array],
+    added: list[Array],
+) -> None:
+    """The gates, r being applied to h."""
+    e, own, reset = steps.e, steps.gates(gates, 3), steps.at(inner)
+    outer, candidate = ACTIVATIONS[cell.outer], ACTIVATIONS[cell.inner]
+    w, scale = (_first_two(steps, a) for a in (cell.w, cell.scale))
+    _recur(steps, steps.h, w, scale, _first_two(steps, steps.at(gates)), room, 2)
+
+    def first(at: Place) -> None:
+        for k in (0, 1):
+            total = at.read(given[k]) + at.read(own[k]) + at.along(added[k])
+            at.write(own[k], outer(total))
+        r = at.read(own[1])
+        at.write(reset, r * at.read(steps.h) * cell.factor(steps, at, 2))
+
+    steps.each(first)
+    gemm(e, reset, _gates(e, cell.w, steps.h, 3)[2], own[2])
+
+    def second(at: Place) -> None:
+        total = at.read(given[2]) + at.read(own[2]) + at.along(added[2])
+        at.write(own[2], candidate(total))
+
+    steps.each(second)
+
+
+@kernel
+def gru_loop_backward(
+    e: Emit,
+    gates: Array,
+    inner: Array,
+    earlier: Array,
+    back: Array,
+    mask: Array,
+    scale: Array,
+    g_states: Array,
+    g_h: Array,
+    dx: Array,
+    d_product: Array,
+    dh: Array,
+    room: Array,
+    *,
+    activation: str,
+    recurrent_activation: str,
+    reset_after: bool,
+    reverse: bool,
+) -> None:
+    """gates, inner, earlier, back, mask, scale, g_states, g_h -> dx, dh, room: slopes.
+
+    Gates lie as z, r, h; d_product, of h W + b, is empty unless it differs from dx.
+    """
+    cell = Gru(back, mask, scale, recurrent_activation, activation)
+    outer, candidate = SLOPES[recurrent_activation], SLOPES[activation]
+    step = _back_after if reset_after else _back_before
+    _copy(e, g_h, dh)
+    with _backward(e, dh, gates.shape[1], reverse) as steps:
+        own, slopes = steps.gates(gates, 3), steps.gates(dx, 3)
+
+        def unit(at: Place) -> None:
+            z, new = at.read(own[0]), at.read(own[2])
+            total = _total(steps, at, dh, g_states)
+            blank = total.like(0.0)
+            dz = total * (at.read(steps.at(earlier)) - new) * outer(z)
+            dn = total * (1.0 - z) * candidate(new)
+            at.write(slopes[0], steps.keep(mask, at, dz, blank))
+            at.write(slopes[2], steps.keep(mask, at, dn, blank))
+            at.write(dh, steps.keep(mask, at, total * z, total))
+
+        steps.each(unit)
+        step(cell, steps, own[1], inner, earlier, dx, d_product, room)
+    zero(e, room)
+
+
+def _back_after(
+    cell: Gru,
+    steps: Steps,
+    reset: Array,
+    inner: Array,
+    earlier: Array,
+    dx: Array,
+    d_product: Array,
+    room: Array,
+) -> None:
+    """From the slopes of z and h to those of r and of the product."""
+    slopes, sent = steps.gates(dx, 3), steps.gates(d_product, 3)
+    outer = SLOPES[cell.outer]
+
+    def unit(at: Place) -> None:
+        r, dn = at.read(reset), at.read(slopes[2])
+        dr = dn * at.read(steps.at(inner)) * outer(r)
+        at.write(slopes[1], dr)
+        for array, value in zip(sent, (at.read(slopes[0]), dr, dn * r)):
+            at.write(array, value)
+
+    steps.each(unit)
+    _send_back(steps, steps.at(d_product), cell.w, cell.scale, steps.h, room, 3)
+
+
+def _back_before(
+    cell: Gru,
+    steps: Steps,
+    reset: Array,
+    inner: Array,
+    earlier: Array,
+    dx: Array,
+    d_product: Array,
+    room: Array,
+) -> None:
+    """From the slopes of z and h to that of r, and back through r * h."""
+    e, dh, slopes = steps.e, steps.h, steps.gates(dx, 3)
+    gemm(e, slopes[2], _gates(e, cell.w, dh, 3, 0)[2], room)
+
+    def unit(at: Place) -> None:
+        r = at.read(reset)
+        dq = at.read(room) * cell.factor(steps, at, 2)
+        dr = dq * at.read(steps.at(earlier)) * SLOPES[cell.outer](r)
+        at.write(slopes[1], dr)
+        at.write(dh, at.read(dh) + dq * r)
+
+    steps.each(unit)
+    back, scale = _first_two(steps, cell.w, 0), _first_two(steps, cell.scale)
+    _send_back(steps, _first_two(steps, steps.at(dx)), back, scale, dh, room, 2)
