@@ -72,7 +72,14 @@ from graphkeras.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from graphkeras.layers.preprocessing.categories import (
+    CategoryEncoding,
+    HashedCrossing,
+    Hashing,
+)
+from graphkeras.layers.preprocessing.discretization import Discretization
 from graphkeras.layers.preprocessing.image import CenterCrop, Rescaling
+from graphkeras.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from graphkeras.layers.preprocessing.numeric import Normalization
 from graphkeras.layers.preprocessing.text import TextVectorization
 from graphkeras.layers.recurrent import (

@@ -41,7 +41,7 @@ _NO_MARKS = dict.fromkeys(map(ord, COMMON_MARKS + RARE_MARKS))
 _WORDS = re.compile(f"[^ {SPACES}]+")
 
 
-def _text(item: Any) -> str:
+def text_of(item: Any) -> str:
     """Return one element as text; bytes are read as UTF-8."""
     if isinstance(item, str):
         return item
@@ -57,7 +57,7 @@ def _text(item: Any) -> str:
 
 def words_of(item: Any) -> list[str]:
     """Return the words of one text: what stands between ASCII white space."""
-    return _WORDS.findall(_text(item))
+    return _WORDS.findall(text_of(item))
 
 
 def _strings(x: TensorType, **attrs: Any) -> TensorType:
@@ -66,7 +66,8 @@ def _strings(x: TensorType, **attrs: Any) -> TensorType:
 
 
 def _each(change: Callable[[str], str], x: Any) -> np.ndarray:
-    return np.asarray(np.frompyfunc(lambda item: change(_text(item)), 1, 1)(x), object)
+    changed = np.frompyfunc(lambda item: change(text_of(item)), 1, 1)(x)
+    return np.asarray(changed, object)
 
 
 def _on_vector(rule: Callable[[Any, Any], Any]) -> Callable[..., Any]:

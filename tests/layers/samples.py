@@ -77,6 +77,9 @@ SAMPLES: dict[str, Sample] = {
         lambda: L.BatchNormalization(center=False, scale=False), 5, 3
     ),
     "BatchNormalization, axis 1": _s(lambda: L.BatchNormalization(axis=1), 3, 4),
+    "CategoryEncoding": _s(lambda: L.CategoryEncoding(10), 5, ids=12),
+    "CategoryEncoding, each": _s(lambda: L.CategoryEncoding(4, "one_hot"), 1, ids=5),
+    "CategoryEncoding, counts": _s(lambda: L.CategoryEncoding(4, "count"), 2, 3, ids=5),
     "CenterCrop": _s(lambda: L.CenterCrop(4, 5), 8, 9, 3),
     "CenterCrop, any size": _s(lambda: L.CenterCrop(4, 5), None, None, 3),
     "CenterCrop, bytes": _s(lambda: L.CenterCrop(2, 3), 5, 5, 1, dtype="uint8"),
@@ -107,6 +110,10 @@ SAMPLES: dict[str, Sample] = {
     ),
     "DepthwiseConv1D": _s(lambda: L.DepthwiseConv1D(3, depth_multiplier=2), None, 3),
     "DepthwiseConv2D": _s(lambda: L.DepthwiseConv2D(3, depth_multiplier=2), 6, 6, 3),
+    "Discretization": _s(lambda: L.Discretization([-0.5, 0.5]), 4),
+    "Discretization, counts": _s(
+        lambda: L.Discretization([-0.5, 0.5], output_mode="count"), 4
+    ),
     "Dot": _s(lambda: L.Dot(axes=1), 4, several=2),
     "Dot, rank 3": _s(lambda: L.Dot(axes=(2, 2), normalize=True), 5, 4, several=2),
     "Dropout": _s(lambda: L.Dropout(0.5, seed=1), 40, random=True),
@@ -166,7 +173,24 @@ SAMPLES: dict[str, Sample] = {
     "GroupNormalization, each": _s(
         lambda: L.GroupNormalization(-1, axis=1, scale=False), 3, 4
     ),
+    "HashedCrossing": _s(lambda: L.HashedCrossing(7), 1, several=2, ids=50),
+    "HashedCrossing, each": _s(
+        lambda: L.HashedCrossing(7, "one_hot"), several=3, ids=50
+    ),
+    "Hashing": _s(lambda: L.Hashing(9), None, ids=5000),
+    "Hashing, masked": _s(lambda: L.Hashing(9, 3, output_mode="count"), 4, ids=9),
     "Identity": _s(lambda: L.Identity(), 4),
+    "IntegerLookup": _s(lambda: L.IntegerLookup(vocabulary=[4, 7]), None, ids=9),
+    "IntegerLookup, counts": _s(
+        lambda: L.IntegerLookup(vocabulary=[4, 7], output_mode="count"), 3, ids=9
+    ),
+    "IntegerLookup, tf-idf": _s(
+        lambda: L.IntegerLookup(
+            vocabulary=[4, 7], output_mode="tf_idf", idf_weights=[0.5, 2.0]
+        ),
+        3,
+        ids=9,
+    ),
     "LayerNormalization": _s(lambda: L.LayerNormalization(), None, 4),
     "LayerNormalization, two axes": _s(
         lambda: L.LayerNormalization(axis=[1, 2], center=False), 3, 4
@@ -220,6 +244,7 @@ ELSEWHERE = {
     "Layer": "test_layer.py",
     "SimpleRNNCell": "test_recurrent.py",
     "StackedRNNCells": "test_recurrent.py",
+    "StringLookup": "tests/preprocessing",
     "TextVectorization": "tests/text",
     "Wrapper": "a base class",
 }

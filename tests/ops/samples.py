@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphkeras.ir.op import OPS, Op
+from graphkeras.ir.op import OPS, Op, host_only
 from tests.ops.sample import Sample
 from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
+from tests.ops.table_categories import CATEGORIES
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
 from tests.ops.table_numpy import COLOURS, STATISTICS
@@ -18,7 +19,7 @@ from tests.ops.table_recurrent import RECURRENT
 
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
-    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT,
+    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
 }  # fmt: skip
 
 
@@ -34,12 +35,12 @@ def samples_of(op: Op) -> list[Sample]:
 
 
 def names() -> list[str]:
-    """Return the ops of the table; text and what runs only eagerly stand apart."""
+    """Return the ops of the table; what runs on the host or eagerly stands apart."""
     return sorted(
         name
         for name, op in OPS.items()
         if op.reference.__module__.startswith("graphkeras.ops.")
-        and not op.reference.__module__.endswith("text")
+        and op.kernel is not host_only
         and not op.fact("data_dependent")
     )
 

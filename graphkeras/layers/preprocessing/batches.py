@@ -1,0 +1,72 @@
+"""What data `adapt` takes: an array of everything, or batches one after another."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from graphkeras.errors import DataError, DTypeError, message
+
+
+def is_whole(data: Any) -> bool:
+    """Return whether `data` is an array, or a list or tuple that makes one."""
+    return isinstance(data, (list, tuple)) or hasattr(data, "__array__")
+
+
+def batches_of(who: str, data: Any, steps: int | None) -> Iterator[Any]:
+    """Yield `data` if it is an array, else its first `steps` batches, inputs only.
+
+    Raises:
+        DataError: if it is neither an array nor an iterable.
+    """
+    if is_whole(data):
+        yield data
+        return
+    if isinstance(data, (str, bytes)) or not (
+        hasattr(data, "__iter__") or hasattr(data, "__getitem__")
+    ):
+        raise DataError(
+            message(
+                who, "adapt expected an array, a list or batches.", f"{data!r:.60}",
+                "Put a single value into a list.",
+            )
+        )  # fmt: skip
+    for batch in itertools.islice(data, steps):
+        yield batch[0] if isinstance(batch, tuple) else batch
+
+
+def strings_of(data: Any) -> np.ndarray:
+    """Return texts as an array of objects; no data counts as no text."""
+    array = np.asarray(data)
+    if array.size and array.dtype.kind not in "OUS":
+        raise DTypeError(
+            message(
+                "", "expected strings.", str(array.dtype),
+                'Declare the input as keras.Input((), dtype="string").',
+            )
+        )  # fmt: skip
+    return array.astype(object)
+
+
+def integers_of(data: Any) -> np.ndarray:
+    """Return numbers as int64; fractions are cut off.
+
+    Raises:
+        DTypeError: for anything but numbers.
+        DataError: for NaN and infinite numbers.
+    """
+    array = np.asarray(data)
+    if array.size and array.dtype.kind not in "biuf":
+        raise DTypeError(
+            message("", "expected integers.", f"{array.ravel()[0]!r}",
+                    "Use StringLookup for words.")
+        )  # fmt: skip
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(
+            message("", "expected integers.", "NaN or infinity",
+                    "Fill missing values beforehand.")
+        )  # fmt: skip
+    return array.astype(np.int64)
