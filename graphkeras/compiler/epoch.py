@@ -245,7 +245,7 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> En
         if failures:
             raise failures[0] from failures[0].__cause__
         raise
-    for what, texts in (("llvm", entry.inspect_llvm), ("asm", entry.inspect_asm)):
+    for what, text in entry.texts.items():
         if config.debug(what):
-            print(*texts().values(), file=sys.stderr)
+            print(text(), file=sys.stderr)
     return entry

@@ -208,9 +208,11 @@ def _send_back(
     )  # fmt: skip
     for part, kernel_part, factor in parts:
         gemm(e, part, kernel_part, room)
-        steps.each(
-            lambda at, f=factor: at.write(dh, at.read(dh) + at.read(f) * at.read(room))
-        )
+
+        def collect(at: Place, factor: Array = factor) -> None:
+            at.write(dh, at.read(dh) + at.read(factor) * at.read(room))
+
+        steps.each(collect)
 
 
 def _total(steps: Steps, at: Place, dh: Array, g_states: Array) -> Term:

@@ -375,13 +375,15 @@ class LSTMCell(RecurrentCell):
     def _loop(
         self, x: Any, states: list[Any], mask: Any, scale: Any, attributes: Any
     ) -> Any:
+        h, c = states
         return recurrent.lstm_loop(
-            x, self.recurrent_kernel, *states, mask, scale, **attributes
+            x, self.recurrent_kernel, h, c, mask, scale, **attributes
         )
 
     def _layer(self, x: Any, states: list[Any], mask: Any, attributes: Any) -> Any:
+        h, c = states
         return recurrent.lstm(
-            x, self.kernel, self.recurrent_kernel, self._input_bias(), *states, mask,
+            x, self.kernel, self.recurrent_kernel, self._input_bias(), h, c, mask,
             **attributes,
         )  # fmt: skip
 
