@@ -13,10 +13,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from llvmlite import ir
 
+from graphkeras import config
 from graphkeras.compiler.codegen import Codegen, Words
 from graphkeras.compiler.memory import Memory
 from graphkeras.errors import KernelError
@@ -238,8 +240,12 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> En
         return e.finish()
 
     try:
-        return link.compile_entry(name, build)
+        entry = link.compile_entry(name, build)
     except Exception:
         if failures:
             raise failures[0] from failures[0].__cause__
         raise
+    for what, text in entry.texts.items():
+        if config.debug(what):
+            print(text(), file=sys.stderr)
+    return entry
