@@ -32,7 +32,8 @@ def compile_entry(name: str, build: Build) -> Any:
     * `address`: the C address of the built function, for ctypes or another thread's
       start routine;
     * `object`: the object code, for `object.load` in another process, or None;
-    * `symbol`: the name of the function in it.
+    * `symbol`: the name of the function in it;
+    * `texts`: "llvm" and "asm", functions that return the code to read.
     """
     libm.register()
     body = _Body(f"{name}.{next(_numbers)}", build)
@@ -42,6 +43,7 @@ def compile_entry(name: str, build: Build) -> Any:
     library = body.library or overload.library
     entry.address = library.get_pointer_to_function(body.symbol)
     entry.symbol, entry.object = body.symbol, body.object
+    entry.texts = {"llvm": library.get_llvm_str, "asm": library.get_asm_str}
     return entry
 
 

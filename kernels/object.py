@@ -70,7 +70,7 @@ def load(code: bytes, symbol: str) -> Any:
         raise ValueError(f"object code: it has no function {symbol!r}")
     entry: Any = CALL(address)
     entry.address = address
-    entry.symbol, entry.object = symbol, code
+    entry.symbol, entry.object, entry.texts = symbol, code, {}
     entry.engine = engine  # holds the memory of the code
     return entry
 

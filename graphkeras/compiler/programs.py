@@ -22,6 +22,7 @@ from graphkeras.ir.value import Graph, Value, attribute_key
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
 
+SHOWN = ("ir", "llvm", "asm")  # what debugging sees only while it is made
 MOST_CODE = 128  # programs whose code is kept for graphs that are alike
 
 _kept: OrderedDict[Any, Code] = OrderedDict()
@@ -86,7 +87,7 @@ def _identity(graph: Graph) -> Any:
 
 def _built(graph: Graph, name: str) -> Built:
     """Return what an earlier process kept, or compile."""
-    key = None if config.debug("ir") else graph_key(graph)
+    key = None if any(map(config.debug, SHOWN)) else graph_key(graph)
     found = stored.read(key)
     if found is None:
         from graphkeras.compiler import pipeline  # heavy, and often not needed

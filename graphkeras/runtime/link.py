@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Protocol
 
@@ -19,11 +19,13 @@ class Entry(Protocol):
         address: where it begins.
         symbol: its name in the object code.
         object: its object code, None if that cannot be had.
+        texts: how it can be read, "llvm" and "asm"; none of it once it was stored.
     """
 
     address: int
     symbol: str
     object: bytes | None
+    texts: Mapping[str, Callable[[], str]]
 
     def __call__(self, table: int, mode: int, /) -> None: ...
 

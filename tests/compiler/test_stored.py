@@ -215,10 +215,11 @@ def test_nothing_is_kept_once_the_compiler_was_edited(
     assert not files(folder)
 
 
-def test_no_kept_program_hides_the_passes_from_debugging(
-    folder: Path, built: list[str]
+@pytest.mark.parametrize("what", ["ir", "llvm", "asm"])
+def test_no_kept_program_hides_its_making_from_debugging(
+    what: str, folder: Path, built: list[str]
 ) -> None:
-    config.set_debug("ir")
+    config.set_debug(what)
     for _ in range(2):
         compile_graph(traced(ops.exp, floats(2)), name="exp")
         forget()
