@@ -183,7 +183,11 @@ def _recur(
         return
     parts = zip(*(_gates(e, array, h, gates) for array in (w, scale, out)))
     for kernel_part, factor, result in parts:
-        steps.each(lambda at, f=factor: at.write(room, at.read(h) * at.read(f)))
+
+        def scaled(at: Place, factor: Array = factor) -> None:
+            at.write(room, at.read(h) * at.read(factor))
+
+        steps.each(scaled)
         gemm(e, room, kernel_part, result)
 
 
