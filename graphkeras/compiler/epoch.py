@@ -13,12 +13,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from llvmlite import ir
 
+from graphkeras import config
 from graphkeras.compiler.codegen import Codegen, Words
 from graphkeras.compiler.memory import Memory
 from graphkeras.errors import KernelError
@@ -240,8 +242,12 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> An
         return e.finish()
 
     try:
-        return link.compile_entry(name, build)
+        entry = link.compile_entry(name, build)
     except Exception:
         if failures:
             raise failures[0] from failures[0].__cause__
         raise
+    for what, texts in (("llvm", entry.inspect_llvm), ("asm", entry.inspect_asm)):
+        if config.debug(what):
+            print(*texts().values(), file=sys.stderr)
+    return entry

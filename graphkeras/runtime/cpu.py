@@ -28,7 +28,12 @@ def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
 
 def address(array: np.ndarray) -> int:
     """Return where the elements of an array begin."""
-    return int(array.__array_interface__["data"][0])
+    return array.ctypes.data
+
+
+def addresses(arrays: Sequence[np.ndarray]) -> list[int]:
+    """Return where the elements of each array begin."""
+    return [array.ctypes.data for array in arrays]
 
 
 def as_input(array: Any, dtype: np.dtype) -> np.ndarray:
@@ -37,10 +42,9 @@ def as_input(array: Any, dtype: np.dtype) -> np.ndarray:
         return np.require(np.asarray(array), dtype, "C")
 
 
-def apart(inputs: list[np.ndarray], state: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the inputs, copies of those that are arrays of the state themselves."""
-    owned = {address(a) for a in state}
-    return [a.copy() if address(a) in owned else a for a in inputs]
+def apart(inputs: list[np.ndarray], taken: Sequence[int]) -> list[np.ndarray]:
+    """Return the inputs, copies of those that lie at addresses taken by the state."""
+    return [a.copy() if address(a) in taken else a for a in inputs]
 
 
 def as_source(name: str, array: Any) -> np.ndarray:

@@ -40,7 +40,7 @@ def takes(name: str, parameter: str) -> bool:
     return parameter in inspect.signature(kernel(name)).parameters
 
 
-def compile_entry(name: str, build: Callable[..., Any]) -> Callable[[int, int], None]:
+def compile_entry(name: str, build: Callable[..., Any]) -> Any:
     """Jit the function that `build` adds to an LLVM module; see `kernels.jit`."""
     jit = importlib.import_module("graphkeras.kernels.jit")
     return jit.compile_entry(name, build)

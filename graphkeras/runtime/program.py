@@ -109,7 +109,7 @@ class Program:
         extra = control.block_size(len(code.inputs), len(code.outputs))
         self._table = np.zeros(self._control + extra, np.int64)
         self._constants = [np.require(c, requirements="C") for c in code.constants]
-        self._point(3, self._constants)
+        self._point(3, cpu.addresses(self._constants))
 
     # ------------------------------------------------------------------- one step
 
@@ -126,14 +126,15 @@ class Program:
         self._check_counts(inputs, state)
         arrays = [cpu.as_input(a, p.kind) for a, p in zip(inputs, self.code.inputs)]
         self._check_state(state)
-        arrays = cpu.apart(arrays, state)
+        places = cpu.addresses(state)
+        arrays = cpu.apart(arrays, places)
         with self._lock:
             binding = self._bind([[a.shape for a in (*arrays, *state)]])
             case = binding.cases[0]
             outputs = self._empty_outputs(case)
-            self._point(0, arrays)
-            self._point(1, state)
-            self._point(2, outputs)
+            self._point(0, cpu.addresses(arrays))
+            self._point(1, places)
+            self._point(2, cpu.addresses(outputs))
             self._table[0] = cpu.address(case.words)
             self.code.entry(cpu.address(self._table), 0)
         return outputs
@@ -142,11 +143,9 @@ class Program:
         pairs = zip(case.outputs, self.code.outputs, strict=True)
         return [cpu.empty(shape, port.kind) for shape, port in pairs]
 
-    def _point(self, kind: int, arrays: Sequence[np.ndarray]) -> None:
+    def _point(self, kind: int, places: Sequence[int]) -> None:
         """Write the addresses of all buffers of a kind into the table."""
-        first = self._first[kind]
-        for i, array in enumerate(arrays):
-            self._table[first + i] = cpu.address(array)
+        self._table[self._first[kind] : self._first[kind + 1]] = places
 
     def _bind(self, cases: Sequence[Shapes]) -> _Binding:
         """Return the binding to these shapes, its arena being in the table."""
@@ -236,7 +235,7 @@ class Program:
         self._check_state(state)
         pairs = zip(sources, self.code.inputs)
         arrays = [cpu.as_source(f"{self.name}: {p.name}", a) for a, p in pairs]
-        arrays = cpu.apart(arrays, state)
+        arrays = cpu.apart(arrays, cpu.addresses(state))
         epoch = _Epoch(self.code, self.name, arrays, batch_size, order, shuffle)
         epoch.limit(start, steps)
         epoch.watch(collect, track, progress)
@@ -248,8 +247,8 @@ class Program:
         cases = [[*s, *shapes] for s in epoch.batch_shapes()]
         binding = self._bind(cases)
         epoch.allocate(binding.cases[0])
-        self._point(1, state)
-        self._point(2, epoch.outputs)
+        self._point(1, cpu.addresses(state))
+        self._point(2, cpu.addresses(epoch.outputs))
         words = epoch.words(binding.cases)
         self._table[self._control : self._control + len(words)] = words
         self.code.entry(cpu.address(self._table), 1)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphkeras import ops
-from graphkeras.compiler.agree import sample
-from graphkeras.compiler.pipeline import compile_graph
+from graphkeras import config, ops
+from graphkeras.compiler.agree import check_agreement, sample
+from graphkeras.compiler.pipeline import PASSES, compile_graph
 from graphkeras.errors import KernelError, ShapeError
 from graphkeras.ir import dims
 from graphkeras.ir.definers import elementwise, structured
@@ -24,6 +24,7 @@ from graphkeras.ir.op import (
 )
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph
+from graphkeras.ir.verify import verify
 from graphkeras.ops.shape import pad_interior, slice_axes
 from tests.compiler.machine import BATCH, assert_agrees, compiled, floats, traced
 
@@ -127,6 +128,16 @@ def test_program_computes_what_the_references_do(name: str) -> None:
         assert_agrees(graph, inputs)
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_pass_keeps_the_meaning(name: str) -> None:
+    function, types = PROGRAMS[name]
+    graph = traced(function, *types)
+    for step, run in PASSES:
+        after = verify(run(graph), step)
+        check_agreement(graph, after, step)
+        graph = after
+
+
 def test_constants_and_sizes_may_be_outputs() -> None:
     x = input_value("x", floats(BATCH))
     row, size = constant(np.arange(5.0), "float32"), dim_value(BATCH * 3)
@@ -214,6 +225,14 @@ def test_an_expression_that_no_machine_code_exists_for_is_named() -> None:
     del OPS["unknown"]
     with pytest.raises(KernelError, match=r"unknown cannot be compiled: .*frobnicate"):
         compile_graph(graph, name="test")
+
+
+@pytest.mark.parametrize(("what", "word"), [("llvm", "define"), ("asm", ".section")])
+def test_the_code_can_be_looked_at(what: str, word: str, capsys: Any) -> None:
+    config.set_debug(what)
+    number = {"llvm": 41.5, "asm": 42.5}[what]  # a graph not compiled before
+    compiled(lambda x: x * number, floats(3))
+    assert word in capsys.readouterr().err
 
 
 def test_a_long_chain_needs_no_deep_recursion() -> None:
