@@ -106,13 +106,13 @@ def metrics(keras: Any) -> list[Any]:
     ]  # fmt: skip
 
 
-def runs(keras: Any) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Every run by name."""
+Run = Callable[[], dict[str, Any]]
+
+
+def by_optimizer_and_loss(keras: Any) -> dict[str, Run]:
+    """A run for every optimizer and for every loss."""
     ce = keras.losses
-    both = {"a": SPARSE, "b": "mse"}
-    pair = {"a": Y, "b": X[:, 2:3]}
-    listed = list(pair.values())
-    found: dict[str, Callable[[], dict[str, Any]]] = {}
+    found: dict[str, Run] = {}
     for name, optimizer in optimizers(keras).items():
         settings = {"optimizer": optimizer, "metrics": ["accuracy"]}
         found[name] = lambda c=settings: results(classifier(keras), Y, c)
@@ -127,43 +127,49 @@ def runs(keras: Any) -> dict[str, Callable[[], dict[str, Any]]]:
         found[f"{loss.name} of logits"] = lambda c=loss, y=y: results(
             classifier(keras, None), y, {"loss": c}
         )
+    return found
+
+
+def by_argument(keras: Any) -> dict[str, Run]:
+    """A run for each way to weigh, split and cut the data, and all metrics."""
     weighted = {"metrics": ["accuracy"], "weighted_metrics": ["accuracy", SPARSE]}
+    every = {"loss": "categorical_crossentropy", "metrics": metrics(keras)}
+    ignoring = {"loss": keras.losses.SparseCategoricalCrossentropy(False, 1)}
+
+    def run(compiled: dict[str, Any], y: Any = Y, **fit: Any) -> Run:
+        return lambda: results(classifier(keras), y, compiled, **fit)
+
     return {
-        **found,
-        "ignored class": lambda: results(
-            classifier(keras), Y, {"loss": ce.SparseCategoricalCrossentropy(False, 1)}
-        ),
-        "sample weights": lambda: results(
-            classifier(keras), Y, weighted, sample_weight=PARTS
-        ),
-        "class weights": lambda: results(
-            classifier(keras), Y, weighted, class_weight={0: 1.0, 1: 3.0, 2: 0.5}
-        ),
-        "validation": lambda: results(classifier(keras), Y, {}, validation_split=0.3),
-        "steps": lambda: results(classifier(keras), Y, {}, steps_per_epoch=4),
-        "metrics": lambda: results(
-            classifier(keras), ONE_HOT,
-            {"loss": "categorical_crossentropy", "metrics": metrics(keras)},
-        ),
-        "two by list": lambda: results(
-            two_headed(keras), listed,
-            {"loss": list(both.values()), "metrics": [["accuracy"], ["mae", "mse"]]},
-        ),
-        "two by name": lambda: results(
-            two_headed(keras), pair,
-            {
-                "loss": both, "metrics": {"b": "mae"},
-                "loss_weights": {"a": 0.5, "b": 2.0},
-            },
-        ),
-        "two with weights": lambda: results(
-            two_headed(keras), listed,
-            {"loss": list(both.values()), "loss_weights": [0.5, 2.0]},
-            sample_weight=[PARTS, PARTS * 2],
-        ),
-    }  # fmt: skip
+        "ignored class": run(ignoring),
+        "sample weights": run(weighted, sample_weight=PARTS),
+        "class weights": run(weighted, class_weight={0: 1.0, 1: 3.0, 2: 0.5}),
+        "validation": run({}, validation_split=0.3),
+        "steps": run({}, steps_per_epoch=4),
+        "metrics": run(every, ONE_HOT),
+    }
+
+
+def by_output(keras: Any) -> dict[str, Run]:
+    """A run for each way to name two outputs."""
+    both, pair = {"a": SPARSE, "b": "mse"}, {"a": Y, "b": X[:, 2:3]}
+    losses, listed = list(both.values()), list(pair.values())
+    by_list = {"loss": losses, "metrics": [["accuracy"], ["mae", "mse"]]}
+    weights = {"a": 0.5, "b": 2.0}
+    by_name = {"loss": both, "metrics": {"b": "mae"}, "loss_weights": weights}
+    weighted = {"loss": losses, "loss_weights": list(weights.values())}
+
+    def run(compiled: dict[str, Any], y: Any, **fit: Any) -> Run:
+        return lambda: results(two_headed(keras), y, compiled, **fit)
+
+    return {
+        "two by list": run(by_list, listed),
+        "two by name": run(by_name, pair),
+        "two with weights": run(weighted, listed, sample_weight=[PARTS, PARTS * 2]),
+    }
 
 
 if __name__ == "__main__":
     library = importlib.import_module(sys.argv[1])
-    print(json.dumps({name: run() for name, run in runs(library).items()}))
+    groups = (by_optimizer_and_loss, by_argument, by_output)
+    runs = {name: run for group in groups for name, run in group(library).items()}
+    print(json.dumps({name: run() for name, run in runs.items()}))
