@@ -68,6 +68,8 @@ def standardize(dtype: Any) -> str:
     """
     if dtype is None:
         return config.floatx()
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return _name_of(dtype)
     # isinstance first: np.dtype("bool") == bool, but it is no key of the table.
     if isinstance(dtype, type) and dtype in (int, float, bool, str):
         return {int: "int32", float: config.floatx(), bool: "bool", str: "string"}[
@@ -78,14 +80,18 @@ def standardize(dtype: Any) -> str:
     if hasattr(dtype, "compute_dtype"):  # a DTypePolicy
         return dtype.compute_dtype
     try:
-        kind = np.dtype(getattr(dtype, "as_numpy_dtype", dtype))
+        return _name_of(np.dtype(getattr(dtype, "as_numpy_dtype", dtype)))
     except TypeError:
-        kind = None
-    name = "string" if kind is not None and kind.kind in "OUST" else str(kind)
-    if name not in ALL:
         raise DTypeError(
             f"dtype: expected one of {', '.join(ALL)}.\n  Received {dtype!r}."
-        )
+        ) from None
+
+
+@cache  # asked for at each eager op, and NumPy takes its time to say it
+def _name_of(kind: np.dtype) -> str:
+    name = "string" if kind.kind in "OUST" else str(kind)
+    if name not in ALL:
+        raise TypeError(f"no dtype called {name}")
     return name
 
 

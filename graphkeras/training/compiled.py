@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphkeras import losses, metrics, naming, ops, tree
-from graphkeras.errors import ArgumentError, ShapeError, message
+from graphkeras.errors import ArgumentError, DTypeError, ShapeError, message
 from graphkeras.ir.types import TensorType
 from graphkeras.losses.loss import Loss, LossFunctionWrapper
 from graphkeras.metrics.metric import Mean, MeanMetricWrapper, Metric
@@ -155,11 +155,19 @@ def _value_of(loss: Loss, y_true: Any, y_pred: Any, weight: Any) -> Any:
 
 
 def _require_target(target: Any, name: str | None) -> None:
+    output = name or "the output"
     if target is None:
         raise ArgumentError(
             message(
-                "fit", f"the loss of {name or 'the output'} needs targets.",
-                "no y", "Pass y to fit, or compile without a loss and use add_loss.",
+                "fit", f"the loss of {output} needs targets.", "no y",
+                "Pass y to fit, or compile without a loss and use add_loss.",
+            )
+        )  # fmt: skip
+    if target.dtype == "string":
+        raise DTypeError(
+            message(
+                "fit", f"the targets of {output} must be numbers.", "text",
+                "Number the labels from 0, or use a StringLookup layer first.",
             )
         )  # fmt: skip
 

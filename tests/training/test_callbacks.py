@@ -298,7 +298,14 @@ def test_a_broken_loss_can_be_an_error() -> None:
         broken(callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
 
 
+def unsavable() -> None:
+    saver = callbacks.ModelCheckpoint("m.keras")
+    saver.set_model(object())
+    saver.on_train_begin()
+
+
 REFUSED = {
+    r"expected a model with save\(\)": unsavable,
     "factor must be below 1": lambda: callbacks.ReduceLROnPlateau(factor=1.0),
     "filepath must end in .keras": lambda: callbacks.ModelCheckpoint("model.onnx"),
     "filepath must end in .weights.h5": lambda: callbacks.ModelCheckpoint(

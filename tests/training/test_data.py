@@ -257,7 +257,9 @@ WRONG: dict[str, tuple[type, Callable[[Any], Any]]] = {
         ArgumentError, lambda m: m.fit(X, np.eye(3)[Y])
     ),
     "x must be numbers": (DTypeError, lambda m: m.fit(X.astype(str), Y)),
-    "y must be numbers": (DTypeError, lambda m: m.fit(X, Y.astype(str))),
+    "the targets of dense\\w* must be numbers": (
+        DTypeError, lambda m: m.fit(X, Y.astype(str))
+    ),
     "expected 1 input": (ArgumentError, lambda m: m.fit([X, X], Y)),
     "needs targets": (ArgumentError, lambda m: m.fit(X)),
     "batch_size must be at least 1": (

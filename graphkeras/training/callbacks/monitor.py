@@ -265,6 +265,16 @@ class ModelCheckpoint(MonitorCallback):
         """Whether it saves within epochs."""
         return mode == "train" and self.save_freq != "epoch"
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        """See at once whether the model can be saved.
+
+        Raises:
+            ArgumentError: if it has no such method.
+        """
+        method = "save_weights" if self.save_weights_only else "save"
+        if not hasattr(self.model, method):
+            self._refuse(f"expected a model with {method}()", type(self.model).__name__)
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note the number of the epoch."""
         self._epoch = epoch
