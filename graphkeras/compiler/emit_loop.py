@@ -151,7 +151,8 @@ class _Code:
         found = []
         for lane in range(lanes):
             at = e.add(indices.known[self.vector], lane)
-            inner = Indices(e, self.to.sizes, {self.vector: at}, indices.outer)
+            here = {**indices.known, self.vector: at}
+            inner = Indices(e, self.to.sizes, here, indices.outer)
             found.append(inner.index(place))
         return found
 

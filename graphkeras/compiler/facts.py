@@ -110,6 +110,14 @@ def undo_move(root: Value) -> Value | None:
 
 
 @general("elementwise")
+def drop_nothing(root: Value) -> Value | None:
+    """An op that gives its operand as it is (a cast to its own dtype) is nothing."""
+    x = root.inputs[0]
+    same = isinstance(root.op.scalar, ast.Name) and x.dtype == root.dtype
+    return x if same and len(root.inputs) == 1 else None
+
+
+@general("elementwise")
 def stretch_after(root: Value) -> Value | None:
     """f(broadcast_to(x), ...) is f(x, ...), stretched afterwards if need be."""
     op = broadcast_to.op  # type: ignore[attr-defined]
@@ -186,6 +194,7 @@ GENERAL_RULES = (
     drop_repetition,
     undo_twice,
     undo_move,
+    drop_nothing,
     stretch_after,
     drop_empty_fold,
     merge_folds,

@@ -146,12 +146,6 @@ def drop_concatenate(root: Value, x: Value) -> Value:
 # --------------------------------------------------------------------------- casts
 
 
-@rule(cast(x))
-def drop_cast(root: Value, x: Value) -> Value | None:
-    """A cast to the dtype it has is nothing."""
-    return x if x.dtype == root.dtype else None
-
-
 @rule(cast(cast(x)))
 def merge_casts(root: Value, x: Value) -> Value | None:
     """A cast on the way that loses nothing may be left out."""

@@ -100,7 +100,7 @@ TABLE: dict[str, tuple[Callable[[], Any], str]] = {
                      "slice_axes(%x, limit=(batch, 4), start=(0, 3), step=(1, 2))"),
     "drop_pad": (lambda: padded(X, (0, 0), (0, 0), (0, 0)), "return %x"),
     "drop_concatenate": (lambda: concatenate([X]), "return %x"),
-    "drop_cast": (lambda: Value(OPS["cast"], (X,), (("dtype", "float32"),), X.type),
+    "drop_nothing": (lambda: Value(OPS["cast"], (X,), (("dtype", "float32"),), X.type),
                   "return %x"),
     "merge_casts": (lambda: cast(cast(B, "int32"), "float32"),
                     "cast(%b, dtype=float32)"),

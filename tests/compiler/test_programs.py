@@ -37,6 +37,7 @@ FEWEST = {
     "slice": 2,
     "last": 1,
     "spread": 1,
+    "spread sum": 1,
     "convolution in time": 3,
 }
 # name -> (function, types); the symbol "batch" takes every size of SIZES
@@ -71,6 +72,8 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[TensorType, ...]]] = {
     "spread": (lambda x: pad_interior(x, 0.0, (1,), (2,), (2,)), (floats(BATCH),)),
     "pad twice": (lambda x: pad_interior(pad_interior(x, 1.0, (1,), (0,), (0,)) + 1.0,
                                          2.0, (0,), (2,), (0,)), (floats(BATCH),)),
+    "spread sum": (lambda x: ops.sum(pad_interior(x, 0.5, (0, 0), (1, 0), (0, 1))),
+                   (floats(5, BATCH),)),
     "pad channels": (lambda x: pad_interior(x, 0.0, (0, 1, 0), (1, 1, 0), (0, 0, 0)),
                      (floats(BATCH, 3, 16),)),
     "concatenate": (lambda x, y: ops.concatenate([x, y * 2.0, x], 1),
