@@ -297,6 +297,13 @@ def cropped_to_aspect(x: Any, axes: tuple[int, int], target: tuple[Dim, Dim]) ->
     return x
 
 
+def smart_resized(
+    x: Any, axes: tuple[int, int], target: tuple[Dim, Dim], method: str = "bilinear"
+) -> Any:
+    """Return the largest middle part of the aspect of `target`, in that size."""
+    return resized(cropped_to_aspect(x, axes, target), axes, target, method, False)
+
+
 def padded_to_aspect(
     x: Any, axes: tuple[int, int], target: tuple[Dim, Dim], value: Any
 ) -> Any:

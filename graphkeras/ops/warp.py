@@ -253,7 +253,7 @@ def sample(
 # ------------------------------------------------------------- coordinates and modes
 
 
-def _reflected(at: Any, size: Any) -> Any:
+def reflected(at: Any, size: Any) -> Any:
     """d c b a | a b c d | d c b a"""
     twice = multiply(2.0, size)
     turns = trunc(divide(negative(at), twice))
@@ -286,7 +286,7 @@ def _ends(at: Any, size: Any, low: Any, high: Any) -> Any:
 _MAPS = {
     "constant": lambda at, size: at,
     "nearest": lambda at, size: clip(at, 0.0, subtract(size, 1.0)),
-    "reflect": _reflected,
+    "reflect": reflected,
     "wrap": _wrapped,
 }
 INTERPOLATIONS = ("nearest", "bilinear")
