@@ -43,4 +43,5 @@ FUNCTIONS: dict[str, int] = {
     "lgamma": 1,
     "digamma": 1,
     "threefry2x32": 3,
+    "unfused": 1,
 }
