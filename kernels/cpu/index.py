@@ -12,6 +12,7 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, known
 
 Indices = tuple[Index, ...]
+SHORT_RUN = 16  # elements that are copied at once
 
 
 def _place(e: Emit, indices: Array, at: Indices, size: Index) -> Index:
@@ -41,6 +42,10 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
             value = e.load(source, source.offset(e, rest), lanes)
             e.store(target, target.offset(e, rest), value)
 
+        run = known(target.shape[0]) if target.rank == 1 else None
+        if run is not None and 1 < run <= SHORT_RUN and _dense(source, target):
+            copy((0,), run)  # a pixel, say: one vector of as many lanes
+            return
         lanes = native_lanes(x.dtype)
         elementwise(e, target.shape, copy, _dense(source, target), lanes)
 

@@ -67,7 +67,7 @@ class RandomCrop(RandomImageLayer):
             return None
         sizes, target = self._size(images_in(data)), (self.height, self.width)
         source = self.generator if seed is None else seed
-        middle = [start for start, _ in aspect_crop(*sizes, target)]
+        middle = [start for start, _ in aspect_crop(sizes[0], sizes[1], target)]
         starts = []
         for size, count, other in zip(sizes, target, middle):
             last = ops.cast(ops.maximum(size - count + 1, 1), "float32")
@@ -89,11 +89,10 @@ class RandomCrop(RandomImageLayer):
         rows, columns, _ = self._axes(x)
         sizes, target = self._size(x), (self.height, self.width)
         if dims.is_static(sizes) and all(s >= n for s, n in zip(sizes, target)):
-            start: list[Any] = [0] * 4
-            start[rows], start[columns] = transformation
-            shape = list(x.shape)
-            shape[rows], shape[columns] = target
-            return ops.slice(x, start, shape)
+            for axis, count, start in zip((rows, columns), target, transformation):
+                places = ops.add(ops.arange(count, dtype="int32"), start)
+                x = ops.take(x, places, axis=axis)
+            return x
         tables: list[Any] = []
         for size, count, first in zip(sizes, target, transformation):
             places, share = self._table(sizes, size, count, first)
@@ -102,7 +101,7 @@ class RandomCrop(RandomImageLayer):
 
     def _table(self, sizes: Any, size: Any, count: int, first: Any) -> tuple[Any, Any]:
         """What is left of the window, resized; or the window, if it is all there."""
-        middle = aspect_crop(*sizes, (self.height, self.width))
+        middle = aspect_crop(sizes[0], sizes[1], (self.height, self.width))
         start = middle[0][0] if size is sizes[0] else middle[1][0]
         part = dims.maximum(dims.minimum(count, size - start), 1)
         places, share = linear_table(part, count)
