@@ -7,6 +7,8 @@ from graphkeras.config import (
 )
 from graphkeras.dtypes import standardize as standardize_dtype
 from graphkeras.layers.graph import is_keras_tensor
+from graphkeras.layers.preprocessing import bounding_boxes
+from graphkeras.layers.preprocessing.feature_space import FeatureSpace
 from graphkeras.naming import clear_session
 from graphkeras.numerical import normalize, to_categorical
 from graphkeras.saving.registry import (
@@ -30,8 +32,10 @@ Sequence = PyDataset  # its name in Keras 2
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

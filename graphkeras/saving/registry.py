@@ -35,7 +35,15 @@ _NAMESPACES = (
     "callbacks", "random", "ops",
 )  # fmt: skip
 _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
-_KERAS_HOME = {"Functional": "keras.src.models.functional"}
+_FEATURES = "layers.preprocessing.feature_space"
+_KERAS_HOME = {
+    "Functional": "keras.src.models.functional",
+    "FeatureSpace": "keras.utils",
+    **{
+        name: f"keras.src.{_FEATURES}"
+        for name in ("Feature", "Cross", "TFDIdentity", "TFDConcat")
+    },
+}
 
 
 # Where the functions are that a config may name; no other function is ever found.
@@ -446,6 +454,8 @@ def find(config: Mapping[str, Any], name: str) -> Any:
 
 def _places(module: str, class_name: str) -> Sequence[str]:
     """Our namespaces in which what Keras's `module` has may be."""
+    if class_name == "FeatureSpace" or _FEATURES in module:
+        return [_FEATURES]
     known = _FUNCTIONS if class_name == "function" else _NAMESPACES
     parts = [p for p in module.split(".")[1:] if p != "src"]
     for depth in (2, 1):
