@@ -74,6 +74,7 @@ NETWORKS = {
     "dot_product_attention": [
         s(x(2, 5, 4, 3), x(2, 6, 4, 3), x(2, 6, 4, 3, salt=1), None, None,
           free=(0, 1, 2)),
+        s(x(2, 5, 4, 3), x(2, 6, 4, 3), x(2, 6, 4, 2), None, None),
         s(x(2, 5, 4, 3), x(2, 5, 2, 3), x(2, 5, 2, 3, salt=1), x(2, 4, 5, 5),
           x(2, 1, 5, 5, kind="bool"), is_causal=True, attn_logits_soft_cap=2.0),
     ],
