@@ -10,6 +10,7 @@ import pytest
 
 import graphkeras as keras
 from graphkeras import layers, tree
+from graphkeras.data.arrays import as_arrays
 from graphkeras.errors import (
     ArgumentError,
     DataError,
@@ -19,7 +20,6 @@ from graphkeras.errors import (
 )
 from graphkeras.ir.tensor import Tensor
 from graphkeras.training.arrays import (
-    as_arrays,
     class_weight_to_sample_weights,
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
