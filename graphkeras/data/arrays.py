@@ -40,20 +40,30 @@ def as_arrays(structure: Any) -> Any:
             return {key: as_arrays(child) for key, child in structure.items()}
         parts = [as_arrays(child) for child in structure]
         return tuple(parts) if isinstance(structure, tuple) else parts
-    if hasattr(structure, "to_numpy") and hasattr(structure, "columns"):
-        return _of_frame(structure)
+    if is_frame(structure):
+        found = of_frame(structure)
+        return map_arrays(lambda a: a[:, None] if a.ndim == 1 else a, found)
     return None if structure is None else as_array(structure)
 
 
-def _of_frame(frame: Any) -> Any:
-    """A matrix of a frame's columns; text beside numbers: each column by its name."""
-    columns = {str(name): array_of(frame[name])[:, None] for name in frame.columns}
+def is_frame(x: Any) -> bool:
+    """Return whether `x` is a table with named columns, as of pandas or polars."""
+    return hasattr(x, "to_numpy") and hasattr(x, "columns")
+
+
+def of_frame(frame: Any) -> Any:
+    """Return a matrix of a frame's columns, or text beside numbers: each by its name.
+
+    Raises:
+        DataError: for missing values among text, and what is neither text nor number.
+    """
+    columns = {str(name): array_of(frame[name]) for name in frame.columns}
     if len({column.dtype.kind == "O" for column in columns.values()}) > 1:
         return columns
     whole = np.asarray(frame.to_numpy())
     # Truth beside numbers is an array of objects to pandas, to NumPy it is not.
     mixed = whole.dtype.kind == "O" and bool(columns)
-    return array_of(np.concatenate(list(columns.values()), 1) if mixed else whole)
+    return array_of(np.stack(list(columns.values()), 1) if mixed else whole)
 
 
 def _is_plain_list(x: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras import config, dtypes, tree
-from graphkeras.data.arrays import array_of
+from graphkeras.data.arrays import array_of, is_frame, of_frame
 from graphkeras.errors import DataError, message
 from graphkeras.ir.tensor import Tensor
 
@@ -77,6 +77,8 @@ def as_element(value: Any) -> Any:
     if isinstance(value, tuple):
         parts = [as_element(child) for child in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if is_frame(value):
+        return of_frame(value)
     return None if value is None else _as_leaf(value)
 
 
