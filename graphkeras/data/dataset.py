@@ -31,12 +31,19 @@ class Dataset:
 
     `fit`, `evaluate`, `predict` and `adapt` take it as it is.
 
+    Attributes:
+        class_names: names of the classes, if it was made of folders of files.
+        file_paths: the files in that case, in their order before shuffling.
+
     Example:
         >>> ds = Dataset.from_tensor_slices(([1, 2, 3, 4], [0, 0, 1, 1]))
         >>> ds = ds.map(lambda x, y: (x * 10, y)).batch(3).prefetch(2)
         >>> [(x.numpy().tolist(), y.numpy().tolist()) for x, y in ds]
         [([10, 20, 30], [0, 0, 1]), ([40], [1])]
     """
+
+    class_names: list[str] | None = None
+    file_paths: list[str] | None = None
 
     def __init__(self, step: Step) -> None:
         if not isinstance(step, Step):
