@@ -7,12 +7,15 @@ beyond measure.
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import os
 import shutil
 import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -24,6 +27,8 @@ FILES = 2_000_000
 RATIO = 200  # times the size of the archive, once that is more than ...
 FREE = 2**30  # ... this many bytes
 _CHUNK = 1 << 20
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError,
+            zlib.error, EOFError, RuntimeError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +127,28 @@ def _unpack(path: str, folder: str, kind: Any) -> None:
             _take(archive, place, max(FREE, RATIO * os.path.getsize(path)))
         finally:
             archive.close()
-        if os.path.isdir(folder):
-            shutil.rmtree(folder)
-        os.replace(place, folder)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, RuntimeError) as error:
+        _move(place, folder)
+    except _DAMAGED as error:
         raise DataError(
             message("get_file", f"expected a whole archive in {path}.", str(error),
                     "Remove the file, to download it again.")
         ) from error  # fmt: skip
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _move(place: str, folder: str) -> None:
+    """Bring what was unpacked into the folder; other files in it are left alone."""
+    if not os.path.isdir(folder):
+        os.chmod(place, 0o755)  # mkdtemp keeps others out
+        os.replace(place, folder)
+        return
+    for here, _, names in os.walk(place):
+        there = os.path.join(folder, os.path.relpath(here, place))
+        os.makedirs(there, exist_ok=True)
+        for name in names:
+            os.replace(os.path.join(here, name), os.path.join(there, name))
+    os.utime(folder)
 
 
 def _take(archive: Any, folder: str, allowance: int) -> None:

@@ -63,20 +63,24 @@ def get_file(
     if md5_hash is not None and file_hash is None:
         file_hash, hash_algorithm = md5_hash, "md5"
     if not origin:
-        raise ArgumentError(
-            message("get_file", "expected origin, the URL of the file.")
-        )
+        raise ArgumentError(message("get_file", "expected origin, a URL."))
     name = _name(fname, origin)
     given = os.path.expanduser(os.fspath(cache_dir)) if cache_dir else home()
     folder = os.path.join(given, cache_subdir)
     target, unpacked = _places(folder, name, bool(fname), extract or untar)
     if force_download or not _is_there(target, file_hash, hash_algorithm):
         fetch(origin, target, file_hash, hash_algorithm)
-    if not unpacked:
-        return target
+    if not unpacked or _is_newer(unpacked, target):
+        return unpacked or target
     if not unpack(target, unpacked, "tar" if untar else archive_format):
         warnings.warn(f"get_file: {target} is no archive.", stacklevel=2)
     return unpacked
+
+
+def _is_newer(folder: str, archive: str) -> bool:
+    """Whether a folder was unpacked from this archive: it appears there as a whole."""
+    there = os.path.isdir(folder) and bool(os.listdir(folder))
+    return there and os.stat(folder).st_mtime >= os.stat(archive).st_ctime
 
 
 def _name(fname: Any, origin: str) -> str:
@@ -113,6 +117,11 @@ def _is_there(path: str, file_hash: str | None, algorithm: str) -> bool:
 
 def hash_of(path: str, file_hash: str, algorithm: str = "auto") -> str:
     """Return the hash of a file, by the algorithm that made `file_hash`."""
+    if algorithm not in ("auto", "sha256", "md5"):
+        raise ArgumentError(
+            message("get_file", 'hash_algorithm must be "auto", "sha256" or "md5".',
+                    repr(algorithm))
+        )  # fmt: skip
     sha = algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64)
     hasher = hashlib.sha256() if sha else hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as file:
