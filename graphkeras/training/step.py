@@ -140,10 +140,11 @@ class Compiled:
         results = self.program.run_epoch(sources, self.state, **how)
         return self.outputs.filled(results)
 
-    def room_for(self, sources: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-        """Return arrays for the outputs of all rows; None if they are not rows."""
+    def room_for(
+        self, sources: Sequence[np.ndarray], rows: int
+    ) -> list[np.ndarray] | None:
+        """Return arrays for the outputs of so many rows; None if they are not rows."""
         sizes: dict[str, int] = {}
-        rows = len(sources[0])
         for leaf, array in zip(self.graph.inputs, sources):
             bind_sizes(str(leaf.name), leaf.type, array.shape, sizes)
         if any(not _is_rows(o.type) for o in self.graph.outputs):
