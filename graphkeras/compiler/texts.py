@@ -7,6 +7,7 @@ it is compiled once and kept like programs are.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -223,23 +224,108 @@ class WordTable:
         work = np.empty(4, np.int64)
         compiled("words.merge")(other.address, self.address, _address(work))
 
-    def lines(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the places of all words, their numbers, and in how many rows each is."""
-        places = np.flatnonzero(self._slots[:, 3])
-        rows = self._notes[places, 0] if self.noted else np.empty(0, np.int64)
-        return places, self._slots[places, 2], rows
+    def ranked(
+        self, hidden: set[str], room: int | None
+    ) -> tuple[list[str], np.ndarray]:
+        """Return the words with the largest numbers, and in how many rows each is.
 
-    def words(self, places: np.ndarray) -> list[bytes]:
-        """Return the words at some places."""
-        slots = self._slots[places]
-        start, arena = _address(self._arena), memoryview(self._arena)
-        raw = slots[:, :2].tobytes()
-        found = []
-        for i, (_, high, _, place) in enumerate(slots.tolist()):
-            if high < 0:
-                found.append(bytes(arena[place - start : place - start - high]))
-            else:
-                found.append(raw[16 * i : 16 * i + (high >> 56)])
+        Of words with equal numbers the later in the order of their bytes come first.
+
+        Args:
+            hidden: words that do not count.
+            room: how many words; None for all, less than 0 for all but so many.
+        """
+        places = np.flatnonzero(self._slots[:, 3])
+        if room is not None and 0 < room + len(hidden) < len(places):
+            numbers = self._slots[places, 2]
+            least = np.partition(numbers, -(room + len(hidden)))[-(room + len(hidden))]
+            places = places[numbers >= least]
+        places = self._in_order(places)
+        words = self.words(places)
+        kept = [i for i, word in enumerate(words) if word not in hidden][:room]
+        rows = self._notes[places[kept], 0] if self.noted else np.empty(0, np.int64)
+        return [words[i] for i in kept], rows
+
+    def _in_order(self, places: np.ndarray) -> np.ndarray:
+        """Sort slots by falling number, then by falling bytes of the word."""
+        low, high, numbers, _ = self._slots[places].T
+        # As big-endian numbers the first 15 bytes, and behind them the size, compare as
+        # words do. Those of long words are fetched; behind them stands the largest.
+        first, second = (np.ascontiguousarray(x).byteswap() for x in (low, high))
+        first, second = first.view(np.uint64), second.view(np.uint64)
+        long = np.flatnonzero(high < 0)
+        for i in long.tolist():
+            start = self._bytes(places[i])[:15] + b"\xff"
+            first[i], second[i] = np.frombuffer(start, ">u8")
+        order = np.lexsort((second, first, numbers))[::-1]
+        if len(long) > 1:
+            self._settle(places, order, (numbers, first, second))
+        return places[order]
+
+    def _settle(
+        self, places: np.ndarray, order: np.ndarray, keys: Sequence[np.ndarray]
+    ) -> None:
+        """Sort runs of long words that begin alike by all of their bytes."""
+        same = np.ones(len(order) - 1, bool)
+        for key in keys:
+            same &= key[order[1:]] == key[order[:-1]]
+        starts = np.flatnonzero(same & ~np.concatenate(([False], same[:-1])))
+        ends = np.flatnonzero(same & ~np.concatenate((same[1:], [False]))) + 2
+        for a, b in zip(starts.tolist(), ends.tolist()):
+            run = order[a:b].tolist()
+            order[a:b] = sorted(run, key=lambda i: self._bytes(places[i]), reverse=True)
+
+    def _bytes(self, place: int) -> bytes:
+        """Return the bytes of a long word."""
+        _, high, _, at = self._slots[place].tolist()
+        start = at - _address(self._arena)
+        return self._arena[start : start - high].tobytes()
+
+    def words(self, places: np.ndarray) -> list[str]:
+        """Return the words in some slots."""
+        high = self._slots[places, 1]
+        room = int(np.where(high < 0, -high, high >> 56).sum()) + len(places)
+        out, order = np.empty(room, np.uint8), np.ascontiguousarray(places, np.int64)
+        for separator in b" \n\0\1\2\3":  # one that is in no word, if there is one
+            compiled("words.write")(
+                self.address, _address(order), len(order), separator, _address(out)
+            )
+            text = out.tobytes().decode("utf-8", "surrogateescape")
+            found = text.split(chr(separator))[:-1]
+            if len(found) == len(order):
+                return found
+        return [self.words(order[i : i + 1])[0] for i in range(len(order))] if (
+            len(order) > 1
+        ) else [text[:-1]]  # fmt: skip
+
+
+class IntegerTable:
+    """Integers, each with a number."""
+
+    def __init__(self, keys: np.ndarray, numbers: Any) -> None:
+        size = 1 << max(3 * keys.size // 2, 7).bit_length()
+        self._slots = np.zeros((size, 3), np.int64)
+        self._mask = size - 1
+        keys = np.ascontiguousarray(keys, np.int64)
+        numbers = np.ascontiguousarray(numbers, np.int64)
+        compiled("words.add_integers")(
+            _address(self._slots), self._mask, _address(keys), _address(numbers),
+            keys.size,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, keys: np.ndarray, numbers: Any) -> IntegerTable:
+        """Return a table of integers with these numbers."""
+        return cls(keys, numbers)
+
+    def find(self, data: np.ndarray, otherwise: int) -> np.ndarray:
+        """Return the number of each integer, or `otherwise`."""
+        data = np.asarray(data, np.int64, order="C")
+        found = np.full(data.shape, otherwise, np.int64)
+        compiled("words.find_integers")(
+            _address(self._slots), self._mask, _address(data), data.size,
+            _address(found),
+        )  # fmt: skip
         return found
 
 
@@ -248,7 +334,7 @@ class WordTable:
 
 @lru_cache(maxsize=16)
 def _classes(standardize: str | None, split: str | None) -> np.ndarray:
-    """Return what becomes of each byte, and whether it is kept, deleted or ends a word."""
+    """Return what becomes of each byte, and if it is kept, deleted or ends a word."""
     becomes, kinds = np.arange(256, dtype=np.uint8), np.zeros(256, np.uint8)
     said = standardize or ""
     if said.startswith("lower"):
@@ -278,7 +364,7 @@ class Cut:
     ) -> None:  # fmt: skip
         self.split, self.ngrams, self.group = split, ngrams, group
         self._classes = _classes(standardize, split)
-        self._sizes = np.array((len(ngrams), *ngrams), np.int64)
+        self._sizes = np.array((len(ngrams), *(ngrams or (1,))), np.int64)
         # What compiled functions take of this.
         self.words = (group, SPLITS[split], _address(self._classes),
                       _address(self._sizes))  # fmt: skip
@@ -289,21 +375,21 @@ class Cut:
             return texts
         return total if self.split == "character" else (total + texts) // 2
 
-    def memory(self, longest: int) -> tuple[np.ndarray, list[int]]:
-        """Return memory for the longest row, if texts have at most so many bytes.
+    def memory(self, longest: int, rows: int = 0) -> tuple[np.ndarray, int, list[int]]:
+        """Return memory to work in, if texts have at most so many bytes.
 
-        And the addresses of its parts: tokens, a clean copy, their ends, searches.
+        It begins with int64[rows]. Then the addresses of that and of what functions
+        take: for tokens, for a clean copy, for the ends of tokens, for searches.
         """
         size = self.group * (longest + 2)
         characters = self.split == "character"
-        parts = (4 * AHEAD * 8, 8 * (self.tokens(size, self.group) + 1),
-                 (size if characters else 0) + 16,
-                 (4 if characters else 2) * size + 16)  # fmt: skip
-        block = np.empty(sum(parts), np.uint8)
-        searches = _address(block)
-        ends = searches + parts[0]
-        copy = ends + parts[1]
-        return block, [copy + parts[2], copy, ends, searches]
+        ends = 8 * rows
+        searches = ends + 8 * (self.tokens(size, self.group) + 1)
+        copy = searches + 4 * AHEAD * 8
+        tokens = copy + (size if characters else 0) + 16
+        block = np.empty(tokens + (4 if characters else 2) * size + 16, np.uint8)
+        at = _address(block)
+        return block, at, [at + tokens, at + copy, at + ends, at + searches]
 
 
 def _parts(texts: Texts, group: int) -> list[slice]:
@@ -314,7 +400,7 @@ def _parts(texts: Texts, group: int) -> list[slice]:
     sizes = texts.views[:-1, 1].reshape(rows, group).sum(1)
     cuts = np.searchsorted(sizes.cumsum(), np.arange(PART, texts.total, PART)) + 1
     edges = np.unique(np.concatenate(([0], cuts.clip(0, rows), [rows]))).tolist()
-    return [slice(a, b) for a, b in zip(edges, edges[1:])]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
 @cache
@@ -377,13 +463,14 @@ def numbers_of(data: np.ndarray, how: Lookup) -> np.ndarray:
 def _fill(texts: Texts, part: slice, how: Lookup, out: np.ndarray) -> None:
     """Write the numbers of some rows, `width` of each."""
     rows, width = out.shape
-    block, places = how.cut.memory(texts.longest)
-    counts, place = np.empty(rows, np.int64), _address(out)
+    _block, counts, places = how.cut.memory(texts.longest, rows)
+    place = _address(out)
     compiled("text.look_up")(
         texts.address + 16 * how.cut.group * part.start, rows, *how.cut.words,
-        how.table.address, *places, width, how.unknown, width, place, _address(counts),
+        how.table.address, *places, width, how.unknown, width, place, counts,
     )  # fmt: skip
-    compiled("text.fill")(_address(counts), rows, width, how.padding, place)
+    if how.cut.split is not None:
+        compiled("text.fill")(counts, rows, width, how.padding, place)
 
 
 def _packed(
@@ -394,15 +481,14 @@ def _packed(
     total, whole = texts.total, rows * group == texts.count
     if not whole:
         total = int(texts.views[part.start * group : part.stop * group, 1].sum())
-    block, places = how.cut.memory(texts.longest)
-    counts = np.empty(rows, np.int64)
+    block, at, places = how.cut.memory(texts.longest, rows)
     most = how.cut.tokens(total, rows * group) * len(how.cut.ngrams)
     out = np.empty(most, np.int64)
     longest = compiled("text.look_up")(
         texts.address + 16 * group * part.start, rows, *how.cut.words,
-        how.table.address, *places, ENDLESS, how.unknown, 0, _address(out),
-        _address(counts),
+        how.table.address, *places, ENDLESS, how.unknown, 0, _address(out), at,
     )  # fmt: skip
+    counts = block[: 8 * rows].view(np.int64)
     return (out if whole else out[: counts.sum()].copy()), counts, longest
 
 
@@ -430,7 +516,7 @@ class WordCounter:
 
     def _count(self, texts: Texts, number: int, parts: list[slice], cut: Cut) -> None:
         """Count parts in a table that no other thread has."""
-        block, places = cut.memory(texts.longest)
+        _block, _, places = cut.memory(texts.longest)
         for part in parts:
             state = np.array((0, 0, self.rows + part.start), np.int64)
             lacking = 1
@@ -457,8 +543,12 @@ class WordCounter:
 
 
 def fingerprints(data: np.ndarray, salt: tuple[int, int] | None) -> np.ndarray:
-    """Return FarmHash64 of each text, or SipHash with a salt, as uint64."""
-    texts = texts_of(data)
+    """Return FarmHash64 of each text, or SipHash with a salt, as uint64.
+
+    Args:
+        data: texts, or integers, of which the decimal digits are hashed.
+    """
+    texts = _of_integers(data) if data.dtype.kind in "iu" else texts_of(data)
     out = np.empty(data.shape, np.uint64)
     given = texts.address, data.size, _address(out)
     if salt is None:
@@ -466,6 +556,18 @@ def fingerprints(data: np.ndarray, salt: tuple[int, int] | None) -> np.ndarray:
     else:
         compiled("fingerprint.siphash")(*given, *map(_signed, salt))
     return out
+
+
+def _of_integers(data: np.ndarray) -> Texts:
+    """Return views of the decimal digits of integers."""
+    signed = data.dtype.kind == "i"
+    wide = np.ascontiguousarray(data, np.int64 if signed else np.uint64)
+    views = np.empty((data.size + 1, 2), np.int64)
+    target = np.empty(20 * data.size, np.uint8)
+    compiled("fingerprint.digits")(
+        _address(wide), data.size, int(signed), _address(views), _address(target)
+    )
+    return Texts(views, target)
 
 
 def _signed(number: int) -> int:

@@ -6,13 +6,21 @@ Sources: FarmHash's 64-bit fingerprint (G. Pike, 2014, farmhashna); SipHash-2-4
 
 import numpy as np
 
-from graphkeras.kernels.cpu.memory import load, load_byte, load_half, store
+from graphkeras.kernels.cpu.memory import (
+    load,
+    load_byte,
+    load_half,
+    store,
+    store_byte,
+)
+from graphkeras.kernels.cpu.text import measured
 from graphkeras.kernels.jit import inner
 
 U = np.uint64
 K0, K1, K2 = U(0xC3A5C85C97CB3127), U(0xB492B66FBE98F273), U(0x9AE16A3B2F90404F)
 SEED = U(81)
-ALL = U(0xFF)
+ALL, TEN = U(0xFF), U(10)
+MINUS, ZERO = 45, 48  # characters
 
 # SipHash's first state, "somepseudorandomlygeneratedbytes".
 SIP = (
@@ -148,6 +156,35 @@ def farmhash(views: int, count: int, out: int) -> int:
             found = beyond_64(text, size)
         store(out + 8 * i, np.int64(found))
     return 0
+
+
+@inner
+def length_of(number: np.uint64) -> int:
+    """Return how many digits a number has."""
+    count = 1
+    while number >= TEN:
+        number //= TEN
+        count += 1
+    return count
+
+
+def digits(numbers: int, count: int, signed: int, views: int, out: int) -> int:
+    """numbers[count] -> views[count + 1], out: integers as decimal texts."""
+    for i in range(count):
+        wide = load(numbers + 8 * i)
+        left, begin = U(wide), out
+        if signed != 0 and wide < 0:
+            store_byte(out, MINUS)
+            out += 1
+            left = U(0) - left
+        size = length_of(left)
+        for k in range(size - 1, -1, -1):
+            store_byte(out + k, ZERO + np.int64(left % TEN))
+            left //= TEN
+        out += size
+        store(views + 16 * i, begin)
+        store(views + 16 * i + 8, out - begin)
+    return measured(views, count)
 
 
 @inner

@@ -41,7 +41,7 @@ FROM_A, BEYOND_Z = 0x1F1F1F1F1F1F1F1F, 0x0505050505050505  # up to 0x80
 AHEAD = 32  # n-grams whose slots are fetched before they are looked at
 REPLACEMENT = (0xEF, 0xBF, 0xBD)  # U+FFFD, for what is no UTF-8
 
-# ------------------------------------------------------------------------ texts to views
+# --------------------------------------------------------------------- texts to views
 
 
 def view_objects(
@@ -118,7 +118,7 @@ def encoded(code: int, target: int) -> int:
 
 @inner
 def plain_bytes(word: int) -> int:
-    """Return how many of the first bytes of 8 are a-z or not ASCII: kept as they are."""
+    """Return how many of the first bytes of 8 are a-z or not ASCII: always kept."""
     low = word & LOW_BITS
     # In the high bit of each byte: from "a" on, but not beyond "z".
     letters = total(low, FROM_A) & ~total(low, BEYOND_Z)
@@ -302,8 +302,10 @@ def find_ngrams(
     return done
 
 
-def pad(numbers: int, counts: int, rows: int, width: int, padding: int, out: int) -> int:
-    """numbers, counts[rows] -> out[rows, width]: rows side by side, made equally long."""
+def pad(
+    numbers: int, counts: int, rows: int, width: int, padding: int, out: int
+) -> int:
+    """numbers, counts[rows] -> out[rows, width]: rows, made equally long."""
     for row in range(rows):
         count = load(counts + 8 * row)
         for k in range(count):
@@ -330,7 +332,7 @@ def count_ngrams(
     views: int, rows: int, group: int, split: int, classes: int, ngrams: int,
     table: int, scratch: int, spare: int, bounds: int, work: int, state: int,
 ) -> int:  # fmt: skip
-    """views[rows * group] -> table: how often each n-gram is there, and in how many rows.
+    """views[rows * group] -> table: how often each n-gram is there, in how many rows.
 
     `state` is the row to go on with, how many of its n-grams are done, and the number
     of the first row. Returns 0, or for how many bytes the table has no room.

@@ -78,9 +78,9 @@ def slot_from(table: int, slot: int, low: int, high: int, key: int) -> int:
         place = load(slot + PLACE)
         if place == 0:
             return slot
-        if load(slot + LOW) == low and load(slot + HIGH) == high:
-            if high >= 0 or same(place, key, -high):
-                return slot
+        alike = load(slot + LOW) == low and load(slot + HIGH) == high
+        if alike and (high >= 0 or same(place, key, -high)):
+            return slot
         slot = load(table + SLOTS) if slot == last else slot + SLOT
 
 
@@ -166,7 +166,7 @@ def add(table: int, views: int, numbers: int, count: int, work: int) -> int:
 
 
 def merge(old: int, table: int, work: int) -> int:
-    """old, work[4] -> table: its words, their numbers and notes added to what is there."""
+    """old, work[4] -> table: its words, their numbers and notes added to those."""
     slot = load(old + SLOTS)
     for _ in range(load(old + MASK) + 1):
         place, high = load(slot + PLACE), load(slot + HIGH)
@@ -181,6 +181,23 @@ def merge(old: int, table: int, work: int) -> int:
                 store(ours + 8, load(theirs + 8))
         slot += SLOT
     return 0
+
+
+def write(table: int, places: int, count: int, separator: int, out: int) -> int:
+    """table, places[count] -> out: the words in these slots, a separator behind each.
+
+    Returns how many bytes that are.
+    """
+    begin = out
+    for i in range(count):
+        slot = load(table + SLOTS) + SLOT * load(places + 8 * i)
+        high = load(slot + HIGH)
+        key = load(slot + PLACE) if high < 0 else slot
+        size = -high if high < 0 else shifted(high, 56)
+        copy(key, size, out)
+        store_byte(out + size, separator)
+        out += size + 1
+    return out - begin
 
 
 @inner
