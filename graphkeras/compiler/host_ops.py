@@ -55,10 +55,10 @@ def text_to_numbers(
     table = word_table(vocabulary, first, padding)
     group = x.shape[1] if split is None else 1
     cut = Cut(standardize, split, ngrams, group)
-    if split is None:
+    if split is None and width is None:
         width = text.ngram_count(group, ngrams)
-        if not width or not len(x):
-            return np.zeros((len(x), width), np.int64)
+    if split is None and not x.size:
+        return np.full((len(x), width), padding, np.int64)
     fixed = width if isinstance(width, int) else None
     return texts.numbers_of(x, Lookup(table, cut, unknown, padding, fixed))
 

@@ -469,7 +469,7 @@ def _fill(texts: Texts, part: slice, how: Lookup, out: np.ndarray) -> None:
         texts.address + 16 * how.cut.group * part.start, rows, *how.cut.words,
         how.table.address, *places, width, how.unknown, width, place, counts,
     )  # fmt: skip
-    if how.cut.split is not None:
+    if how.cut.split is not None or width > how.cut.group:
         compiled("text.fill")(counts, rows, width, how.padding, place)
 
 

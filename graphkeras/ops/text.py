@@ -57,8 +57,13 @@ def _standardized(texts: list[str], how: Any) -> list[str]:
     if how in ("lower", "lower_and_strip_punctuation"):
         texts = [text.translate(_TO_LOWER) for text in texts]
     if how in ("strip_punctuation", "lower_and_strip_punctuation"):
-        texts = [text.translate(_NO_MARKS) for text in texts]
+        texts = [_read_again(text.translate(_NO_MARKS)) for text in texts]
     return texts
+
+
+def _read_again(text: str) -> str:
+    """Read the bytes of a text as UTF-8 once more: pieces may have become a whole."""
+    return text if text.isascii() else text_of(text.encode("utf-8", "surrogateescape"))
 
 
 def called_on(function: Callable[[Any], Any], texts: list[str]) -> list[str]:
@@ -130,7 +135,8 @@ def _type(x: TensorType, **attrs: Any) -> TensorType:
     require(x.dtype == "string", "expected strings")
     split, width = attrs["split"], attrs["width"]
     require(x.rank == (2 if split is None else 1), "expected texts, or rows of tokens")
-    if split is None:
+    require(split is None or width is not None, "expected a width, to split")
+    if split is None and width is None:
         width = ngram_count(x.shape[1], attrs["ngrams"])
     size = dims.symbol(width) if isinstance(width, str) else width
     return TensorType("int64", (x.shape[0], size))
@@ -198,7 +204,8 @@ def text_to_numbers(
         unknown: number of words not in it.
         padding: number of '', and of what fills up short rows.
         width: how many numbers to give of each text; or the name of the size that the
-            result then has: as many as the longest has. Not used without a split.
+            result then has: as many as the longest has. None gives all, where there
+            is no split.
 
     Returns:
         int64 of shape (batch, width).
@@ -210,9 +217,10 @@ def text_to_numbers(
                [1, 0, 0]])
     """
     numbers = _numbers(vocabulary, first)
-    texts = [[text_of(item) for item in np.ravel(row)] for row in x]
+    lines = x if x.ndim == 2 else x[:, None]
+    texts = [[text_of(item) for item in line] for line in lines.tolist()]
     rows = tokens_of(texts, standardize, split)
-    wide: Any = width if split is not None else ngram_count(x.shape[1], ngrams)
+    wide: Any = ngram_count(x.shape[1], ngrams) if width is None else width
     numbers[""] = padding
     found = [
         [numbers.get(word, unknown) for word in _ngrams(row, ngrams)] for row in rows

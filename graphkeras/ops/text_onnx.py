@@ -209,7 +209,8 @@ def _windows(b: Any, tokens: Any, size: int) -> Any:
 def _dense_ngrams(b: Any, y: Any, tokens: Any, look: Look) -> Any:
     """Rows that all have the same number of tokens."""
     parts = [_windows(b, tokens, size) for size in y.ngrams]
-    return look(parts[0] if len(parts) == 1 else b.Concat(*parts, axis=1))
+    rows = parts[0] if len(parts) == 1 else b.Concat(*parts, axis=1)
+    return look(rows) if y.width is None else _exactly(b, y, rows, look)
 
 
 def _ragged_ngrams(b: Any, y: Any, tokens: Any, counts: Any, look: Look) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -292,11 +293,12 @@ class TextVectorization(DirectLayer):
                 message("", "expected rows of tokens, to make n-grams of.", "a scalar",
                         "Put them into a list, or give a split.")
             )  # fmt: skip
+        if not texts.shape:
+            return ops.reshape(_numbers(ops.reshape(texts, (1, 1)), **given), ())
         lead = texts.shape[:-1]
-        ids = _numbers(ops.reshape(texts, (-1, *(texts.shape[-1:] or (1,)))), **given)
-        ids = ops.reshape(ids, (*lead, ids.shape[-1]) if texts.shape else ())
-        length = self.output_sequence_length
-        return ids if length is None or not texts.shape else _of_length(ids, length)
+        rows = ops.reshape(texts, (math.prod(lead), texts.shape[-1]))
+        ids = _numbers(rows, **given, width=self.output_sequence_length)
+        return ops.reshape(ids, (*lead, ids.shape[-1]))
 
     def _arrays(self, data: Any) -> Any:
         return strings_of(data)
@@ -349,20 +351,6 @@ def _sizes_of(who: str, ngrams: Any) -> tuple[int, ...]:
                     f"ngrams={ngrams!r}")
         )  # fmt: skip
     return tuple(int(n) for n in ngrams)
-
-
-def _of_length(ids: Any, length: int) -> Any:
-    """Return `length` columns: cut, or 0 behind them."""
-    have = ids.shape[-1]
-    if not isinstance(have, int):
-        raise ShapeError(
-            message("", "expected a known number of tokens, to cut or pad.",
-                    f"shape {[*ids.shape]}",
-                    "Declare the Input with a fixed last size, or give a split.")
-        )  # fmt: skip
-    if have >= length:
-        return ids[..., :length]
-    return ops.pad(ids, [(0, 0)] * (len(ids.shape) - 1) + [(0, length - have)])
 
 
 def _free_width() -> str:
