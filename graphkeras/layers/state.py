@@ -152,8 +152,9 @@ class State:
     @property
     def _metrics(self) -> list[Any]:
         """Metrics held by attributes of this layer itself."""
-        found = {id(p): p for p in self._tracked_parts() if hasattr(p, "update_state")}
-        return list(found.values())
+        parts = self._tracked_parts()
+        found = {id(p): p for p in parts if hasattr(p, "update_state")}
+        return [p for p in found.values() if hasattr(p, "result")]  # not what adapts
 
     @property
     def _seed_generators(self) -> list[Any]:

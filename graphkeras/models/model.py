@@ -202,8 +202,8 @@ class Model(Trainer, Layer):
         report = export_graph(
             traced.graph, [v.array for v in traced.variables], filepath,
             input_names=traced.input_names, output_names=traced.output_names,
-            opset=opset, ops=ops, metadata=about, check=check, samples=samples, atol=atol,
-            name=name or self.name,
+            opset=opset, ops=ops, metadata=about, check=check, samples=samples,
+            atol=atol, name=name or self.name,
         )  # fmt: skip
         if verbose:
             print(report)

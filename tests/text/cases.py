@@ -32,7 +32,8 @@ TEXTS: list[str] = [
     "日本語 テスト 東京。", "한국어 텍스트", "\u1112\u1161\u11ab 한", "ㄱㄴ 가나",
     "नमस्ते दुनिया", "สวัสดี ชาวโลก", "مرحبا بالعالم \u200f", "שלום עולם", "ქართული",
     # emoji
-    "👍 👍🏽 ok", "👨\u200d👩\u200d👧\u200d👦 family", "🇩🇪🇫🇷", "☺️ ☺", "1️⃣", "🏴\U000e0067",
+    "👍 👍🏽 ok", "👨\u200d👩\u200d👧\u200d👦 family", "🇩🇪🇫🇷", "☺️ ☺", "1️⃣",
+    "🏴\U000e0067",
     # zeros, controls, code points at the ends
     "a\x00b", "\x00", "\x00a b\x00", "a\x7fb\x08", "\x01\x02", "\ufffd \ufffe",
     "\U0010ffff", "\x80\x9f", "\u07ff\u0800\uffff\U00010000",
@@ -55,10 +56,11 @@ ROWS: list[list[str]] = [
 
 VOCABULARY: list[str] = [
     "a", "b", "c", "the", "cat", "hello", "world", "dont", "don't", "don’t", "A", "é",
-    "É", "e\u0301", "日本語", "日", "한국어", "한", "👍", "👍🏽", "İstanbul", "istanbul", "straße",
-    "ß", "a\x00b", "x" * 3000, "y" * 15, "y" * 16, "z" * 8, "é" * 8, "[unk]",
-    "a b", "b a", "a b a", "the cat", "b c", "a b c", ".", "!", "\u0301", "\ufffd",
-    "one two three", "a\xa0b", "naïve", "abc", "a ", " a", "cat cat", "K", "\u2003",
+    "É", "e\u0301", "日本語", "日", "한국어", "한", "👍", "👍🏽", "İstanbul",
+    "istanbul", "straße", "ß", "a\x00b", "x" * 3000, "y" * 15, "y" * 16, "z" * 8,
+    "é" * 8, "[unk]", "a b", "b a", "a b a", "the cat", "b c", "a b c", ".", "!",
+    "\u0301", "\ufffd", "one two three", "a\xa0b", "naïve", "abc", "a ", " a",
+    "cat cat", "K", "\u2003",
 ]  # fmt: skip
 IDF = [((7 * i) % 11 + 1) / 4 for i in range(len(VOCABULARY))]
 

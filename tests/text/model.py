@@ -38,9 +38,7 @@ def ngrams(row: list[bytes], sizes: Any) -> list[bytes]:
     if sizes is None:
         return row
     sizes = range(1, sizes + 1) if isinstance(sizes, int) else sizes
-    return [
-        b" ".join(row[i : i + n]) for n in sizes for i in range(len(row) - n + 1)
-    ]
+    return [b" ".join(row[i : i + n]) for n in sizes for i in range(len(row) - n + 1)]
 
 
 def answer(batch: list[Any], arguments: dict[str, Any]) -> np.ndarray:

@@ -46,7 +46,9 @@ def assert_equal(found: np.ndarray, expected: np.ndarray, note: Any) -> None:
 
 def without_words(arguments: dict[str, Any]) -> dict[str, Any]:
     """What to print of a configuration."""
-    return {k: v for k, v in arguments.items() if k not in ("vocabulary", "idf_weights")}
+    return {
+        k: v for k, v in arguments.items() if k not in ("vocabulary", "idf_weights")
+    }
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)
