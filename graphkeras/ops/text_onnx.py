@@ -45,7 +45,7 @@ def numbers_rule(b: Any, y: Any, x: Any, numbers: Mapping[str, int]) -> Any:
         )  # fmt: skip
 
     texts = x if y.split is not None else b.reshape(x, (y.inputs[0].type.size,))
-    texts = _standardized(b, texts, y.standardize)
+    texts = _standardized(b, texts, y.standardize or "", y.split == "whitespace")
     if y.split is None:
         tokens = b.reshape(texts, y.inputs[0].shape)
         return _dense_ngrams(b, y, tokens, look)
@@ -53,12 +53,24 @@ def numbers_rule(b: Any, y: Any, x: Any, numbers: Mapping[str, int]) -> Any:
     return _ragged_ngrams(b, y, *split(b, texts), look)
 
 
-def _standardized(b: Any, texts: Any, how: str | None) -> Any:
-    if how in ("lower", "lower_and_strip_punctuation"):
-        texts = _lower(b, texts)
-    if how in ("strip_punctuation", "lower_and_strip_punctuation"):
-        texts = _strip(b, texts)
-    return texts
+def _standardized(b: Any, texts: Any, how: str, to_words: bool) -> Any:
+    """Lower, delete marks, and make all white space blanks, as far as is wanted.
+
+    Meanwhile a text that is never empty stands behind the others, so that a split has
+    a piece at least. (StringNormalizer refuses an empty batch, too.)
+    """
+    if not how and not to_words:
+        return texts
+    texts = b.Concat(texts, b.constant(["0"]), axis=0)
+    blank = b.Expand(b.constant([[""]]), b.Concat(b.Shape(texts), b.ints((1,)), axis=0))
+    if how.startswith("lower"):
+        texts = _lower(b, texts, blank)
+    if how.endswith("strip_punctuation"):
+        for marks in (COMMON_MARKS, RARE_MARKS):
+            texts = _put(b, texts, blank, marks, [""] * len(marks))
+    if to_words:
+        texts = _put(b, texts, blank, SPACES, [" "] * len(SPACES))
+    return b.Slice(texts, b.ints((0,)), b.ints((-1,)), b.ints((0,)))
 
 
 # --------------------------------------------------------- what ONNX lacks for strings
@@ -70,19 +82,25 @@ def _all_match(b: Any, texts: Any, pattern: str) -> Any:
     return b.Cast(b.ReduceMin(fits, b.ints((0,)), keepdims=0), to=b.dtype("bool"))
 
 
-def _unless(b: Any, clean: str, texts: Any, change: Callable[[], Any]) -> Any:
-    """Return `texts` changed, or as they are when each of them matches `clean`."""
-    return b.If(_all_match(b, texts, clean), lambda: texts, change)
-
-
 def _one_of(marks: str) -> str:
     return "".join(f"\\x{ord(mark):02x}" for mark in marks)
 
 
-def _blanks(b: Any, texts: Any) -> Any:
-    """Return a column of '' beside `texts`."""
-    size = b.Concat(b.Shape(texts), b.ints((1,)), axis=0)
-    return b.Expand(b.constant([[""]]), size)
+def _put(b: Any, texts: Any, blank: Any, marks: str, new: Sequence[str]) -> Any:
+    """Return `texts` with `new` in the place of `marks`, if there are any at all."""
+    clean = f"(?s)[^{_one_of(marks)}]*"
+    change = partial(_replace, b, texts, blank, marks, new)
+    return b.If(_all_match(b, texts, clean), lambda: texts, change)
+
+
+def _replace(b: Any, texts: Any, blank: Any, marks: str, new: Sequence[str]) -> Any:
+    """Return `texts` with each of `marks` replaced by the text beside it in `new`."""
+    for mark, put in zip(marks, new, strict=True):
+        pieces, counts = b.StringSplit(texts, delimiter=mark, outputs=2)
+        if put:
+            pieces = b.StringConcat(pieces, _between(b, pieces, counts, put))
+        texts = _join(b, pieces, blank)
+    return texts
 
 
 def _join(b: Any, pieces: Any, blank: Any) -> Any:
@@ -98,20 +116,8 @@ def _join(b: Any, pieces: Any, blank: Any) -> Any:
         joined = b.StringConcat(even, odd)
         return several(joined), joined
 
-    wide = b.Concat(pieces, blank, axis=1)  # an empty text has no piece at all
-    joined = b.Loop(pair, wide, condition=several(wide), types=("string",))
+    joined = b.Loop(pair, pieces, condition=several(pieces), types=("string",))
     return b.Squeeze(joined, one)
-
-
-def _replace(b: Any, texts: Any, marks: str, put: Sequence[str]) -> Any:
-    """Return `texts` with each of `marks` replaced by the text beside it in `put`."""
-    blank = _blanks(b, texts)
-    for mark, new in zip(marks, put, strict=True):
-        pieces, counts = b.StringSplit(texts, delimiter=mark, outputs=2)
-        if new:
-            pieces = b.StringConcat(pieces, _between(b, pieces, counts, new))
-        texts = _join(b, pieces, blank)
-    return texts
 
 
 def _places(b: Any, pieces: Any) -> Any:
@@ -131,42 +137,29 @@ def _between(b: Any, pieces: Any, counts: Any, text: str) -> Any:
 # ------------------------------------------------------------------------- standardize
 
 
-def _lower(b: Any, texts: Any) -> Any:
+def _lower(b: Any, texts: Any, blank: Any) -> Any:
     """StringNormalizer where it is certain to touch ASCII only, else letter by letter.
 
     The operator lowers by the machine's C library: some (WebAssembly's) lower "À" even
-    in the locale "C". A dummy keeps it from an empty vector, which it refuses.
+    in the locale "C".
     """
 
     def normalize() -> Any:
-        some = b.Concat(texts, b.constant([""]), axis=0)
-        lowered = b.StringNormalizer(
-            some, case_change_action="LOWER", is_case_sensitive=1, locale="C"
+        return b.StringNormalizer(
+            texts, case_change_action="LOWER", is_case_sensitive=1, locale="C"
         )
-        return b.Slice(lowered, b.ints((0,)), b.ints((-1,)), b.ints((0,)))
 
     def letter_by_letter() -> Any:
-        return _replace(b, texts, ascii_uppercase, ascii_lowercase)
+        return _replace(b, texts, blank, ascii_uppercase, ascii_lowercase)
 
     return b.If(_all_match(b, texts, _LOWERED_ALIKE), normalize, letter_by_letter)
-
-
-def _strip(b: Any, texts: Any) -> Any:
-    for marks in (COMMON_MARKS, RARE_MARKS):
-        clean = f"(?s)[^{_one_of(marks)}]*"
-        delete = partial(_replace, b, texts, marks, [""] * len(marks))
-        texts = _unless(b, clean, texts, delete)
-    return texts
 
 
 # ------------------------------------------------------------------------------- split
 
 
 def _words(b: Any, texts: Any) -> tuple[Any, Any]:
-    """Return words and counts. StringSplit splits at blanks alone: make others so."""
-    clean = f"(?s)[^{_one_of(SPACES)}]*"
-    blanks = [" "] * len(SPACES)
-    texts = _unless(b, clean, texts, lambda: _replace(b, texts, SPACES, blanks))
+    """Return words and counts: what stands between blanks."""
     return b.StringSplit(texts, outputs=2)
 
 

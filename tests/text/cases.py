@@ -91,3 +91,46 @@ ARGUMENTS = arguments()
 def batches(configuration: dict[str, Any]) -> list[list[Any]]:
     """Return what a configuration is run on."""
     return [ROWS] if configuration["split"] is None else [TEXTS, BYTES]
+
+
+# What layers learn from, and then are fed: (arguments, data to adapt to, inputs). Data
+# under "batches" are handed over as an iterator of batches.
+SAMPLES = ["the cat sat", "The dog, the CAT!", "a é dog [UNK]", "", "cat\tcat b\u2003b"]
+TABLE = [["the", "cat"], ["a", ""], ["cat", "cat"], ["[UNK]", "é"]]
+INPUTS: dict[str, Any] = {
+    "text": "the a cat", "vector": ["the cat", "", "dog z"],
+    "column": [["cat é"], ["b"]],
+    "cube": [[["the"], ["a cat"]], [["cat cat cat"], [""]]], "empty text": "",
+}  # fmt: skip
+TOKENS: dict[str, Any] = {
+    "vector": ["the", "", "dog", "cat"], "column": [["cat"], ["z"]], "rows": TABLE,
+    "cube": [[["the", "cat"], ["a", "b"]], [["", "cat"], ["z", "z"]]],
+}  # fmt: skip
+LEARNING: tuple[dict[str, Any], ...] = (
+    {}, {"max_tokens": 5}, {"output_sequence_length": 2}, {"ngrams": 2},
+    {"ngrams": (2,)}, {"split": "character"}, {"standardize": None},
+    {"output_mode": "multi_hot"}, {"output_mode": "count", "max_tokens": 4},
+    {"output_mode": "tf_idf"}, {"output_mode": "tf_idf", "max_tokens": 5},
+    {"output_mode": "tf_idf", "max_tokens": 20, "pad_to_max_tokens": True},
+    {"output_mode": "tf_idf", "ngrams": 2, "split": "character"},
+    {"output_mode": "one_hot"}, {"output_mode": "one_hot", "ngrams": (2,)},
+)  # fmt: skip
+
+
+def learners() -> list[tuple[dict[str, Any], Any, Any]]:
+    """Return layers that learn, what they learn from, and what they are then fed."""
+    rows: list[tuple[dict[str, Any], Any, Any]] = []
+    forms = (SAMPLES, [[t] for t in SAMPLES],
+             {"batches": [SAMPLES[:2], [[t] for t in SAMPLES[2:]]]})  # fmt: skip
+    for arguments in LEARNING:
+        rows += [(arguments, forms[0], x) for x in INPUTS.values()]
+        rows += [(arguments, form, INPUTS["vector"]) for form in forms[1:]]
+        apart = {"split": None, **arguments}
+        if apart["split"] is None:
+            rows += [(apart, TABLE, x) for x in TOKENS.values()]
+            batches = {"batches": [TABLE[0], TABLE[1:]]}
+            rows += [(apart, d, TABLE) for d in (TABLE[0], batches)]
+    return rows
+
+
+LEARNERS = learners()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from graphkeras.ir.trace import Trace
 from tests.text import model
 from tests.text.cases import (
     ARGUMENTS,
+    LEARNERS,
     MODES,
     NGRAMS,
     SPLIT,
@@ -21,9 +23,10 @@ from tests.text.cases import (
     VOCABULARY,
     batches,
 )
-from tests.text.record import recorded
+from tests.text.record import LEARNED, batches_or_whole, recorded
 
 RECORDED = recorded()
+ANSWERS = json.loads(LEARNED.read_text(encoding="utf-8"))
 GROUPS = [(a, b) for a in STANDARDIZE for b in SPLIT]
 
 
@@ -76,6 +79,19 @@ def test_reference_answers_as_keras_does(group: Any) -> None:
             with Trace(eager=True):
                 found = layer(ops.convert_to_tensor(np.array(batch, object))).numpy()
             assert_equal(found, expected, without_words(ARGUMENTS[i]))
+
+
+@pytest.mark.parametrize("first", range(0, len(LEARNERS), 30))
+def test_layer_learns_what_keras_learns(first: int) -> None:
+    for row, expected in list(zip(LEARNERS, ANSWERS, strict=True))[first : first + 30]:
+        if "error" in expected:
+            continue
+        arguments, data, inputs = row
+        layer = layers.TextVectorization(**arguments)
+        layer.adapt(batches_or_whole(data))
+        assert layer.get_vocabulary() == expected["words"], row
+        wanted = np.array(expected["data"], expected["dtype"])
+        assert_equal(layer(inputs).numpy(), wanted.reshape(expected["shape"]), row)
 
 
 ANYTHING = st.text(max_size=30) | st.text("aA b.c\t\né日👍\x00'", max_size=40)

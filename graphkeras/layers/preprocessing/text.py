@@ -266,7 +266,11 @@ class TextVectorization(DirectLayer):
         """Return ids, or what the output mode makes of them."""
         texts = self._checked(self._as_texts(inputs))
         ids = self._ids_of(texts)
-        return ids if self.output_mode == "int" else self._lookup_layer.encode(ids)
+        if self.output_mode == "int":
+            return ids
+        if self.output_mode == "one_hot" and self.split is not None:
+            ids = ops.expand_dims(ids, -1)  # keeps an axis of words, even of one word
+        return self._lookup_layer.encode(ids)
 
     def _ids_of(self, texts: Any) -> Any:
         """Return the numbers of the words, the axis of texts of one word gone."""
