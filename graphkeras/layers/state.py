@@ -343,7 +343,8 @@ def _is_state(part: Any) -> bool:
 
 
 def _is_metric(part: Any) -> bool:
-    return hasattr(part, "update_state")
+    """Whether it sums up and tells; a layer that adapts only sums up."""
+    return hasattr(part, "update_state") and hasattr(part, "result")
 
 
 def _is_seed_generator(part: Any) -> bool:
