@@ -337,12 +337,12 @@ class Operation:
         name: str | None = None,
         attributes: dict[str, Any] | None = None,
     ) -> None:
-        self.op: Op | None = getattr(function, "op", None)
+        self.op: Op | None
         self.function: Callable[..., Any]
         if isinstance(function, Op):
             self.op, self.function = function, function.reference
         else:
-            self.function = function
+            self.op, self.function = getattr(function, "op", None), function
         self.attributes = dict(attributes or {})
         self.name = name or naming.auto_name(self._base_name)
         self._inbound_nodes: list[Call] = []
