@@ -18,8 +18,9 @@ if not os.path.isdir(os.path.join(_here, "kernels")):
 
 _SUBMODULES = (
     "activations", "autodiff", "backend", "callbacks", "config", "constraints",
-    "data", "dtype_policies", "export", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
+    "data", "datasets", "dtype_policies", "export", "initializers", "layers", "losses",
+    "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers",
+    "saving", "tree", "utils",
 )  # fmt: skip
 
 _NAMES = {
