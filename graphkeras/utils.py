@@ -7,6 +7,7 @@ from graphkeras.config import (
 )
 from graphkeras.dtypes import standardize as standardize_dtype
 from graphkeras.layers.graph import is_keras_tensor
+from graphkeras.layers.graph import sources_of as get_source_inputs
 from graphkeras.naming import clear_session
 from graphkeras.numerical import normalize, to_categorical
 from graphkeras.saving.registry import (
@@ -40,6 +41,7 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "normalize",
