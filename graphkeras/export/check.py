@@ -91,9 +91,10 @@ _HALVES = ("float16", "bfloat16")
 
 
 def _steps(dtype: Any) -> float:
-    from ml_dtypes import finfo
+    import ml_dtypes
 
-    return 4 * float(finfo(dtype).eps)
+    about: Any = ml_dtypes.finfo
+    return 4 * float(about(dtype).eps)
 
 
 # ---------------------------------------------------------------- the file by itself

@@ -66,7 +66,7 @@ class RandomCrop(RandomImageLayer):
             return None
         sizes, target = self._size(images_in(data)), (self.height, self.width)
         source = self.generator if seed is None else seed
-        middle = [start for start, _ in aspect_crop(*sizes, target)]
+        middle = [start for start, _ in aspect_crop(sizes[0], sizes[1], target)]
         starts = []
         for size, count, other in zip(sizes, target, middle):
             last = ops.cast(ops.maximum(size - count + 1, 1), "float32")

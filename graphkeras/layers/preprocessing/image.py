@@ -162,7 +162,7 @@ class CenterCrop(ImageLayer):
         ))  # fmt: skip
         tables: list[Any] = []
         for size, count, (start, part) in zip(
-            sizes, target, aspect_crop(*sizes, target)
+            sizes, target, aspect_crop(sizes[0], sizes[1], target)
         ):
             places, share = linear_table(part, count)
             cells = np.arange(count, dtype="int32")[:, None] + np.zeros(2, "int32")
