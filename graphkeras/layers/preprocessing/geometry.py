@@ -101,7 +101,7 @@ class RandomCrop(RandomImageLayer):
 
     def _table(self, sizes: Any, size: Any, count: int, first: Any) -> tuple[Any, Any]:
         """What is left of the window, resized; or the window, if it is all there."""
-        middle = aspect_crop(*sizes, (self.height, self.width))
+        middle = aspect_crop(sizes[0], sizes[1], (self.height, self.width))
         start = middle[0][0] if size is sizes[0] else middle[1][0]
         part = dims.maximum(dims.minimum(count, size - start), 1)
         places, share = linear_table(part, count)
