@@ -15,15 +15,16 @@ KNOWN = ["a", "cat", "a cat", "Été", "cat\x00"]
 
 CATEGORIES: dict[str, list[Sample]] = {
     "text_to_numbers": [
-        s(TEXTS, vocabulary=KNOWN, standardize="lower", width="words", free=(0,)),
+        s(TEXTS, vocabulary=KNOWN, standardize="lower", width=5, free=(0,)),
         s(TEXTS, vocabulary=KNOWN, standardize="lower_and_strip_punctuation", width=3),
-        s(TEXTS, vocabulary=KNOWN, ngrams=(2, 1), width="ngrams", padding=-1),
+        s(TEXTS, vocabulary=KNOWN, ngrams=(2, 1), width=6, padding=-1),
         s(TEXTS[:0], vocabulary=KNOWN, width=2, free=(0,)),
         s(TOKENS, vocabulary=KNOWN, split=None, ngrams=(1, 2), free=(0,)),
         s(TOKENS, vocabulary=KNOWN, split=None, first=7, unknown=5, width=2),
     ],
     "look_up": [
-        s(TEXTS, keys=["", "[UNK] a\x85b", "A"], values=[5, 6, 7], default=-1, free=(0,)),
+        s(TEXTS, keys=["", "[UNK] a\x85b", "A"], values=[5, 6, 7], default=-1,
+          free=(0,)),
         s(TOKENS, keys=["a", "cat", "", "Cat"], values=[3, 2, 1, 0]),
         s(DIGITS, keys=[-1, 2**63 - 1, 0], values=[9, 8, 7], default=0, free=(0,)),
         s(DIGITS[:0], keys=[-1], values=[9], default=0),
