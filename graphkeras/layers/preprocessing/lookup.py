@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import ops
+from graphkeras import config, ops
 from graphkeras.errors import ArgumentError, DTypeError, message
 from graphkeras.ir.value import ConstantData
 from graphkeras.layers.preprocessing.arguments import (
@@ -116,11 +116,10 @@ class IndexLookup(Vocabulary):
         return self._weighted(found) if counting else found
 
     def _weighted(self, counts: Any) -> Any:
-        if self._idf is None:
-            raise ArgumentError(
-                message("", "expected idf weights.", "none", "Call adapt(data) first.")
-            )
-        return ops.cast(counts, self._idf.dtype.name) * self._idf
+        idf = self._idf
+        if idf is None:  # to be learned or loaded; until then the lookup says so
+            idf = np.zeros(self._depth(), config.floatx())
+        return ops.cast(counts, idf.dtype.name) * idf
 
     def _ids_of(self, keys: Any) -> Any:
         start, count = self._oov_start(), self.num_oov_indices
