@@ -11,6 +11,7 @@ Other dtypes, and views no axis of which is contiguous, go through plain blocks.
 """
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest
 from graphkeras.kernels.cpu.pack import copy_rows, pack_panel, pack_turned
@@ -37,6 +38,11 @@ HEIGHT = 40  # tiles: 40 * 13 rows of 256 are 520 KiB
 PAGE = 4096  # rows this far apart share their cache sets
 
 
+@cut(a=-4, b=-4, out=-4)
+@cut(a=-3, b=-3, out=-3)
+@cut(a=-2, out=-2)
+@cut(b=-1, out=-1, grain=64)
+@summed(a=-1, b=-2)
 @kernel
 def gemm(
     e: Emit, a: Array, b: Array, out: Array, *, epilogue: Epilogue | None = None
