@@ -7,19 +7,25 @@ bind anew and compile nothing.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from graphkeras import dtypes
+from graphkeras import config, dtypes
 from graphkeras.errors import ArgumentError, DataError, DTypeError, message
-from graphkeras.runtime import control, cpu
-from graphkeras.runtime.control import CONTROL, collect_word, feed_word
+from graphkeras.runtime import control, cpu, team
+from graphkeras.runtime.control import CONTROL, PARTS, collect_word, feed_word
+from graphkeras.runtime.link import Entry
+from graphkeras.runtime.pace import Pace
 
 Shapes = Sequence[tuple[int, ...]]
 Arrays = Sequence[np.ndarray]
+ONCE, EPOCH = 0, 1  # modes of the entry
+# Seconds of a step on one thread that a second one may shorten.
+WORTH_WAKING, WORTH_WAITING = 2e-4, 5e-5  # if it has to be woken; if it is awake
 MOST_BINDINGS = 8  # sizes remembered, so that train and test batches can alternate
 
 
@@ -71,9 +77,10 @@ class Code:
         constants: arrays that the code reads.
         blocks: number of blocks in the arena.
         feeder: from (dtype of rows, dtype of batch) to the function that gathers them.
+        team: gives the function by which threads find together.
     """
 
-    entry: Callable[[int, int], None]
+    entry: Entry
     inputs: tuple[Port, ...]
     state: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -81,11 +88,13 @@ class Code:
     blocks: int
     layout: Layout
     feeder: Callable[[str, str], Any]
+    team: Callable[[], Entry]
 
 
 class _Binding(NamedTuple):
     cases: list[Case]
     arena: Arena
+    paces: tuple[Pace, Pace]  # of single runs, of epochs
 
 
 class Program:
@@ -108,6 +117,7 @@ class Program:
         self._control = self._first[4] + code.blocks
         extra = control.block_size(len(code.inputs), len(code.outputs))
         self._table = np.zeros(self._control + extra, np.int64)
+        self._table[self._control + CONTROL.index("high")] = PARTS
         self._constants = [np.require(c, requirements="C") for c in code.constants]
         self._point(3, cpu.addresses(self._constants))
 
@@ -136,8 +146,29 @@ class Program:
             self._point(1, places)
             self._point(2, cpu.addresses(outputs))
             self._table[0] = cpu.address(case.words)
-            self.code.entry(cpu.address(self._table), 0)
+            self._call(ONCE, binding, 1)
         return outputs
+
+    def _call(self, mode: int, binding: _Binding, steps: int) -> None:
+        """Run the code on as many threads as are worth it."""
+        pace = binding.paces[mode]
+        threads = pace.threads(min(config.get_threads(), PARTS))
+        began = time.perf_counter()
+        if threads == 1 or not self._call_together(mode, threads):
+            threads = 1
+            self.code.entry(cpu.address(self._table), mode)
+        pace.note(threads, time.perf_counter() - began, steps)
+
+    def _call_together(self, mode: int, threads: int) -> bool:
+        """Run the code on several threads; whether they were free to do it."""
+        tables = np.repeat(self._table[np.newaxis], threads, 0)
+        entry = self.code.entry.address
+        if not team.run(self.code.team, entry, mode, tables, self._control):
+            return False
+        self._table[:] = tables[0]
+        for name, value in (("low", 0), ("high", PARTS), ("team", 0)):
+            self._table[self._control + CONTROL.index(name)] = value
+        return True
 
     def _empty_outputs(self, case: Case) -> list[np.ndarray]:
         pairs = zip(case.outputs, self.code.outputs, strict=True)
@@ -152,7 +183,8 @@ class Program:
         key = tuple(tuple(shapes) for shapes in cases)
         binding = self._bindings.pop(key, None)
         if binding is None:
-            binding = _Binding(*self.code.layout.bind(cases))
+            paces = Pace(WORTH_WAKING), Pace(WORTH_WAITING)
+            binding = _Binding(*self.code.layout.bind(cases), paces)
             while len(self._bindings) >= MOST_BINDINGS:
                 del self._bindings[next(iter(self._bindings))]
         self._bindings[key] = binding
@@ -251,9 +283,25 @@ class Program:
         self._point(2, cpu.addresses(epoch.outputs))
         words = epoch.words(binding.cases)
         self._table[self._control : self._control + len(words)] = words
-        self.code.entry(cpu.address(self._table), 1)
-        done = int(self._table[self._control + CONTROL.index("done")])
+        done = self._run_stretches(epoch, binding)
         return epoch.results(done, binding.cases)
+
+    def _run_stretches(self, epoch: _Epoch, binding: _Binding) -> int:
+        """Make the steps, a number at a time; return how many were made."""
+        made, going = 0, True
+        self._set("shuffle", int(epoch.shuffle is not None))
+        while going:
+            stop = made + binding.paces[EPOCH].steps(epoch.steps - made)
+            self._set("made", made)
+            self._set("steps", stop)
+            self._call(EPOCH, binding, stop - made)
+            made = int(self._table[self._control + CONTROL.index("done")])
+            self._set("shuffle", 0)
+            going = made == stop < epoch.steps
+        return made
+
+    def _set(self, name: str, value: int) -> None:
+        self._table[self._control + CONTROL.index(name)] = value
 
 
 class _Epoch:
@@ -411,8 +459,7 @@ class _Epoch:
         keys = self.shuffle or (0, 0)
         values = {
             "rows": self.rows, "batch_size": self.batch, "start": self.start,
-            "steps": self.steps, "shuffle": int(self.shuffle is not None),
-            "key0": keys[0], "key1": keys[1],
+            "high": PARTS, "key0": keys[0], "key1": keys[1],
             "sizes": cpu.address(cases[0].words),
             "last_sizes": cpu.address(cases[-1].words),
         }  # fmt: skip
@@ -450,4 +497,6 @@ class _Epoch:
         entry = self.code.feeder(dtypes.of_array(source), port.dtype)
         staging = cpu.empty((self.batch, elements), port.kind)
         self.kept.append(staging)
-        return {**words, "feeder": entry.address, "staging": cpu.address(staging)}
+        row = elements * port.kind.itemsize
+        found = {"feeder": entry.address, "staging": cpu.address(staging)}
+        return {**words, **found, "staged_bytes": row}

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import itertools
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def spans(size, grain):
     cells = -(-size // grain)
     places = [0, 0, *sorted({1, cells // 2, max(cells - 1, 1), cells}), cells]
     ends = [min(place * grain, size) for place in places]
-    return list(zip(ends, ends[1:]))
+    return list(itertools.pairwise(ends))
 
 
 def part(array, axis, size, span):
