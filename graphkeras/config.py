@@ -170,7 +170,8 @@ def debug(what: str) -> bool:
 
 
 def set_debug(value: str) -> None:
-    """Set the comma-separated debug switches (``"ir"``, ``"llvm"``, ``"asm"``)."""
+    """Set the comma-separated debug switches (``"ir"``, ``"llvm"``, ``"asm"``,
+    ``"profile"``)."""
     _settings["debug"] = value
 
 

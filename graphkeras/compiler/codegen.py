@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from llvmlite import ir
 
@@ -80,11 +80,23 @@ class Sizes:
         return self._loaded[dim]
 
 
+class Watch(Protocol):
+    """What counts the time of each step; see `profile`."""
+
+    def before(self, e: Emit) -> ir.Value: ...
+
+    def after(self, e: Emit, number: int, began: ir.Value) -> None: ...
+
+    def ran(self, e: Emit) -> None: ...
+
+
 class Codegen:
     """Writes the steps of a program into a module."""
 
-    def __init__(self, memory: Memory, words: Words) -> None:
-        self.memory, self.words = memory, words
+    def __init__(
+        self, memory: Memory, words: Words, watch: Watch | None = None
+    ) -> None:
+        self.memory, self.words, self.watch = memory, words, watch
         self._functions: dict[Any, ir.Function] = {}
 
     def run_function(self, module: ir.Module) -> ir.Function:
@@ -100,14 +112,18 @@ class Codegen:
         table = e.arguments[0]
         pointers: dict[int, ir.Value] = {}
         first = e.eq(e.arguments[1], 0)
-        for alone, steps in groupby(self.memory.steps, _is_alone):
+        numbered = enumerate(self.memory.steps)
+        for alone, steps in groupby(numbered, lambda pair: _is_alone(pair[1])):
             stretch = list(steps)
-            for word in self._words_of(stretch):
+            for word in self._words_of([step for _, step in stretch]):
                 if word not in pointers:
                     pointers[word] = load_pointer(e, table, word)
             with e.when(first if alone else YES):
-                for step in stretch:
-                    self._run(e, step, pointers)
+                for number, step in stretch:
+                    self._watched(e, number, step, pointers)
+        if self.watch:
+            with e.when(first):
+                self.watch.ran(e)
         return e.finish()
 
     def _words_of(self, steps: Sequence[Step]) -> Iterator[int]:
@@ -115,6 +131,16 @@ class Codegen:
         yield 0
         for step in steps:
             yield from (self.words.of(b) for b in self._places(step).values())
+
+    def _watched(
+        self, e: Emit, number: int, step: Step, pointers: dict[int, ir.Value]
+    ) -> None:
+        """Run a step; count its time on the first thread, if somebody watches."""
+        began = self.watch.before(e) if self.watch else None
+        self._run(e, step, pointers)
+        if self.watch and began is not None:
+            with e.when(e.eq(e.arguments[1], 0)):
+                self.watch.after(e, number, began)
 
     def _run(self, e: Emit, step: Step, pointers: dict[int, ir.Value]) -> None:
         """Call the function of a step, or wait."""
@@ -139,7 +165,7 @@ class Codegen:
         key = _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
-            inner = e.function(_name(step), kinds)
+            inner = e.function(step_name(step), kinds)
             table, low, high, *buffers = inner.arguments
             sizes = Sizes(inner, self.words, table)
             pointers = {p: buffers[slot] for p, slot in slot_of.items()}
@@ -193,7 +219,10 @@ def _unwritable(step: Work, error: Exception) -> str:
     )
 
 
-def _name(step: Work) -> str:
+def step_name(step: Step) -> str:
+    """Return what a step is called in the code, and by a profile."""
+    if isinstance(step, Barrier):
+        return "barrier"
     if isinstance(step, Call):
         return step.value.op.name
     return "fold" if step.folds else "loop"

@@ -1,4 +1,4 @@
-"""How many threads a program runs on: what has proved fastest, tried again now and then.
+"""How many threads a program runs on: what proved fastest, and is tried now and then.
 
 Results do not depend on it, so it may change from one stretch of an epoch to the next.
 Everything is measured, nothing guessed: a program too small for two threads, a busy
@@ -77,10 +77,10 @@ class Pace:
     def steps(self, left: int) -> int:
         """Return how many steps to make before the next decision."""
         if not self._first:
-            return 1
+            return min(1, left)
         one = min(self.seconds.values(), default=self._first)
         span = FIRST if self._trial is not None or len(self.seconds) < 2 else STRETCH
-        return max(1, min(left, int(span / max(one, 1e-9))))
+        return min(left, max(1, int(span / max(one, 1e-9))))
 
     def note(self, threads: int, seconds: float, steps: int) -> None:
         """Take the time of some steps; that of the very first is no measure."""

@@ -18,7 +18,7 @@ from typing import Any
 
 @cache
 def _current_core() -> Any:
-    """Return a function that tells the core of the calling thread, None if none does."""
+    """Return a function that tells the calling thread's core, None if none does."""
     try:
         return ctypes.CDLL(None).sched_getcpu
     except (AttributeError, OSError, TypeError):
