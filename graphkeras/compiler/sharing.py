@@ -207,7 +207,8 @@ class Sharing:
         """Whether all results are cut, at rows that an epilogue can count on from."""
         cut = {position for position, _ in cuts}
         first = len(call.operands)
-        if not all(first + i in cut for i in range(len(call.results))):
+        results = types_of(call.value)
+        if any(first + i not in cut and r.size != 0 for i, r in enumerate(results)):
             return False
         if call.finish is None or axis == len(shape) - 1:
             return True

@@ -122,7 +122,7 @@ def _of_call(call: Call, share: Share) -> Found:
         yield view.source, pattern, False
     for position, result in enumerate(call.results, len(call.operands)):
         pattern = ANYWHERE
-        if not share.parts:
+        if not share.parts and position in axes:
             shape = shapes[position]
             pattern = _along(shape, strides_of(shape), axes[position], share)
         yield result, pattern, True

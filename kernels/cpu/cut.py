@@ -26,7 +26,8 @@ promises, and `tests/kernels/test_cuts.py` holds it to:
 An axis may be given as the name of an attribute that holds it; with `beside`, that of
 the first array named must differ from the attribute. An array without the axis, or with
 another size along it than the last array named, is left whole: it is stretched, or not
-there. If the last one has no such axis, the cut is none of this call's.
+there. If the last one has no such axis, or an attribute is not what `where` asks, the
+cut is none of this call's.
 """
 
 from __future__ import annotations
@@ -50,17 +51,26 @@ class Cut:
         grain: parts begin at multiples of it.
         sums: whether the results of parts are added up.
         beside: the attribute from which the axis must differ.
+        where: attributes and what they must be.
     """
 
     axes: tuple[tuple[str, int | str], ...]
     grain: int = 1
     sums: bool = False
     beside: str = ""
+    where: tuple[tuple[str, Any], ...] = ()
 
 
-def cut(*, grain: int = 1, beside: str = "", **axes: int | str) -> Callable[[F], F]:
+def cut(
+    *,
+    grain: int = 1,
+    beside: str = "",
+    where: Mapping[str, Any] | None = None,
+    **axes: int | str,
+) -> Callable[[F], F]:
     """Say that a kernel can run on parts of these arrays."""
-    return _adding(Cut(tuple(axes.items()), grain, False, beside))
+    conditions = tuple((where or {}).items())
+    return _adding(Cut(tuple(axes.items()), grain, False, beside, conditions))
 
 
 def summed(**axes: int | str) -> Callable[[F], F]:
@@ -95,6 +105,8 @@ def axes_of(
     Returns:
         None if this call cannot be cut so.
     """
+    if any(attributes[name] != value for name, value in way.where):
+        return None
     names = _names(function, len(ranks))
     found: dict[int, int] = {}
     for name, given in way.axes:

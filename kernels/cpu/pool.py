@@ -1,6 +1,7 @@
 """Maximum and average over windows of images in NHWC; padding is never counted."""
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import lowest
 from graphkeras.kernels.cpu.loop import nest, stretch, zero
@@ -17,6 +18,7 @@ def _read(e: Emit, array: Array, indices: Indices, lanes: int) -> Term:
     return Term(e, e.load(array, array.offset(e, indices), lanes))
 
 
+@cut(x=0, out=0)
 @kernel
 def max_pool2d(
     e: Emit, x: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding
@@ -42,6 +44,7 @@ def max_pool2d(
     nest(e, out.shape[:3], pixel)
 
 
+@cut(x=0, y=0, g=0, out=0)
 @kernel
 def max_pool2d_backward(
     e: Emit,
@@ -95,6 +98,7 @@ def _share(
     return cells.like(1.0) / cells, cells
 
 
+@cut(x=0, out=0)
 @kernel
 def average_pool2d(
     e: Emit, x: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding
@@ -122,6 +126,7 @@ def average_pool2d(
     nest(e, out.shape[:3], pixel)
 
 
+@cut(g=0, out=0)
 @kernel
 def average_pool2d_backward(
     e: Emit, g: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding
