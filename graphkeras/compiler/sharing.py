@@ -35,6 +35,7 @@ PART = "@part"  # the variable that counts partial results
 SMALL = 1 << 14  # instructions that are not worth sharing
 THIN_FOLD = 128  # ... per sample
 DEEP = 1 << 12  # ... per sample that are worth partial results in any case
+THICK = 512  # elements of a sample whose call is worth partial results
 SMALL_CALL = 1 << 12  # elements of a call's arrays that are not
 ENOUGH_CELLS = 8
 WIDE = 2 * STRIP  # columns of a fold that are cut rather than what it folds
@@ -172,7 +173,7 @@ class Sharing:
 
     def _call(self, call: Call) -> Iterator[Step]:
         found = [way for cut in link.cuts(call.kernel) for way in self._way(call, cut)]
-        enough = (s for s in found if not _is_below(s.cells, ENOUGH_CELLS))
+        enough = (share for share in found if _cells(share) >= ENOUGH_CELLS)
         share = next(enough, None) or max(found, key=_cells, default=None)
         if share is None or self._is_small_call(call):
             yield call
@@ -220,6 +221,11 @@ class Sharing:
         """Yield the share of a call whose partial results are added up."""
         (result, *others) = types_of(call.value)
         if others or call.finish or not isinstance(result.size, int):
+            return
+        operands = [s for p, s in enumerate(shapes_of(call)) if p in dict(cuts)]
+        elements = sum((dims.product(s) for s in operands), start=0)
+        each = dims.floordiv(elements, size)
+        if isinstance(each, int) and each < THICK:
             return
         if result.dtype in ("float32", "float64"):
             parts = next(n for most, n in PARTIAL_CALLS if result.size <= most)
