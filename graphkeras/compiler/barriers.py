@@ -42,12 +42,13 @@ class Schedule:
         self._written = [0, 0]  # bytes a sample, bytes
 
     def feed(self, inputs: Sequence[Value]) -> None:
-        """Begin with inputs whose rows each thread may have to gather."""
+        """Begin with the inputs whose rows each thread may have to gather."""
+        sizes = [leaf.shape[0] for leaf in inputs if leaf.shape]
+        batch = self.lead.size if self.lead.size is not None else next(iter(sizes), 0)
         for number, leaf in enumerate(inputs):
-            if not leaf.shape:
-                continue
-            pattern = input_pattern(leaf, self.lead)
-            self._note(Touch(Buffer("input", number), pattern, True))
+            if leaf.shape and leaf.shape[0] == batch:
+                pattern = _rows_of(leaf, self.lead)
+                self._note(Touch(Buffer("input", number), pattern, True))
 
     def run(self, steps: Sequence[Step]) -> None:
         """Schedule all steps."""
@@ -111,9 +112,9 @@ class Schedule:
         return self._written[0] > MOST_PER_SAMPLE or self._written[1] > MOST_BYTES
 
 
-def input_pattern(leaf: Value, lead: Lead) -> Pattern:
+def _rows_of(leaf: Value, lead: Lead) -> Pattern:
     """Return which rows of an input each thread gathers."""
-    if lead.size is None or leaf.shape[0] != lead.size:
+    if lead.size is None:
         return ANYWHERE
     row = dims.product(leaf.shape[1:])
     return row * lead.tile, dims.ceildiv(lead.size, lead.tile)

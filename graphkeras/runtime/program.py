@@ -6,8 +6,10 @@ bind anew and compile nothing.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -108,6 +110,7 @@ class Program:
     def __init__(self, name: str, code: Code) -> None:
         self.name, self.code = name, code
         self._lock = threading.Lock()
+        _programs.add(self)
         self._bindings: dict[Any, _Binding] = {}
         self._arena = cpu.aligned(0)
         counts = (code.inputs, code.state, code.outputs, code.constants)
@@ -302,6 +305,17 @@ class Program:
 
     def _set(self, name: str, value: int) -> None:
         self._table[self._control + CONTROL.index(name)] = value
+
+
+def _unlock() -> None:
+    """Let the child of a fork run what another thread was running at that moment."""
+    for program in _programs:
+        program._lock = threading.Lock()
+
+
+_programs: weakref.WeakSet[Program] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 class _Epoch:

@@ -127,30 +127,29 @@ def run(
     return True
 
 
-def close() -> None:
-    """End the threads, once they have nothing to do; the next program makes others."""
+def close(patience: float = 1.0) -> None:
+    """End the threads, unless they work on; the next program makes others.
+
+    Args:
+        patience: seconds to wait for them to have nothing to do.
+    """
     global _team
-    with _lock:
+    if not _lock.acquire(timeout=patience):
+        return
+    try:
         team, _team = _team, None
         if team is not None:
             team.close()
-
-
-def _before_fork() -> None:
-    """Leave no thread behind that the child would not have, unless it is at work."""
-    global _team
-    if _lock.acquire(blocking=False):
-        team, _team = _team, None
+    finally:
         _lock.release()
-        if team is not None:
-            team.close()
 
 
 def _in_child() -> None:
+    """Forget threads that the child does not have."""
     global _team, _lock
     _team, _lock = None, threading.Lock()
 
 
 atexit.register(close)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_in_child)
+    os.register_at_fork(before=lambda: close(0.0), after_in_child=_in_child)
