@@ -2,8 +2,8 @@
 
 A thread that waits for another one on the same core waits long. So the leading thread
 stays where it is, and the others keep away from there; if there is just one core for
-each, each has its own. What the process may use is never exceeded, and the leading
-thread gets back what it had.
+each, each has its own. Two processors that are threads of one core count as one. What
+the process may use is never exceeded, and the leading thread gets back what it had.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Pins:
             self._put(threads, [allowed] * len(threads), ())
             yield False
             return
-        core = where()
-        self._put(threads, _places(allowed - {core}, len(threads)), (core, allowed))
-        _move(0, {core})
+        here = where()
+        self._put(threads, _places(allowed, here, len(threads)), (here, allowed))
+        _move(0, {here})
         try:
             yield True
         finally:
@@ -70,11 +70,26 @@ class Pins:
         self._held = (*threads, *why)
 
 
-def _places(cores: set[int], count: int) -> list[set[int]]:
-    """Return the cores of each of so many threads."""
-    if len(cores) == count:
-        return [{core} for core in sorted(cores)]
-    return [cores] * count
+def _places(allowed: set[int], here: int, count: int) -> list[set[int]]:
+    """Return the processors for each of so many threads, away from `here`."""
+    cores: dict[str, set[int]] = {}
+    for processor in sorted(allowed - {here}):
+        cores.setdefault(siblings(processor), set()).add(processor)
+    apart = [own for name, own in cores.items() if name != siblings(here)]
+    if len(apart) < count:  # more threads than cores: each processor counts
+        apart = [{processor} for processor in sorted(allowed - {here})]
+    return apart if len(apart) == count else [set().union(*apart)] * count
+
+
+@cache
+def siblings(processor: int) -> str:
+    """Return the processors on the same core, as the system names them."""
+    path = f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list"
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.readline().strip()
+    except OSError:
+        return str(processor)
 
 
 def _move(thread: int, cores: set[int]) -> None:

@@ -76,7 +76,7 @@ def test_large_layers_still_share_memory(rows: int) -> None:
     memory = planned(graph)
     sizing = Sizing((), (), tuple(memory.blocks), ())
     shapes = [(rows, 8192), (8192, 8192)]
-    _, arena = Binder(graph, sizing, lambda: []).bind([shapes])
+    _, arena = Binder(graph, sizing, list).bind([shapes])
     assert arena.size <= 4 * rows * 8192 * 4
 
 

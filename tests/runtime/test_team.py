@@ -1,4 +1,4 @@
-"""Threads that work together: beside others, after a fork, interrupted, put on cores."""
+"""Threads that work together: beside others, after forks, interrupted, on cores."""
 
 from __future__ import annotations
 
