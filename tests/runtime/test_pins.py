@@ -6,7 +6,7 @@ import pytest
 
 from graphkeras.runtime import pins
 
-# allowed, here, how many others -> where they may run; processors 0-1, 2-3 ... of a core
+# allowed, here, how many others -> where they may run; 0 and 1 are one core, and so on
 CASES = [
     ({0, 2}, 0, 1, [{2}]),
     ({0, 2, 4, 6}, 4, 3, [{0}, {2}, {6}]),
