@@ -18,6 +18,7 @@ _settings: dict[str, Any] = {
     "interactive_logging": True,
     "safe_deserialization": True,
     "threads": None,
+    "flash_attention": False,
     "seed": None,
     "seeds": random.Random(),
 }
@@ -198,6 +199,24 @@ def safe_deserialization() -> bool:
 def enable_unsafe_deserialization() -> None:
     """Run the code that loaded models bring: only if all files are your own."""
     _settings["safe_deserialization"] = False
+
+
+def is_flash_attention_enabled() -> bool:
+    """Return whether attention layers are asked for flash attention.
+
+    It says what they may be asked to give; how they compute does not depend on it.
+    """
+    return _settings["flash_attention"]
+
+
+def enable_flash_attention() -> None:
+    """Have attention layers made from now on refuse what flash attention lacks."""
+    _settings["flash_attention"] = True
+
+
+def disable_flash_attention() -> None:
+    """Undo `enable_flash_attention`."""
+    _settings["flash_attention"] = False
 
 
 def global_seed() -> int | None:

@@ -13,6 +13,7 @@ from graphkeras.compiler.fold import fold
 from graphkeras.compiler.fuse import fuse
 from graphkeras.compiler.host import split_host
 from graphkeras.compiler.memory import Memory, plan_memory
+from graphkeras.compiler.pooling import share_places
 from graphkeras.compiler.programs import compile_graph
 from graphkeras.compiler.pseudo import program_text
 from graphkeras.compiler.simplify import simplify
@@ -43,6 +44,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("fold", fold),
     ("expand", expand),
     ("settle", settle),
+    ("places", share_places),
 )
 
 

@@ -58,6 +58,26 @@ def stretch(
         body(i, 1)
 
 
+def cover(
+    e: Emit, size: Index, lanes: int, body: Callable[[Index, int, Index], None]
+) -> None:
+    """body(i, lanes, live) over [0, size): whole vectors, then one partly alive.
+
+    `live` lanes from i on exist: memory is to be touched by `load_some`, `store_some`.
+    """
+    count = known(size)
+    if count is not None:
+        while lanes > 1 and lanes // 2 >= count:
+            lanes //= 2
+    whole = e.mul(e.floordiv(size, lanes), lanes)
+    with e.loop(0, whole, lanes) as i:
+        body(i, lanes, lanes)
+    rest = e.sub(size, whole)
+    if known(rest) != 0:
+        with e.when(e.gt(rest, 0)):
+            body(whole, lanes, rest)
+
+
 def elementwise(
     e: Emit,
     shape: Sequence[Index],

@@ -251,20 +251,26 @@ POOLS = [
     {"window": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))},
     {"window": (3, 2), "strides": (2, 1), "padding": ((1, 1), (0, 1))},
     {"window": (3, 3), "strides": (1, 1), "padding": ((1, 1), (1, 1))},
+    {"window": (2, 1), "strides": (3, 2), "padding": ((1, 0), (0, 0))},
+    {"window": (6, 7), "strides": (2, 3), "padding": ((3, 3), (4, 3))},
 ]
 
 
-@pytest.mark.parametrize("channels", [1, 16, 17])
-def test_pools_and_their_gradients(rng, channels):
-    sweep = Sweep()
-    for attributes in POOLS:
+@pytest.mark.parametrize(
+    ("channels", "dynamic", "table"),
+    [(1, False, POOLS[:3]), (35, False, POOLS), (17, True, POOLS[1::2])],
+)
+def test_pools_and_their_gradients(rng, channels, dynamic, table):
+    sweep = Sweep(dynamic)
+    for attributes in table:
         x = numbers(rng, (2, 7, 6, channels)).round(1)  # rounded: equal maxima happen
         places = [(y, z) for y, z, _ in reference.windows(x, **attributes)]
         g = numbers(rng, (2, places[-1][0] + 1, places[-1][1] + 1, channels))
-        most, most_back, mean, mean_back = reference.pools(x, g, **attributes)
+        most, places, most_back, mean, mean_back = reference.pools(x, g, **attributes)
         for kernel, inputs, expected in [
             (pool.max_pool2d, (x,), most),
-            (pool.max_pool2d_backward, (x, most, g), most_back),
+            (pool.max_unpool2d, (places, g), most_back),
+            (pool.pool_at_places2d, (places, x), most),
             (pool.average_pool2d, (x,), mean),
             (pool.average_pool2d_backward, (g,), mean_back),
         ]:
@@ -273,6 +279,13 @@ def test_pools_and_their_gradients(rng, channels):
                 kernel(e, *arrays, **attributes)
 
             sweep.add(case, inputs, expected)
+
+        def noted(e, x, places, out, attributes=attributes):
+            pool.max_pool2d_places(e, x, out, places, **attributes)
+
+        found = np.zeros_like(places)
+        sweep.add(noted, (x, found), most)
+        sweep.checks.append((noted, found, places))
     sweep.run()
 
 

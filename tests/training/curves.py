@@ -31,7 +31,10 @@ def without_dropout(keras: Any) -> Any:
 
 
 def weights(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-    """Return small random matrices (tables of 20,000 words as Keras does); zeros, or ones for a variance or scale."""
+    """Return random matrices that keep the size of what goes through them.
+
+    Vectors are zeros; variances and scales of batch normalization are ones.
+    """
     rng, made = np.random.default_rng(0), []
     vectors = 0
     for shape in shapes:
