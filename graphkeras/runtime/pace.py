@@ -13,7 +13,7 @@ FIRST, STRETCH = 0.004, 0.030  # seconds: of a trial, and between two decisions
 BETTER = 0.97  # more threads must save that much
 WORSE = 1.2  # times the best of this count: something has changed
 FEWEST, MOST = 4, 64  # stretches between two trials of another count
-CALLS = 16  # the most stretches in a trial
+CALLS = 16  # the most stretches in a trial, the fewest that settle anything
 
 
 def levels(most: int) -> list[int]:
@@ -34,12 +34,14 @@ class Pace:
 
     Attributes:
         least: seconds of a step on one thread below which there are no others.
+        settled: that the program is far below, and need not be told of any more.
     """
 
     def __init__(self, least: float) -> None:
-        self.least = least
+        self.least, self.settled = least, False
         self.seconds: dict[int, float] = {}  # of a step, by count, lately
         self.best: dict[int, float] = {}
+        self._notes = 0
         self._first = 0.0  # seconds of the very first: they say how long at most
         self._interval, self._left = FEWEST, FEWEST
         self._counts: Sequence[int] = (1,)
@@ -115,3 +117,6 @@ class Pace:
         old = self.seconds.get(threads, each)
         self.seconds[threads] = old + (each - old) * weight
         self.best[threads] = min(self.best.get(threads, each), each)
+        self._notes += 1
+        alone = self.seconds.get(1, self.least)
+        self.settled = self._notes >= CALLS and alone < self.least / 2

@@ -160,6 +160,9 @@ class Program:
     def _call(self, mode: int, binding: _Binding, steps: int) -> None:
         """Run the code on as many threads as are worth it."""
         pace = binding.paces[mode]
+        if pace.settled:
+            self.code.entry(self._start, mode)
+            return
         threads = pace.threads(min(config.get_threads(), PARTS))
         began = time.perf_counter()
         if threads == 1 or not self._call_together(mode, threads):

@@ -46,6 +46,14 @@ def test_a_program_that_is_too_small_never_tries() -> None:
     assert set(Clock({1: LEAST / 2, 2: LEAST / 10}).run(100)) == {1}
 
 
+def test_a_tiny_program_is_soon_left_alone() -> None:
+    clock = Clock({1: LEAST / 3, 2: LEAST / 10})
+    clock.run(15)
+    assert not clock.pace.settled
+    clock.run(5)
+    assert clock.pace.settled
+
+
 def test_slower_threads_cost_less_than_a_tenth() -> None:
     clock = Clock({1: 1e-3, 2: 5e-3})
     clock.run(300)
