@@ -5,6 +5,7 @@ cell, so that no index can touch foreign memory.
 """
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import highest, lowest
 from graphkeras.kernels.cpu.loop import elementwise, nest, zero
@@ -35,6 +36,8 @@ def _dense(*arrays: Array) -> bool:
     return all(a.shape and known(a.strides[-1]) == 1 for a in arrays)
 
 
+@cut(indices=0, out="axis")
+@cut(x=0, out=0, beside="axis")
 @kernel
 def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
     """x[..., n, ...], indices[...] -> out[..., i, ...]: cells of an axis by index."""
@@ -60,6 +63,7 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
         nest(e, out.shape[: axis + rank], cell)
 
 
+@cut(updates=-1, out=-1, grain=16)
 @kernel
 def scatter_add(e: Emit, indices: Array, updates: Array, out: Array) -> None:
     """indices[...], updates[..., j] -> out[n, j]: rows added where their index says.
@@ -98,6 +102,7 @@ def _along(indices: Indices, shape: Indices, axis: int, cell: Index) -> Indices:
     return tuple(places)
 
 
+@cut(x=0, indices=0, out=0, beside="axis")
 @kernel
 def take_along_axis(
     e: Emit, x: Array, indices: Array, out: Array, *, axis: int
@@ -116,6 +121,7 @@ def take_along_axis(
         nest(e, out.shape, cell)
 
 
+@cut(indices=0, updates=0, out=0, beside="axis")
 @kernel
 def scatter_add_along_axis(
     e: Emit, indices: Array, updates: Array, out: Array, *, axis: int
@@ -136,12 +142,14 @@ def scatter_add_along_axis(
         nest(e, updates.shape, cell)
 
 
+@cut(x=0, out=0, beside="axis")
 @kernel
 def argmax(e: Emit, x: Array, out: Array, *, axis: int) -> None:
     """x[..., n, ...] -> out[..., ...]: place of the largest; the first of equals."""
     _winner(e, x, out, axis, largest=True)
 
 
+@cut(x=0, out=0, beside="axis")
 @kernel
 def argmin(e: Emit, x: Array, out: Array, *, axis: int) -> None:
     """x[..., n, ...] -> out[..., ...]: place of the smallest; the first of equals."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from graphkeras.kernels.cpu import functions
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import elementwise, zero
 from graphkeras.kernels.cpu.matmul import gemm
@@ -248,6 +249,7 @@ def _total(steps: Steps, at: Place, dh: Array, g_states: Array) -> Term:
 # ----------------------------------------------------------------------------- simple
 
 
+@cut(x=0, h=0, mask=0, scale=0, states=0, room=0, last=0)
 @kernel
 def simple_loop(
     e: Emit,
@@ -279,6 +281,7 @@ def simple_loop(
     zero(e, room)
 
 
+@cut(states=0, mask=0, scale=0, g_states=0, g_h=0, dx=0, room=0, dh=0)
 @kernel
 def simple_loop_backward(
     e: Emit,
@@ -315,6 +318,19 @@ def simple_loop_backward(
 # ------------------------------------------------------------------------------- LSTM
 
 
+@cut(
+    x=0,
+    h=0,
+    c=0,
+    mask=0,
+    scale=0,
+    states=0,
+    carry=0,
+    carries=0,
+    gates=0,
+    room=0,
+    last=0,
+)
 @kernel
 def lstm_loop(
     e: Emit,
@@ -367,6 +383,20 @@ def lstm_loop(
     zero(e, room)
 
 
+@cut(
+    gates=0,
+    carries=0,
+    c=0,
+    mask=0,
+    scale=0,
+    g_states=0,
+    g_h=0,
+    g_c=0,
+    dx=0,
+    dc=0,
+    room=0,
+    dh=0,
+)
 @kernel
 def lstm_loop_backward(
     e: Emit,
@@ -455,6 +485,7 @@ class Gru:
         return at.read(_gates(steps.e, self.scale, steps.h, 3)[gate])
 
 
+@cut(x=0, h=0, mask=0, scale=0, states=0, gates=0, inner=0, room=0, last=0)
 @kernel
 def gru_loop(
     e: Emit,
@@ -555,6 +586,19 @@ def _before(
     steps.each(second)
 
 
+@cut(
+    gates=0,
+    inner=0,
+    earlier=0,
+    mask=0,
+    scale=0,
+    g_states=0,
+    g_h=0,
+    dx=0,
+    d_product=0,
+    room=0,
+    dh=0,
+)
 @kernel
 def gru_loop_backward(
     e: Emit,
