@@ -16,6 +16,7 @@ from llvmlite import ir
 
 from graphkeras.kernels.cpu import matmul_thin, target
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest
 from graphkeras.kernels.cpu.matmul_plain import multiply
@@ -43,6 +44,11 @@ ROWS = 4  # fewer go one by one
 PAGE = 4096  # rows this far apart share their cache sets
 
 
+@cut(a=-4, b=-4, out=-4)
+@cut(a=-3, b=-3, out=-3)
+@cut(a=-2, out=-2)
+@cut(b=-1, out=-1, grain=64)
+@summed(a=-1, b=-2)
 @kernel
 def gemm(
     e: Emit, a: Array, b: Array, out: Array, *, epilogue: Epilogue | None = None
