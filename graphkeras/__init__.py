@@ -18,8 +18,8 @@ if not os.path.isdir(os.path.join(_here, "kernels")):
 
 _SUBMODULES = (
     "activations", "autodiff", "backend", "callbacks", "config", "constraints",
-    "dtype_policies", "export", "initializers", "layers", "losses", "metrics", "models",
-    "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
+    "data", "dtype_policies", "export", "initializers", "layers", "losses", "metrics",
+    "models", "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
 )  # fmt: skip
 
 _NAMES = {

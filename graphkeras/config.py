@@ -16,6 +16,7 @@ _settings: dict[str, Any] = {
     "debug": os.environ.get("GRAPHKERAS_DEBUG", ""),
     "interactive_logging": True,
     "safe_deserialization": True,
+    "flash_attention": False,
     "seed": None,
     "seeds": random.Random(),
 }
@@ -89,7 +90,8 @@ def debug(what: str) -> bool:
 
 
 def set_debug(value: str) -> None:
-    """Set the comma-separated debug switches (``"ir"``, ``"llvm"``, ``"asm"``)."""
+    """Set the comma-separated debug switches (``"ir"``, ``"llvm"``, ``"asm"``,
+    ``"profile"``)."""
     _settings["debug"] = value
 
 
@@ -116,6 +118,24 @@ def safe_deserialization() -> bool:
 def enable_unsafe_deserialization() -> None:
     """Run the code that loaded models bring: only if all files are your own."""
     _settings["safe_deserialization"] = False
+
+
+def is_flash_attention_enabled() -> bool:
+    """Return whether attention layers are asked for flash attention.
+
+    It says what they may be asked to give; how they compute does not depend on it.
+    """
+    return _settings["flash_attention"]
+
+
+def enable_flash_attention() -> None:
+    """Have attention layers made from now on refuse what flash attention lacks."""
+    _settings["flash_attention"] = True
+
+
+def disable_flash_attention() -> None:
+    """Undo `enable_flash_attention`."""
+    _settings["flash_attention"] = False
 
 
 def global_seed() -> int | None:

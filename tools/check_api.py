@@ -25,7 +25,7 @@ from typing import Any
 
 LISTED = Path(__file__).resolve().parent.parent / "tests" / "api.txt"
 NAMESPACES = (
-    "", "activations", "callbacks", "config", "constraints", "dtype_policies",
+    "", "activations", "callbacks", "config", "constraints", "data", "dtype_policies",
     "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
     "optimizers.schedules", "random", "regularizers", "saving", "utils",
 )  # fmt: skip

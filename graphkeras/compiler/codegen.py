@@ -12,7 +12,7 @@ Steps that differ only in the buffers they touch share one function.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from llvmlite import ir
 
@@ -69,11 +69,23 @@ class Sizes:
         return self._loaded[dim]
 
 
+class Watch(Protocol):
+    """What counts the time of each step; see `profile`."""
+
+    def before(self, e: Emit) -> ir.Value: ...
+
+    def after(self, e: Emit, number: int, began: ir.Value) -> None: ...
+
+    def ran(self, e: Emit) -> None: ...
+
+
 class Codegen:
     """Writes the steps of a program into a module."""
 
-    def __init__(self, memory: Memory, words: Words) -> None:
-        self.memory, self.words = memory, words
+    def __init__(
+        self, memory: Memory, words: Words, watch: Watch | None = None
+    ) -> None:
+        self.memory, self.words, self.watch = memory, words, watch
         self._functions: dict[Any, ir.Function] = {}
 
     def run_function(self, module: ir.Module) -> ir.Function:
@@ -84,14 +96,20 @@ class Codegen:
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         table = e.arguments[0]
         pointers: dict[int, ir.Value] = {}
-        for step in self.memory.steps:
+        for number, step in enumerate(self.memory.steps):
             places = self._places(step)
             for word in (0, *(self.words.of(b) for b in places.values())):
                 if word not in pointers:
                     pointers[word] = load_pointer(e, table, word)
             used = dict.fromkeys(self.words.of(b) for b in places.values())
             callee = self._function(e, step, places)
-            e.call(callee, [pointers[0], *(pointers[w] for w in used)])
+            arguments = [pointers[0], *(pointers[w] for w in used)]
+            began = self.watch.before(e) if self.watch else None
+            e.call(callee, arguments)
+            if self.watch:
+                self.watch.after(e, number, began)
+        if self.watch:
+            self.watch.ran(e)
         return e.finish()
 
     def _places(self, step: Step) -> dict[Any, Buffer]:
@@ -105,7 +123,7 @@ class Codegen:
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
         key = _key(step, slot_of)
         if key not in self._functions:
-            inner = e.function(_name(step), [POINTER] * (1 + len(slots)))
+            inner = e.function(step_name(step), [POINTER] * (1 + len(slots)))
             sizes = Sizes(inner, self.words, inner.arguments[0])
             pointers = {p: inner.arguments[1 + slot] for p, slot in slot_of.items()}
             try:
@@ -135,7 +153,8 @@ def _unwritable(step: Step, error: Exception) -> str:
     )
 
 
-def _name(step: Step) -> str:
+def step_name(step: Step) -> str:
+    """Return what a step is called in the code, and by a profile."""
     if isinstance(step, Call):
         return step.value.op.name
     return "fold" if step.folds else "loop"

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from graphkeras import config
+from graphkeras.compiler import profile
 from graphkeras.compiler.codegen import Codegen, Words
 from graphkeras.compiler.memory import Memory
 from graphkeras.errors import KernelError
@@ -226,10 +227,11 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> En
         KernelError: if a step cannot be written; it names the op and the user's line.
     """
     failures: list[KernelError] = []
+    watch = profile.watch(name, memory) if config.debug("profile") else None
 
     def build(module: ir.Module) -> ir.Function:
         try:
-            run = Codegen(memory, words).run_function(module)
+            run = Codegen(memory, words, watch).run_function(module)
         except KernelError as error:
             failures.append(error)  # Numba would wrap it in one of its own
             raise

@@ -22,7 +22,7 @@ from graphkeras.ir.value import Graph, Value, attribute_key
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
 
-SHOWN = ("ir", "llvm", "asm")  # what debugging sees only while it is made
+SHOWN = ("ir", "llvm", "asm", "profile")  # what debugging asks of a program just made
 MOST_CODE = 128  # programs whose code is kept for graphs that are alike
 
 _kept: OrderedDict[Any, Code] = OrderedDict()

@@ -56,6 +56,10 @@ class Tensor(Operators):
         kind = dtypes.to_numpy(dtype) if dtype else None
         return cls(None, np.asarray(array, dtype=kind))
 
+    def unmasked(self) -> Tensor:
+        """Return the same tensor with no mask to travel on it."""
+        return Tensor(self.value, self.data)
+
     @property
     def value(self) -> Value:
         """The graph node; made on first use for a tensor that only holds data."""

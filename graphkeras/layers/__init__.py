@@ -8,6 +8,13 @@ from graphkeras.layers.activations import (
     ReLU,
     Softmax,
 )
+from graphkeras.layers.attention import (
+    AdditiveAttention,
+    Attention,
+    GroupedQueryAttention,
+    GroupQueryAttention,
+    MultiHeadAttention,
+)
 from graphkeras.layers.conv import (
     Conv1D,
     Conv1DTranspose,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphkeras import config, constraints, initializers, ops, regularizers
+from graphkeras import config, initializers, ops
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.ir.types import normalize_axis
+from graphkeras.layers.facets import add_weight, keep_facets
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import is_int, positive_int
@@ -17,23 +18,13 @@ class _Affine(Layer):
 
     def _keep(self, center: bool, scale: bool, **facets: Any) -> None:
         self.center, self.scale = center, scale
-        kinds = {"initializer": initializers, "regularizer": regularizers,
-                 "constraint": constraints}  # fmt: skip
-        for name, value in facets.items():
-            setattr(self, name, kinds[name.split("_")[1]].get(value))
+        keep_facets(self, **facets)
         self.supports_masking = True
         self.autocast = False
 
     def _add_affine(self, shape: tuple[int, ...]) -> None:
-        self.gamma = self._add("gamma", shape) if self.scale else None
-        self.beta = self._add("beta", shape) if self.center else None
-
-    def _add(self, name: str, shape: tuple[int, ...]) -> Any:
-        return self.add_weight(
-            shape, getattr(self, f"{name}_initializer"), name=name,
-            regularizer=getattr(self, f"{name}_regularizer"),
-            constraint=getattr(self, f"{name}_constraint"),
-        )  # fmt: skip
+        self.gamma = add_weight(self, "gamma", shape) if self.scale else None
+        self.beta = add_weight(self, "beta", shape) if self.center else None
 
 
 def _known_size(input_shape: Any, axis: int) -> int:

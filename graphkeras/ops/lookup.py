@@ -13,7 +13,7 @@ from graphkeras.ir.definers import composite, require, structured
 from graphkeras.ir.op import host_only, nondifferentiable
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import ConstantData
-from graphkeras.ops.compare import greater_equal, less, logical_or, where
+from graphkeras.ops.compare import equal, greater_equal, less, logical_or, where
 from graphkeras.ops.creation import cast, dtype_of, full
 from graphkeras.ops.index import scatter_add_along_axis
 from graphkeras.ops.math import minimum
@@ -183,7 +183,7 @@ def encode_classes(
         if len(sizes) > 1 and sizes[-1] == 1:
             ids = reshape(ids, sizes[:-1])
         columns = expand_dims(cast(ids, "int64"), -1)
-        return cast(columns == np.arange(depth, dtype=np.int64), dtype)
+        return cast(equal(columns, np.arange(depth, dtype=np.int64)), dtype)
     counts = count_classes(ids, weights, depth=depth)
     if mode == "multi_hot":
         counts = minimum(counts, 1)

@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.errors import ArgumentError, message
-from graphkeras.ir.definers import composite, require, structured
+from graphkeras.ir.definers import require, structured
 from graphkeras.ir.op import nondifferentiable, unsupported
 from graphkeras.ir.types import TensorType
-from graphkeras.ops.shape import shape_of
 from graphkeras.ops.window import (
     Padding,
     Pair,
     channels_first,
     channels_last,
-    explicit_padding,
-    from_image,
     onnx_padding,
     padded,
-    pair_of,
     results,
     taps_of,
-    to_image,
     unpadded,
     wide,
 )
@@ -45,14 +39,16 @@ def _attributes(y: Any) -> dict[str, Any]:
     return {"window": y.window, "strides": y.strides, "padding": y.padding}
 
 
-def _pool_rule(name: str, **more: int) -> Any:
+def pool_rule(name: str, **more: int) -> Any:
+    """MaxPool or AveragePool, of images and volumes."""
+
     def rule(b: Any, y: Any, x: Any) -> Any:
-        sizes = y.inputs[0].shape[1:3]
+        sizes = y.inputs[0].shape[1:-1]
         out = getattr(b, name)(
-            channels_first(b, x), kernel_shape=list(y.window), strides=list(y.strides),
-            **onnx_padding(b, y, sizes, y.window), **more,
+            channels_first(b, y, x), kernel_shape=list(y.window),
+            strides=list(y.strides), **onnx_padding(b, y, sizes, y.window), **more,
         )  # fmt: skip
-        return channels_last(b, out)
+        return channels_last(b, y, out)
 
     return rule
 
@@ -76,7 +72,7 @@ def _max_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 @structured(
-    infer=_pool_type, kernel="pool.max_pool2d", vjp=_max_vjp, onnx=_pool_rule("MaxPool")
+    infer=_pool_type, kernel="pool.max_pool2d", vjp=_max_vjp, onnx=pool_rule("MaxPool")
 )
 def max_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> Any:
     """x[n, h, w, c] -> [n, y, x, c]: largest cell of each window."""
@@ -173,7 +169,7 @@ def _average_vjp(g: Any, y: Any, x: Any) -> Any:
 
 @structured(
     infer=_pool_type, kernel="pool.average_pool2d", vjp=_average_vjp,
-    onnx=_pool_rule("AveragePool", count_include_pad=0), promote="float",
+    onnx=pool_rule("AveragePool", count_include_pad=0), promote="float",
 )  # fmt: skip
 def average_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> Any:
     """x[n, h, w, c] -> [n, y, x, c]: mean of the cells of x inside each window."""
@@ -211,59 +207,3 @@ def average_pool2d_backward(
     for _, _, cells in taps_of(full, window, out, strides):
         cells += share
     return unpadded(full, padding, size)
-
-
-# -------------------------------------------------------------------- Keras's faces
-
-
-def _pool(
-    function: Any, x: Any, pool_size: Any, strides: Any, padding: str, layout: Any
-) -> Any:
-    if padding not in ("valid", "same"):
-        raise ArgumentError(
-            message("pool", "expected padding 'valid' or 'same'.", repr(padding))
-        )
-    image, rank, first = to_image(x, layout)
-    window = pair_of(pool_size, rank, "pool_size")
-    steps = window if strides is None else pair_of(strides, rank, "strides")
-    ends = explicit_padding(padding, shape_of(image)[1:3], window, steps)
-    out = function(image, window=window, strides=steps, padding=ends)
-    return from_image(out, rank, first)
-
-
-@composite()
-def max_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid",
-    data_format: str | None = None,
-) -> Any:  # fmt: skip
-    """Return the largest element of each window, channel by channel.
-
-    Args:
-        inputs: (batch, *space, channels), or channels after batch if `data_format`
-            is "channels_first"; one or two spatial axes.
-        pool_size: window: an int or one for each spatial axis.
-        strides: distance of windows; the window's size if None.
-        padding: "valid" or "same".
-        data_format: None takes `config.image_data_format()`.
-
-    Example:
-        >>> max_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
-        array([1., 3.])
-    """
-    return _pool(max_pool2d, inputs, pool_size, strides, padding, data_format)
-
-
-@composite()
-def average_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid",
-    data_format: str | None = None,
-) -> Any:  # fmt: skip
-    """Return the mean of each window, channel by channel; padding is not counted.
-
-    The arguments are those of `max_pool`.
-
-    Example:
-        >>> average_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
-        array([0.5, 2.5])
-    """
-    return _pool(average_pool2d, inputs, pool_size, strides, padding, data_format)

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.errors import ArgumentError, DataError, DTypeError, message
+from graphkeras.errors import ArgumentError, DataError, message
 from graphkeras.runtime import control, cpu
 from graphkeras.runtime.control import CONTROL, collect_word, feed_word
+from graphkeras.runtime.held import HeldState
 
 Shapes = Sequence[tuple[int, ...]]
 Arrays = Sequence[np.ndarray]
@@ -86,6 +87,7 @@ class Code:
 class _Binding(NamedTuple):
     cases: list[Case]
     arena: Arena
+    first: int  # address of the first case's words
 
 
 class Program:
@@ -100,6 +102,7 @@ class Program:
         self.name, self.code = name, code
         self._lock = threading.Lock()
         self._bindings: dict[Any, _Binding] = {}
+        self._bound: Any = None  # the key of the binding that is in the table
         self._arena = cpu.aligned(0)
         counts = (code.inputs, code.state, code.outputs, code.constants)
         self._first = [1]
@@ -108,8 +111,12 @@ class Program:
         self._control = self._first[4] + code.blocks
         extra = control.block_size(len(code.inputs), len(code.outputs))
         self._table = np.zeros(self._control + extra, np.int64)
+        self._words = memoryview(self._table)  # type: ignore[arg-type]
+        self._start = cpu.address(self._table)
+        self._kinds = [p.kind for p in code.inputs]
+        self._state = HeldState(name, code.state)
         self._constants = [np.require(c, requirements="C") for c in code.constants]
-        self._point(3, cpu.addresses(self._constants))
+        self._point(3, self._constants)
 
     # ------------------------------------------------------------------- one step
 
@@ -124,44 +131,50 @@ class Program:
             ShapeError: if shapes do not fit.
         """
         self._check_counts(inputs, state)
-        arrays = [cpu.as_input(a, p.kind) for a, p in zip(inputs, self.code.inputs)]
-        self._check_state(state)
-        places = cpu.addresses(state)
-        arrays = cpu.apart(arrays, places)
+        arrays = [cpu.as_input(a, kind) for a, kind in zip(inputs, self._kinds)]
         with self._lock:
-            binding = self._bind([[a.shape for a in (*arrays, *state)]])
-            case = binding.cases[0]
-            outputs = self._empty_outputs(case)
-            self._point(0, cpu.addresses(arrays))
-            self._point(1, places)
-            self._point(2, cpu.addresses(outputs))
-            self._table[0] = cpu.address(case.words)
-            self.code.entry(cpu.address(self._table), 0)
+            self._hold(state)
+            arrays = cpu.apart(arrays, self._state.places)
+            binding = self._bind((tuple([a.shape for a in arrays]),))
+            ports = zip(binding.cases[0].outputs, self.code.outputs)
+            outputs = [cpu.empty(shape, port.kind) for shape, port in ports]
+            self._point(0, arrays)
+            self._point(2, outputs)
+            self._words[0] = binding.first
+            self.code.entry(self._start, 0)
         return outputs
 
-    def _empty_outputs(self, case: Case) -> list[np.ndarray]:
-        pairs = zip(case.outputs, self.code.outputs, strict=True)
-        return [cpu.empty(shape, port.kind) for shape, port in pairs]
+    def _hold(self, state: Arrays) -> None:
+        """Let the variables be these arrays."""
+        for number, place in self._state.take(state):
+            self._words[self._first[1] + number] = place
 
-    def _point(self, kind: int, places: Sequence[int]) -> None:
-        """Write the addresses of all buffers of a kind into the table."""
-        self._table[self._first[kind] : self._first[kind + 1]] = places
+    def _point(self, kind: int, arrays: Arrays) -> None:
+        """Let all buffers of a kind be these arrays."""
+        for word, array in enumerate(arrays, self._first[kind]):
+            self._words[word] = cpu.address(array)
 
-    def _bind(self, cases: Sequence[Shapes]) -> _Binding:
-        """Return the binding to these shapes, its arena being in the table."""
-        key = tuple(tuple(shapes) for shapes in cases)
-        binding = self._bindings.pop(key, None)
-        if binding is None:
-            binding = _Binding(*self.code.layout.bind(cases))
-            while len(self._bindings) >= MOST_BINDINGS:
-                del self._bindings[next(iter(self._bindings))]
+    def _bind(self, cases: tuple[Shapes, ...]) -> _Binding:
+        """Return the binding to these inputs' shapes, its arena being in the table."""
+        key = (cases, self._state.shapes)
+        if self._bound is not None and self._bound[0] == key:
+            return self._bound[1]
+        binding = self._bindings.pop(key, None) or self._new_binding(cases)
         self._bindings[key] = binding
         if binding.arena.size > len(self._arena):  # nothing in it outlives a run
             self._arena = cpu.aligned(binding.arena.size)
         start = cpu.address(self._arena)
         offsets = np.array(binding.arena.offsets, np.int64)
         self._table[self._first[4] : self._control] = offsets + start
+        self._bound = key, binding
         return binding
+
+    def _new_binding(self, cases: Sequence[Shapes]) -> _Binding:
+        whole = [[*shapes, *self._state.shapes] for shapes in cases]
+        found, arena = self.code.layout.bind(whole)
+        while len(self._bindings) >= MOST_BINDINGS:
+            del self._bindings[next(iter(self._bindings))]
+        return _Binding(found, arena, cpu.address(found[0].words))
 
     def _check_counts(self, inputs: Sequence[Any], state: Sequence[Any]) -> None:
         for what, given, ports in (
@@ -174,19 +187,6 @@ class Program:
                     message(
                         self.name, f"expected {len(ports)} {what} ({names}).",
                         f"{len(given)}", "Give one array for each.",
-                    )
-                )  # fmt: skip
-
-    def _check_state(self, state: Arrays) -> None:
-        for array, port in zip(state, self.code.state, strict=True):
-            fits = array.dtype == port.kind and array.flags.c_contiguous
-            if not (fits and array.flags.writeable):
-                raise DTypeError(
-                    message(
-                        f"{self.name}: {port.name}",
-                        f"expected a writeable {port.dtype} array in C order.",
-                        f"dtype {array.dtype}, strides {array.strides}",
-                        "Pass the variable's own array.",
                     )
                 )  # fmt: skip
 
@@ -232,10 +232,9 @@ class Program:
             DataError: if the arrays do not fit each other.
         """
         self._check_counts(sources, state)
-        self._check_state(state)
         pairs = zip(sources, self.code.inputs)
         arrays = [cpu.as_source(f"{self.name}: {p.name}", a) for a, p in pairs]
-        arrays = cpu.apart(arrays, cpu.addresses(state))
+        arrays = cpu.apart(arrays, set(cpu.addresses(state)))
         epoch = _Epoch(self.code, self.name, arrays, batch_size, order, shuffle)
         epoch.limit(start, steps)
         epoch.watch(collect, track, progress)
@@ -243,12 +242,10 @@ class Program:
             return self._run_epoch(epoch, state)
 
     def _run_epoch(self, epoch: _Epoch, state: Arrays) -> list[np.ndarray]:
-        shapes = [a.shape for a in state]
-        cases = [[*s, *shapes] for s in epoch.batch_shapes()]
-        binding = self._bind(cases)
+        self._hold(state)
+        binding = self._bind(tuple(map(tuple, epoch.batch_shapes())))
         epoch.allocate(binding.cases[0])
-        self._point(1, cpu.addresses(state))
-        self._point(2, cpu.addresses(epoch.outputs))
+        self._point(2, epoch.outputs)
         words = epoch.words(binding.cases)
         self._table[self._control : self._control + len(words)] = words
         self.code.entry(cpu.address(self._table), 1)

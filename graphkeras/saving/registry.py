@@ -35,6 +35,7 @@ _NAMESPACES = (
     "callbacks", "random", "ops",
 )  # fmt: skip
 _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
+_WRITTEN_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
 _KERAS_HOME = {"Functional": "keras.src.models.functional"}
 
 
@@ -253,7 +254,7 @@ def serialize_instance(obj: Any) -> dict[str, Any]:
     module = public_module(cls)
     config = {
         "module": module or cls.__module__,
-        "class_name": cls.__name__,
+        "class_name": _WRITTEN_AS.get(cls.__name__, cls.__name__),
         "config": serialize_keras_object(obj.get_config()),
         "registered_name": None if module else get_registered_name(cls),
     }

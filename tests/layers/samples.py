@@ -20,26 +20,48 @@ FREE = 7  # the size put in the place of None
 
 @dataclass(frozen=True)
 class Sample:
-    """A layer, its input, and what cannot be checked of it, with the reason."""
+    """A layer, its input, and what cannot be checked of it, with the reason.
+
+    Attributes:
+        several: how many inputs of that shape, in a list.
+        others: shapes of further inputs.
+        spread: whether inputs are arguments of their own, rather than a list.
+        call: further arguments of a call.
+    """
 
     make: Callable[[], Layer]
     shape: tuple[int | None, ...]
     several: int = 1
+    others: tuple[tuple[int | None, ...], ...] = ()
+    spread: bool = False
+    call: dict[str, Any] = field(default_factory=dict)
     ids: int = 0
     dtype: str = "float32"
     random: bool = False  # differs between calls in training
     tolerance: float = 1e-5
     refused: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def shapes(self) -> list[tuple[int | None, ...]]:
+        """The shape of each input, without the batch."""
+        return [self.shape] * self.several + list(self.others)
+
     def arrays(self, rng: np.random.Generator, batch: int = 3) -> list[np.ndarray]:
         """Return input arrays of a batch of this size."""
-        sizes = (batch, *(FREE if s is None else s for s in self.shape))
+        sizes = [
+            (batch, *(FREE if s is None else s for s in shape)) for shape in self.shapes
+        ]
         if self.ids:
-            return [rng.integers(0, self.ids, sizes).astype("int32")
-                    for _ in range(self.several)]  # fmt: skip
-        drawn = (rng.normal(size=sizes) for _ in range(self.several))
+            return [rng.integers(0, self.ids, size).astype("int32") for size in sizes]
+        drawn = [rng.normal(size=size) for size in sizes]
         return [(d * 100 if self.dtype == "uint8" else d).astype(self.dtype)
                 for d in drawn]  # fmt: skip
+
+    def feed(self, layer: Callable[..., Any], inputs: list[Any], **more: Any) -> Any:
+        """Call a layer (or a method of it) on its inputs."""
+        if not self.spread:
+            inputs = inputs if len(inputs) == 1 else [inputs]
+        return layer(*inputs, **more)
 
 
 def _s(make: Callable[[], Layer], *shape: int | None, **options: Any) -> Sample:
@@ -57,11 +79,29 @@ def _grown() -> Layer:
 
 
 L = layers
+_PAIR: Any = {"others": ((5, 3),), "spread": True}  # queries and values
+
 SAMPLES: dict[str, Sample] = {
     "Activation": _s(lambda: L.Activation("tanh"), 4),
     "Activation, relu": _s(lambda: L.Activation("relu"), None, 4),
     "ActivityRegularization": _s(lambda: L.ActivityRegularization(0.1, 0.2), 4),
     "Add": _s(lambda: L.Add(), 4, several=3),
+    "AdditiveAttention": _s(lambda: L.AdditiveAttention(), None, 3, others=((5, 3),)),
+    "AdditiveAttention, causal": _s(
+        lambda: L.AdditiveAttention(use_scale=False),
+        5,
+        3,
+        several=3,
+        call={"use_causal_mask": True},
+    ),
+    "Attention": _s(lambda: L.Attention(use_scale=True), None, 3, others=((5, 3),)),
+    "Attention, concat": _s(
+        lambda: L.Attention(score_mode="concat", dropout=0.5, seed=1),
+        4,
+        3,
+        several=2,
+        random=True,
+    ),
     "Average": _s(lambda: L.Average(), None, 4, several=3),
     "AveragePooling1D": _s(lambda: L.AveragePooling1D(2), None, 3),
     "AveragePooling1D, same": _s(lambda: L.AveragePooling1D(3, 2, "same"), None, 3),
@@ -173,6 +213,18 @@ SAMPLES: dict[str, Sample] = {
     "GroupNormalization, each": _s(
         lambda: L.GroupNormalization(-1, axis=1, scale=False), 3, 4
     ),
+    "GroupedQueryAttention": _s(
+        lambda: L.GroupQueryAttention(4, 4, 2, use_gate=True), None, 3, **_PAIR
+    ),
+    "GroupedQueryAttention, dropout": _s(
+        lambda: L.GroupQueryAttention(4, 4, 2, dropout=0.3, seed=1),
+        5,
+        3,
+        others=((5, 3),),
+        spread=True,
+        random=True,
+        call={"use_causal_mask": True},
+    ),
     "HashedCrossing": _s(lambda: L.HashedCrossing(7), 1, several=2, ids=50),
     "HashedCrossing, each": _s(
         lambda: L.HashedCrossing(7, "one_hot"), several=3, ids=50
@@ -202,6 +254,32 @@ SAMPLES: dict[str, Sample] = {
     "MaxPooling2D, same": _s(lambda: L.MaxPooling2D(3, 2, "same"), 7, 8, 2),
     "Maximum": _s(lambda: L.Maximum(), 4, several=2),
     "Minimum": _s(lambda: L.Minimum(), 4, several=2),
+    "MultiHeadAttention": _s(
+        lambda: L.MultiHeadAttention(2, 4, value_dim=3), None, 3, **_PAIR
+    ),
+    "MultiHeadAttention, causal": _s(
+        lambda: L.MultiHeadAttention(2, 4, output_shape=(2, 3), use_bias=False),
+        5,
+        3,
+        call={"use_causal_mask": True},
+        **_PAIR,
+    ),
+    "MultiHeadAttention, two axes": _s(
+        lambda: L.MultiHeadAttention(2, 4, attention_axes=(2,), use_gate=True),
+        2,
+        5,
+        3,
+        others=((2, 4, 3),),
+        spread=True,
+    ),
+    "MultiHeadAttention, window": _s(
+        lambda: L.MultiHeadAttention(2, 4, dropout=0.3, sliding_window=2, seed=1),
+        None,
+        3,
+        random=True,
+        call={"use_causal_mask": True},
+        **_PAIR,
+    ),
     "Multiply": _s(lambda: L.Multiply(), 4, several=2),
     "Normalization": _s(_adapted, 3),
     "Normalization, given": _s(

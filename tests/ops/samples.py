@@ -6,8 +6,11 @@ own lines in one of the tables; the sweep names the op that has none.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
+import graphkeras.ops
 from graphkeras.ir.op import OPS, Op, host_only
 from tests.ops.sample import Sample
 from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
@@ -36,6 +39,8 @@ def samples_of(op: Op) -> list[Sample]:
 
 def names() -> list[str]:
     """Return the ops of the table; what runs on the host or eagerly stands apart."""
+    for module in pkgutil.iter_modules(graphkeras.ops.__path__):
+        importlib.import_module(f"graphkeras.ops.{module.name}")
     return sorted(
         name
         for name, op in OPS.items()

@@ -20,11 +20,11 @@ CATEGORIES: dict[str, list[Sample]] = {
         s(i([1, 1, 7, -1]), depth=3, free=(0,)),
         s(i([[1, 1, 7], [0, 2, 2]]), None, depth=3, free=(0,)),
         s(i([[[0, 1], [1, 1]]]), None, depth=2),
-        s(i([[1, 1, 7]]), x(1, 3), depth=3),
+        s(i([1, 1, 7]), x(1, 3), depth=3),
         *(s(x(2, n, kind="digit"), None, depth=6) for n in AWKWARD),
     ],
     "encode_classes": [
         s(i([[1], [7]]), None, mode=mode, depth=3, dtype="float32", free=(0,))
         for mode in ("int", "one_hot", "multi_hot", "count")
-    ] + [s(i([[1, 2]]), x(1, 2), mode="count", depth=3, dtype="float32")],
+    ] + [s(i([1, 2]), x(1, 2), mode="count", depth=3, dtype="float64")],
 }  # fmt: skip

@@ -36,6 +36,8 @@ class Discretization(Layer):
         array([0, 1, 2], dtype=int32)
     """
 
+    _not_in_config = ("trainable",)  # Keras's takes none
+
     def __init__(
         self, bin_boundaries: Any = None, num_bins: int | None = None,
         epsilon: float = 0.01, output_mode: str = "int", sparse: bool = False,

@@ -260,10 +260,15 @@ class TextVectorization(Layer):
     # ------------------------------------------------------------------------ files
 
     def save_assets(self, folder: str) -> None:
-        """Write a learned vocabulary to a folder; a given one is in the config."""
+        """Write a learned vocabulary to a folder; a given one is in the config.
+
+        It is there twice, since Keras's layer holds another one that reads it too.
+        """
         if self.vocabulary is None and self._words is not None:
             text = "\n".join(self.get_vocabulary())
-            (Path(folder) / "vocabulary.txt").write_text(text, encoding="utf-8")
+            for place in (Path(folder), Path(folder) / "_lookup_layer"):
+                place.mkdir(exist_ok=True)
+                (place / "vocabulary.txt").write_text(text, encoding="utf-8")
 
     def load_assets(self, folder: str) -> None:
         """Read what `save_assets` wrote."""

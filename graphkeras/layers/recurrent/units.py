@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphkeras.layers.facets import given
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.recurrent.cells import (
     FACETS,
@@ -11,7 +12,6 @@ from graphkeras.layers.recurrent.cells import (
     LSTMCell,
     RecurrentCell,
     SimpleRNNCell,
-    given,
 )
 from graphkeras.layers.recurrent.rnn import RNN, one_cell
 from graphkeras.saving.registry import init_arguments
