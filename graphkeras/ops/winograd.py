@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphkeras.ir import dims
 from graphkeras.ir.definers import structured
 from graphkeras.ir.op import nondifferentiable, unsupported
 from graphkeras.ir.types import TensorType
@@ -87,6 +88,13 @@ def _values_of_cells(x: np.ndarray, size: Pair, window: Pair, padding: Padding) 
 # ----------------------------------------------------------------------------- ops
 
 
+def _operations(image: Any, window: Pair, inputs: Any, outputs: Any) -> Any:
+    """Multiplications and additions of the products at the points."""
+    count, *size = image.shape[:3]
+    tiles = (dims.ceildiv(n, tile_size(taps)) for n, taps in zip(size, window))
+    return 2 * points_of(window) * count * dims.product(tiles) * inputs * outputs
+
+
 def _weights_type(w: TensorType, *, turned: bool) -> TensorType:
     *window, inputs, outputs = w.shape
     points = points_of(tuple(window))  # type: ignore[arg-type]
@@ -113,6 +121,7 @@ def winograd_weights(w: Tensor, *, turned: bool) -> Any:
     kernel="winograd.conv2d",
     vjp=nondifferentiable,
     onnx=unsupported("made by the compiler"),
+    operations=lambda y: _operations(y, y.window, *y.inputs[1].shape[1:]),
 )
 def winograd_conv2d(
     x: Tensor, u: Tensor, *, size: Pair, window: Pair, padding: Padding
@@ -135,6 +144,7 @@ def winograd_conv2d(
     kernel="winograd.backward_weights",
     vjp=nondifferentiable,
     onnx=unsupported("made by the compiler"),
+    operations=lambda y: _operations(y.inputs[1], y.window, *y.shape[1:]),
 )
 def winograd_backward_weights(
     x: Tensor, g: Tensor, *, window: Pair, padding: Padding

@@ -6,7 +6,7 @@ each, where the polynomials need one for each pair of factors. With these points
 rounding stays within about twice that of the plain sum; 0, +-1 and +-2 lose five times
 as much.
 
-The points come in groups that share sums, so that few values are held at a time.
+Opposite points share sums: they are found together, so that few values are held.
 
 Source: Barabasz et al., arXiv:1803.10986, for the choice of points.
 """
@@ -15,17 +15,29 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from llvmlite import ir
+
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.term import Term
+from graphkeras.kernels.cpu.value import Scalar
 
 POINTS = 6
-LOW, HIGH = math.sqrt(0.5), math.sqrt(2.0)
 # What the polynomials through the points are divided by.
 NORMS = (1.0, -1.5, -1.5, 6.0, 6.0, 1.0)
-GROUPS = ((0,), (1, 2), (3, 4), (5,))
-MEMBERS = 2  # points in the largest group
 
 Terms = list[Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A pair of opposite points: the positive one, its square, -1 / that."""
+
+    value: Term | float
+    square: Term | float
+    inverse: Term | float
+
+
+LOW, HIGH = Point(math.sqrt(0.5), 0.5, -2.0), Point(math.sqrt(2.0), 2.0, -0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,45 +66,40 @@ class Side:
         """What values of taps are to be divided by."""
         return (1.0,) if self.plain else NORMS
 
-    @property
-    def groups(self) -> tuple[tuple[int, ...], ...]:
-        """Points that are found together."""
-        return ((0,),) if self.plain else GROUPS
+    def cells_at_end(self, cell: Callable[[int], Term]) -> Term:
+        """Value of six cells at 0; at infinity, of those from the second on."""
+        return cell(2).fma(-2.5, cell(0) + cell(4))
 
-    def of_cells(self, group: int, cell: Callable[[int], Term]) -> Terms:
-        """Values of six cells at a group of points, as rows of B^T give them."""
-        if self.plain:
-            return [cell(0)]
-        if group in (0, 3):
-            first = cell(group // 3)
-            middle, last = (cell(group // 3 + 2 * k) for k in (1, 2))
-            return [middle.fma(-2.5, first + last)]
-        point, square = _point(group)
-        even = cell(2).fma(-1.0 / square, cell(4))
-        odd = cell(1).fma(-1.0 / square, cell(3))
+    def cells_at_pair(self, cell: Callable[[int], Term], point: Point) -> Terms:
+        """Values of six cells at two opposite points."""
+        even = cell(2).fma(point.inverse, cell(4))
+        odd = cell(1).fma(point.inverse, cell(3))
         return _both(even, odd, point)
 
-    def of_taps(self, group: int, taps: Sequence[Term]) -> Terms:
-        """Values of a polynomial at a group of points, its highest factor at the end.
+    def taps_at_pair(self, taps: Sequence[Term], point: Point) -> Terms:
+        """Values of a polynomial, lowest factor first, at two opposite points.
 
-        They are yet to be divided by `norms`.
+        All values of taps are yet to be divided by `norms`.
         """
-        if self.plain or group == 0:
-            return [taps[0]]
-        if group == 3:
-            return [taps[-1]]
-        point, square = _point(group)
-        even, odd = (_horner(taps[k::2], square) for k in (0, 1))
+        even, odd = (_horner(taps[k::2], point.square) for k in (0, 1))
         return _both(even, odd, point)
 
-    def at_all(self, taps: Sequence[Term]) -> Terms:
-        """Values of a polynomial at all points."""
-        return [v for g in range(len(self.groups)) for v in self.of_taps(g, taps)]
+    def of_cells(self, cells: Sequence[Term]) -> Terms:
+        """Values of six cells at all points: B^T."""
+        if self.plain:
+            return [*cells]
+        zero, infinity = (
+            self.cells_at_end(part.__getitem__) for part in (cells, cells[1:])
+        )
+        pairs = [self.cells_at_pair(cells.__getitem__, p) for p in (LOW, HIGH)]
+        return [zero, *pairs[0], *pairs[1], infinity]
 
-    def under_all(self, cells: Sequence[Term]) -> Terms:
-        """Values of six cells at all points."""
-        groups = range(len(self.groups))
-        return [v for g in groups for v in self.of_cells(g, cells.__getitem__)]
+    def of_taps(self, taps: Sequence[Term]) -> Terms:
+        """Values of a polynomial at all points: G; at infinity its highest factor."""
+        if self.plain:
+            return [*taps]
+        pairs = [self.taps_at_pair(taps, p) for p in (LOW, HIGH)]
+        return [taps[0], *pairs[0], *pairs[1], taps[-1]]
 
     def sums(self, values: Sequence[Term], count: int) -> Terms:
         """Rows of A^T: each point's value times its powers, `count` of them."""
@@ -104,32 +111,65 @@ class Side:
         found = []
         for power in range(count):
             low, high = gaps if power % 2 else sums
-            total = high * HIGH**power if power else high
-            total = low.fma(LOW**power, total) if power else low + total
+            total = high * math.sqrt(2.0) ** power if power else high
+            total = low.fma(math.sqrt(0.5) ** power, total) if power else low + total
             total = total + values[0] if power == 0 else total
             found.append(total + values[5] if power == count - 1 else total)
         return found
 
 
-def _point(group: int) -> tuple[float, float]:
-    """The positive point of a pair, and its square."""
-    return (LOW, 0.5) if group == 1 else (HIGH, 2.0)
-
-
-def _both(even: Term, odd: Term, point: float) -> Terms:
+def _both(even: Term, odd: Term, point: Point) -> Terms:
     """even +- point * odd"""
-    return [odd.fma(point, even), odd.fma(-point, even)]
+    value = point.value
+    return [odd.fma(value, even), odd.fma(-value, even)]
 
 
-def _horner(factors: Sequence[Term], square: float) -> Term:
+def _horner(factors: Sequence[Term], square: Term | float) -> Term:
     total = factors[-1]
     for factor in factors[-2::-1]:
         total = total.fma(square, factor)
     return total
 
 
-def first_of(e: Emit, group: Index) -> tuple[Index, Index]:
-    """Number of the first point of a group, and how many there are."""
-    pair = e.both(e.gt(group, 0), e.lt(group, 3))
-    first = e.maximum(0, e.sub(e.mul(2, group), 1))
-    return first, e.choose(pair, 2, 1)
+# Rows of points, in the order in which they are found.
+GROUPS = ((0,), (1, 2), (3, 4), (5,))
+MEMBERS = 2  # points in the largest group
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A row of points of a group that is known only when the code runs."""
+
+    e: Emit
+    number: Index
+
+    @property
+    def at_end(self) -> ir.Value:
+        """Whether it is the point 0 or infinity."""
+        e = self.e
+        return e.either(e.eq(self.number, 0), self.at_infinity)
+
+    @property
+    def at_infinity(self) -> ir.Value:
+        """Whether it is the last one."""
+        return self.e.eq(self.number, len(GROUPS) - 1)
+
+    def span(self) -> tuple[Index, Index]:
+        """Number of its first point, and how many there are."""
+        e = self.e
+        first = e.maximum(0, e.sub(e.mul(2, self.number), 1))
+        return first, e.choose(self.at_end, 1, MEMBERS)
+
+    def point(self, dtype: str, lanes: int) -> Point:
+        """The positive one of its points, if it has two."""
+        e, low = self.e, self.e.eq(self.number, 1)
+
+        def choose(first: float, second: float) -> Term:
+            a, b = (e.constant(dtype, n, lanes).value for n in (first, second))
+            return Term(e, Scalar(e.builder.select(low, a, b), dtype, lanes))
+
+        return Point(
+            choose(LOW.value, HIGH.value),  # type: ignore[arg-type]
+            choose(LOW.square, HIGH.square),  # type: ignore[arg-type]
+            choose(LOW.inverse, HIGH.inverse),  # type: ignore[arg-type]
+        )

@@ -16,7 +16,9 @@ Tiles go by blocks small enough for the cache, and the points by groups of rows.
 Source: Lavin and Gray, arXiv:1509.09308.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from llvmlite import ir
 
@@ -50,6 +52,7 @@ from graphkeras.kernels.cpu.winograd_tiles import (
     block,
     each_group,
     padded,
+    part,
 )
 
 DEEP = 48  # tiles that are summed in registers for a gradient of weights
@@ -140,14 +143,13 @@ def _store_values(
     """G taps G^T, to out[p, *at]."""
     down, across = sides
     columns = [[tap(y, x) for y in range(down.taps)] for x in range(across.taps)]
-    for group in range(len(down.groups)):
-        rows = zip(*(down.of_taps(group, column) for column in columns))
-        for a, row in zip(down.groups[group], rows):
-            for b, value in enumerate(across.at_all(row)):
-                norm = down.norms[a] * across.norms[b]
-                place = out.offset(e, (a * across.points + b, *at))
-                value = value * (1.0 / norm) if norm != 1.0 else value
-                e.store_some(out, place, value.scalar, live)
+    rows = zip(*map(down.of_taps, columns))
+    values = (value for row in rows for value in across.of_taps(row))
+    norms = itertools.product(down.norms, across.norms)
+    for number, (value, factors) in enumerate(zip(values, norms)):
+        norm = factors[0] * factors[1]
+        value = value * (1.0 / norm) if norm != 1.0 else value
+        e.store_some(out, out.offset(e, (number, *at)), value.scalar, live)
 
 
 @kernel
@@ -195,6 +197,15 @@ def conv2d(
     _Forward(e, x, u, out, _sides(window), padding, epilogue).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The first result of a tile: its memory, its pixel and its channel."""
+
+    out: Array
+    row: Index
+    channel: Index
+
+
 class _Forward:
     """Blocks of tiles: values of cells, products, sums to results."""
 
@@ -217,7 +228,7 @@ class _Forward:
         self.lanes = native_lanes(out.dtype)
         self.tiles = Tiles(e, out, sides)
         self.cells = Cells(e, x, _points(sides), self.slots)
-        self.values = Values(e, self.cells, x.shape[3], self.slots)
+        self.values = Values(e, self.cells, sides, self.slots)
         self.pitch = padded(out.shape[3], self.lanes)
         self.plane = self.slots * self.pitch + self.lanes
         points = self.down.points * self.across.points
@@ -230,25 +241,23 @@ class _Forward:
 
     def run(self) -> None:
         """All blocks of tiles."""
-        e, (top, left) = self.e, (ends[0] for ends in self.padding)
+        e = self.e
         with e.loop(0, self.tiles.count, self.slots) as start:
             count = e.minimum(self.slots, e.sub(self.tiles.count, start))
-            with e.loop(0, count) as slot:
-                n, y, x = self.tiles.corner(e.add(start, slot))
-                self.cells.find(slot, n, e.sub(y, top), e.sub(x, left))
             with e.loop(0, self.out.shape[3], CHANNELS) as column:
-                self._multiply(count, column)
+                self._multiply(start, count, column)
                 self._finish(start, count, column)
 
-    def _multiply(self, count: Index, column: Index) -> None:
+    def _multiply(self, start: Index, count: Index, column: Index) -> None:
         """Products of all points for a block of output channels."""
         e, inputs = self.e, self.x.shape[3]
         with e.loop(0, inputs, CHANNELS) as first:
+            self.tiles.find(self.cells, start, count, first, self.padding)
             depth = block(e, inputs, first)
             fresh = e.eq(first, 0)
 
-            def fill(group: int) -> None:
-                self.values.fill_cells(count, first, (self.down, self.across), group)
+            def fill(group: Index) -> None:
+                self.values.fill(group, count, first)
 
             def use(row: Index, rows: Index) -> None:
                 points = e.mul(rows, self.across.points)
@@ -262,25 +271,47 @@ class _Forward:
     def _product(
         self, point: Index, at: Pixel, size: tuple[Index, Index], fresh: ir.Value
     ) -> None:
-        e, (number, first, column), (count, depth) = self.e, at, size
+        """products[p] (+)= values[p] u[p]: a function that equal shapes share."""
+        e, (number, first, column) = self.e, at
+        columns = block(e, self.out.shape[3], column)
+        arrays = (
+            self.values.at(point, 0, 0),
+            self.u.at(e, number, first, column),
+            part(e, self.products, e.mul(number, self.plane)),
+        )
+        sizes = [e.index(n) for n in (*size, columns)]
+        fixed = tuple(known(n) for n in (*size, columns))
+        steps = self.values.pitch, known(self.u.strides[1]), self.pitch
+        key = (self.out.dtype, self.rows, self.vectors, steps, fixed, known(fresh))
+        given = [*(a.pointer for a in arrays), *sizes, fresh]
+
+        def body(inner: Emit, *given: ir.Value) -> None:
+            counts = [g if n is None else n for n, g in zip(fixed, given[3:])]
+            last = given[-1] if known(fresh) is None else fresh
+            self._written(inner, given[:3], counts, last)
+
+        e.shared(("product", key), "product", given, body)
+
+    def _written(
+        self,
+        e: Emit,
+        places: Sequence[ir.Value],
+        size: Sequence[Index],
+        fresh: ir.Value,
+    ) -> None:
+        left, right, to = (Array(p, self.out.dtype, (), ()) for p in places)
+        count, depth, columns = size
+        step = self.u.strides[1]
 
         def panel(start: Index, cut: Panel) -> None:
             with e.loop(0, count, self.rows) as slot:
-                place = e.add(e.mul(number, self.plane), e.mul(slot, self.pitch))
-                to = self._at(self.products, e.add(place, start))
-                right = self.u.at(e, number, first, e.add(column, start))
-                left = self.values.at(point, slot, 0)
-                walk = Walk(depth, 1, self.u.strides[1])
-                result = Result(to, self.pitch, fresh)
-                step = self.values.pitch
-                tile(e, self.rows, cut, left, step, right, [walk], result)
+                a = part(e, left, e.mul(slot, self.values.pitch))
+                out = part(e, to, e.add(e.mul(slot, self.pitch), start))
+                walk, result = Walk(depth, 1, step), Result(out, self.pitch, fresh)
+                b = part(e, right, start)
+                tile(e, self.rows, cut, a, self.values.pitch, b, [walk], result)
 
-        columns = block(e, self.out.shape[3], column)
         panels(e, columns, self.vectors, self.lanes, panel)
-
-    def _at(self, array: Array, place: Index) -> Array:
-        pointer = self.e.address(array.pointer, array.dtype, place)
-        return Array(pointer, array.dtype, (), ())
 
     def _finish(self, start: Index, count: Index, column: Index) -> None:
         """Results of the tiles, from the products of their points."""
@@ -288,27 +319,30 @@ class _Forward:
         columns = block(e, out.shape[3], column)
         whole = known(e.mod(columns, self.lanes)) == 0
         with e.loop(0, count) as slot:
-            corner = self.tiles.corner(e.add(start, slot))
+            n, y, x = self.tiles.corner(e.add(start, slot))
+            row = e.add(e.mul(e.add(e.mul(n, out.shape[1]), y), out.shape[2]), x)
             with e.loop(0, columns, self.lanes) as channel:
                 found = self._sums(slot, channel)
                 at, live = e.add(column, channel), e.sub(columns, channel)
+                to = _Target(part(e, out, out.offset(e, (n, y, x, at))), row, at)
 
-                def store(i: int, j: int, pixel: Pixel) -> None:
+                def store(i: int, j: int) -> None:
+                    value = found[i][j].scalar
                     if whole:
-                        self._store(pixel, at, found[i][j].scalar, self.lanes)
+                        self._store(to, (i, j), 0, value)
                     else:
-                        self._spill(pixel, at, found[i][j].scalar, live)
+                        self._spill(to, (i, j), value, live)
 
-                self._each(corner, store)
+                self._each((n, y, x), store)
 
     def _sums(self, slot: Index, channel: Index) -> list[Terms]:
         """A^T s A of one tile, for a vector of channels."""
         e, down, across = self.e, self.down, self.across
+        products = part(e, self.products, e.add(e.mul(slot, self.pitch), channel))
 
         def product(a: int, b: int) -> Term:
-            number = (a * across.points + b) * self.plane
-            place = e.add(e.add(number, e.mul(slot, self.pitch)), channel)
-            return Term(e, e.load(self.products, place, self.lanes))
+            place = (a * across.points + b) * self.plane
+            return Term(e, e.load(products, place, self.lanes))
 
         columns = [
             down.sums([product(a, b) for a in range(down.points)], down.results)
@@ -316,42 +350,44 @@ class _Forward:
         ]
         return [across.sums(line, across.results) for line in zip(*columns)]
 
-    def _each(self, corner: Pixel, body: Callable[..., None]) -> None:
-        """body(i, j, pixel) for the results of a tile that lie in the image."""
-        e, (n, y, x) = self.e, corner
+    def _each(self, corner: Pixel, body: Callable[[int, int], None]) -> None:
+        """body(i, j) for the results of a tile that lie in the image."""
+        e, (_, y, x) = self.e, corner
         for i in range(self.down.results):
-            line = e.add(y, i)
             for j in range(self.across.results):
-                pixel = e.add(x, j)
-                exists = e.both(self._inside(line, 0, i), self._inside(pixel, 1, j))
+                exists = e.both(self._inside(y, 0, i), self._inside(x, 1, j))
                 with e.when(exists):
-                    body(i, j, (n, line, pixel))
+                    body(i, j)
 
     def _inside(self, place: Index, axis: int, number: int) -> ir.Value:
         """Whether a result exists: where tiles fit the image all of them do."""
         size, step = self.out.shape[1 + axis], self.tiles.steps[axis]
         rest = known(self.e.mod(size, step))
-        return YES if rest == 0 or number == 0 else self.e.lt(place, size)
+        if rest == 0 or number == 0:
+            return YES
+        return self.e.lt(place, self.e.sub(size, number))
 
-    def _store(self, pixel: Pixel, channel: Index, value: Scalar, lanes: int) -> None:
-        e, out = self.e, self.out
-        n, y, x = pixel
-        row = e.add(e.mul(e.add(e.mul(n, out.shape[1]), y), out.shape[2]), x)
+    def _store(
+        self, to: _Target, at: tuple[int, int], lane: Index, value: Scalar
+    ) -> None:
+        """Put lanes of a result in their place, through the epilogue."""
+        e, out, (i, j) = self.e, self.out, at
         if self.epilogue is not None:
-            value = self.epilogue(e, value, row, channel, lanes)
-        e.store(out, out.offset(e, (*pixel, channel)), value)
+            row = e.add(e.add(to.row, e.mul(i, out.shape[2])), j)
+            column = e.add(to.channel, lane)
+            value = self.epilogue(e, value, row, column, value.lanes)
+        pixel = e.add(e.mul(i, out.strides[1]), e.mul(j, out.strides[2]))
+        e.store(to.out, e.add(pixel, lane), value)
 
     def _spill(
-        self, pixel: Pixel, channel: Index, value: Scalar,
-        live: Index,
-    ) -> None:  # fmt: skip
+        self, to: _Target, at: tuple[int, int], value: Scalar, live: Index
+    ) -> None:
         """Store what exists of a vector, lane by lane if it is not whole."""
         e = self.e
         e.store(self.results, 0, value)
 
         def finish(lane: Index, lanes: int) -> None:
-            part = e.load(self.results, lane, lanes)
-            self._store(pixel, e.add(channel, lane), part, lanes)
+            self._store(to, at, lane, e.load(self.results, lane, lanes))
 
         stretch(e, 0, e.minimum(live, self.lanes), self.lanes, finish)
 
@@ -387,31 +423,26 @@ class _Gradient:
         self.lanes = native_lanes(out.dtype)
         self.cells = Cells(e, x, _points(sides), DEEP)
         self.slopes = Cells(e, g, self.tiles.steps, DEEP)
-        self.left = Values(e, self.cells, x.shape[3], DEEP)
-        self.right = Values(e, self.slopes, g.shape[3], DEEP)
+        self.left = Values(e, self.cells, sides, DEEP)
+        self.right = Values(e, self.slopes, sides, DEEP, slopes=True)
 
     def run(self) -> None:
         """All blocks of tiles."""
-        e, (top, left) = self.e, (ends[0] for ends in self.padding)
+        e = self.e
         with e.loop(0, self.tiles.count, DEEP) as start:
             count = e.minimum(DEEP, e.sub(self.tiles.count, start))
-            with e.loop(0, count) as slot:
-                n, y, x = self.tiles.corner(e.add(start, slot))
-                self.cells.find(slot, n, e.sub(y, top), e.sub(x, left))
-                self.slopes.find(slot, n, y, x)
-            with (
-                e.loop(0, self.x.shape[3], CHANNELS) as first,
-                e.loop(0, self.g.shape[3], CHANNELS) as column,
-            ):
-                self._multiply(count, first, column)
+            with e.loop(0, self.x.shape[3], CHANNELS) as first:
+                self.tiles.find(self.cells, start, count, first, self.padding)
+                with e.loop(0, self.g.shape[3], CHANNELS) as column:
+                    self.tiles.find(self.slopes, start, count, column)
+                    self._multiply(count, first, column)
 
     def _multiply(self, count: Index, first: Index, column: Index) -> None:
         e, points = self.e, self.across.points
 
-        def fill(group: int) -> None:
-            sides = self.down, self.across
-            self.left.fill_cells(count, first, sides, group)
-            self.right.fill_slopes(count, column, sides, group)
+        def fill(group: Index) -> None:
+            self.left.fill(group, count, first)
+            self.right.fill(group, count, column)
 
         def use(row: Index, rows: Index) -> None:
             with e.loop(0, e.mul(rows, points)) as point:
