@@ -99,7 +99,7 @@ def gaussian_blur(
         >>> dot = np.zeros((3, 3, 1), "float32")
         >>> dot[1, 1] = 16
         >>> gaussian_blur(dot, sigma=(0.85, 0.85))[1, :, 0].round(1)
-        array([2. , 4. , 2. ], dtype=float32)
+        array([2., 4., 2.], dtype=float32)
     """
     who, kind = "gaussian_blur", dtype_of(images)
     rows, columns = image_axes(images, data_format, who)
