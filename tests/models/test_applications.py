@@ -127,6 +127,24 @@ def test_classes_have_names(tmp_path: Path, monkeypatch: Any) -> None:
     imagenet_utils._names.cache_clear()
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        applications.convnext.LayerScale(0.1, 3),
+        applications.convnext.StochasticDepth(0.1),
+        applications.inception_resnet_v2.CustomScaleLayer(0.5),
+    ],
+)
+def test_layers_of_architectures_are_written_and_read_as_keras_names_them(
+    layer: Any,
+) -> None:
+    config = keras.saving.serialize_keras_object(layer)
+    assert config["module"].startswith("keras.src.applications.")
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+
+
 def test_only_a_thousand_classes_are_named() -> None:
     with pytest.raises(ShapeError, match=r"\(batch, 1000\)"):
         imagenet_utils.decode_predictions(np.zeros((1, 10)))
