@@ -13,6 +13,7 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, known
 
 Indices = tuple[Index, ...]
+AHEAD = 8  # rows asked for before their turn
 
 
 def _place(e: Emit, indices: Array, at: Indices, size: Index) -> Index:
@@ -20,6 +21,14 @@ def _place(e: Emit, indices: Array, at: Indices, size: Index) -> Index:
     raw = e.to_index(e.load(indices, indices.offset(e, at)))
     counted = e.choose(e.lt(raw, 0), e.add(raw, size), raw)
     return e.clamp(counted, 0, e.sub(size, 1))
+
+
+def _ahead(e: Emit, indices: Array, at: Indices) -> Indices:
+    """The index some places on, whose cells may be far away: ask for them early."""
+    if not at:
+        return at
+    last = e.sub(indices.shape[-1], 1)
+    return (*at[:-1], e.minimum(e.add(at[-1], AHEAD), last))
 
 
 def _dense(*arrays: Array) -> bool:
@@ -39,8 +48,11 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
         leading, place = index[:axis], index[axis:]
         chosen = _place(e, indices, place, size)
         source, target = x.at(e, *leading, chosen), out.at(e, *index)
+        later = x.at(e, *leading, _place(e, indices, _ahead(e, indices, place), size))
 
         def copy(rest: Indices, lanes: int) -> None:
+            if lanes > 1:
+                e.prefetch(later, later.offset(e, rest))
             value = e.load(source, source.offset(e, rest), lanes)
             e.store(target, target.offset(e, rest), value)
 

@@ -59,9 +59,10 @@ def stretch(
     step = lanes * repeat
     whole, rest = whole_part(e, e.sub(stop, start), step)
     middle = e.add(start, whole)
-    with e.loop(start, middle, step) as i:
-        for part in range(repeat):
-            body(e.add(i, part * lanes), lanes)
+    if known(whole) != 0:
+        with e.loop(start, middle, step) as i:
+            for part in range(repeat):
+                body(e.add(i, part * lanes), lanes)
     if known(rest) != 0:
         with e.loop(middle, stop) as i:
             body(i, 1)
@@ -79,8 +80,9 @@ def cover(
         while lanes > 1 and lanes // 2 >= count:
             lanes //= 2
     whole, rest = whole_part(e, size, lanes)
-    with e.loop(0, whole, lanes) as i:
-        body(i, lanes, lanes)
+    if known(whole) != 0:
+        with e.loop(0, whole, lanes) as i:
+            body(i, lanes, lanes)
     if known(rest) != 0:
         with e.when(e.gt(rest, 0)):
             body(whole, lanes, rest)
@@ -290,9 +292,11 @@ def reduce_columns(
         size = outer[-1]
         start: Index = 0
         for width, count in _widths(lanes):
-            stop, rest = whole_part(e, size, width * count)
-            with e.loop(start, stop, width * count) as column:
-                columns(prefix, column, width, count)
+            step = width * count
+            stop, rest = whole_part(e, size, step)
+            if known(e.sub(stop, start)) != 0:
+                with e.loop(start, stop, step) as column:
+                    columns(prefix, column, width, count)
             if known(rest) == 0:
                 return
             start = stop
