@@ -68,7 +68,7 @@ def compile_function(function: Callable[..., int]) -> Any:
     count = len(inspect.signature(function).parameters)
     signature = types.int64(*[types.int64] * count)
     with _settings(SLP_VECTORIZE=False):
-        compiled = njit(signature, **PLAIN)(function)
+        compiled: Any = njit(signature, **PLAIN)(function)
     (overload,) = compiled.overloads.values()
     library, symbol = overload.library, overload.fndesc.llvm_func_name
     try:

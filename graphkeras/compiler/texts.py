@@ -275,7 +275,7 @@ class WordTable:
             run = order[a:b].tolist()
             order[a:b] = sorted(run, key=lambda i: self._bytes(places[i]), reverse=True)
 
-    def _bytes(self, place: int) -> bytes:
+    def _bytes(self, place: Any) -> bytes:
         """Return the bytes of a long word."""
         _, high, _, at = self._slots[place].tolist()
         start = at - _address(self._arena)
@@ -510,8 +510,10 @@ class WordCounter:
         """Count the n-grams of a batch."""
         texts = texts_of(data)
         parts, count = _parts(texts, cut.group), len(self._tables)
-        shares = [(i, parts[i::count]) for i in range(min(count, len(parts)))]
-        _each(lambda share: self._count(texts, *share, cut), shares)
+        _each(
+            lambda i: self._count(texts, i, parts[i::count], cut),
+            range(min(count, len(parts))),
+        )
         self.rows += parts[-1].stop
 
     def _count(self, texts: Texts, number: int, parts: list[slice], cut: Cut) -> None:
