@@ -258,7 +258,6 @@ def fingerprint(x: Tensor, *, salt: tuple[int, ...] | None = None) -> Any:
 
 @elementwise(
     scalar="{0} // {1}", vjp=nondifferentiable, onnx="Div", promote="same",
-    domain=("digit", "positive"),
 )  # fmt: skip
 def quotient(x1: Tensor, x2: Tensor) -> Any:
     """x1 // x2 of integers that are not negative, elementwise."""
