@@ -16,6 +16,7 @@ from graphkeras.data.text_folder import text_dataset_from_directory
 from graphkeras.data.time_series import timeseries_dataset_from_array
 from graphkeras.dtypes import standardize as standardize_dtype
 from graphkeras.layers.graph import is_keras_tensor
+from graphkeras.layers.graph import sources_of as get_source_inputs
 from graphkeras.naming import clear_session
 from graphkeras.saving.registry import (
     CustomObjectScope,
@@ -51,6 +52,7 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "layers": (*FLOOR_6, *FLOOR_5, *FLOOR_4),
     "training": ("data", *FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
     "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
+    "applications": ("models", "layers", *FLOOR_6, *FLOOR_5, *FLOOR_4),
 }
 TOP = (
     "",
