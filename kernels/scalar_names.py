@@ -44,4 +44,5 @@ FUNCTIONS: dict[str, int] = {
     "digamma": 1,
     "threefry2x32": 3,
     "random_bits16": 3,
+    "unfused": 1,
 }

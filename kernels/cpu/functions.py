@@ -258,6 +258,8 @@ _OWN: dict[str, Function] = {
     "erfinv": erfinv,
     "threefry2x32": threefry2x32,
     "random_bits16": random_bits16,
+    # What it holds is rounded there: no product becomes part of a later sum.
+    "unfused": _intrinsic("unfused", "arithmetic.fence"),
 }
 TABLE: dict[str, Function] = {
     name: _OWN[name] if name in _OWN else _by_precision(name, _SINGLE.get(name))

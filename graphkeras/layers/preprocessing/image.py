@@ -8,7 +8,7 @@ import numpy as np
 
 from graphkeras import ops
 from graphkeras.ir.dims import is_static
-from graphkeras.layers.layer import Layer
+from graphkeras.layers.preprocessing.beside import BesideLayer
 from graphkeras.layers.preprocessing.image_layer import ImageLayer
 from graphkeras.layers.validation import positive_int
 from graphkeras.ops.resample import bilinear
@@ -20,7 +20,7 @@ from graphkeras.ops.resize import (
 )
 
 
-class Rescaling(Layer):
+class Rescaling(BesideLayer):
     """inputs * scale + offset.
 
     Args:
