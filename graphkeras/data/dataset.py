@@ -440,6 +440,18 @@ class Dataset:
             step = step.source
         return step if isinstance(step, steps.RowBatches) else None
 
+    def in_batches(self, size: int) -> Dataset:
+        """Return it as it is, or batched where its elements are single rows of arrays.
+
+        Who makes elements himself, by a generator, is taken to make batches.
+        """
+        step = self._step
+        while not isinstance(step, (steps.Batch, steps.Unbatch, steps.Items)):
+            if isinstance(step, steps.Rows):
+                return self.batch(size)
+            step = step.source
+        return self.batch(size) if isinstance(step, steps.Unbatch) else self
+
     def __repr__(self) -> str:
         count = {INFINITE: "endless", UNKNOWN: "length unknown"}
         known = self._step.count()
