@@ -36,7 +36,7 @@ def compile_entry(name: str, build: Build) -> Any:
     * `texts`: "llvm" and "asm", functions that return the code to read.
     """
     libm.register()
-    body = _Body(f"{name}.{next(_numbers)}", build)
+    body = _Body(f"{name}.entry.{next(_numbers)}", build)
     with _settings(OPT=2, LOOP_VECTORIZE=False, SLP_VECTORIZE=False):
         entry: Any = njit(SIGNATURE, nogil=True)(_calling(body))
     (overload,) = entry.overloads.values()

@@ -147,7 +147,8 @@ def scatter_add(indices: Tensor, updates: Tensor, *, size: Any) -> Any:
     lead, sizes = shape_of(indices), shape_of(updates)
     require(sizes[: len(lead)] == lead, "updates must begin with the shape of indices")
     flat = reshape(updates, (dims.product(lead), *sizes[len(lead) :]))
-    return sum_chains(*chain(indices, size=size), flat)
+    rows, first, following = chain(indices, size=size)
+    return sum_chains(rows, first, following, flat)
 
 
 @composite()
