@@ -70,6 +70,18 @@ def compile_entry(name: str, build: Callable[..., Any]) -> Entry:
     return jit.compile_entry(name, build)
 
 
+def compile_function(name: str) -> Any:
+    """Compile the function called ``"module.function"``; see `kernels.jit`."""
+    jit = importlib.import_module("graphkeras.kernels.jit")
+    return jit.compile_function(kernel(name))
+
+
+def function(code: Any, locked: bool = False) -> Callable[..., int]:
+    """Return what calls such a function; see `kernels.object`."""
+    module = importlib.import_module("graphkeras.kernels.object")
+    return module.function(code, locked)
+
+
 def load(code: bytes, symbol: str) -> Entry:
     """Return a function of stored object code; see `kernels.object`."""
     module = importlib.import_module("graphkeras.kernels.object")

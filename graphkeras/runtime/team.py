@@ -75,7 +75,7 @@ class Team:
             seat = len(self.threads) + 1
             thread = threading.Thread(
                 target=self.function, args=(cpu.address(self.block), 4 * seat + WORK),
-                name=f"graphkeras-{seat}", daemon=True,
+                name=f"graphkeras.team-{seat}", daemon=True,
             )  # fmt: skip
             thread.start()
             self.threads.append(thread)

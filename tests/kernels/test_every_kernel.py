@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from graphkeras.kernels.cpu import batch, conv, index, matmul, pool, sort
+from graphkeras.kernels.cpu import batch, conv, index, matmul, pool, sort, winograd
 from graphkeras.kernels.cpu.emit import Scalar
 from graphkeras.kernels.cpu.loop import reduce, reduce_columns
 from graphkeras.kernels.cpu.target import I64
@@ -18,7 +18,7 @@ from tests.kernels import reference
 from tests.kernels.machine import Machine
 
 SIZES = (0, 1, 15, 16, 17, 127, 128, 129)
-MODULES = ("matmul", "conv", "pool", "index", "sort", "batch")
+MODULES = ("matmul", "conv", "winograd", "pool", "index", "sort", "batch", "image")
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
 
 
@@ -257,6 +257,52 @@ def test_conv2d_epilogue_sees_pixels_and_channels(rng):
         y = reference.conv2d(x, w, **attributes) + bias
         expected = y * pixel.reshape(2, 5, 6, 1)
         sweep.add(case, (x, w, bias, pixel), expected.astype("float32"))
+    sweep.run()
+
+
+# image, kernel, padding: tiles that fit and that do not, edges, blocks of channels
+BY_POINTS = [
+    ((2, 9, 10, 16), (3, 3, 16, 32), SAME),
+    ((2, 7, 8, 17), (5, 2, 17, 35), FLUSH),
+    ((1, 6, 9, 70), (4, 3, 70, 100), ((2, 2), (1, 1))),
+    ((2, 1, 40, 8), (1, 3, 8, 9), ((0, 0), (2, 0))),
+    ((30, 5, 4, 16), (3, 1, 16, 16), ((0, 0), (0, 0))),
+]
+
+
+def by_points(e, x, w, g, u, slopes, turned, y, data, weights, *, padding):
+    """A convolution, its gradients, and what they need in between."""
+    window = tuple(w.shape[:2])
+    turned_padding = tuple(
+        tuple(taps - 1 - end for end in ends) for taps, ends in zip(window, padding)
+    )
+    winograd.weights(e, w, u, turned=False)
+    winograd.weights(e, w, turned, turned=True)
+    winograd.conv2d(e, x, u, y, window=window, padding=padding)
+    winograd.conv2d(e, g, turned, data, window=window, padding=turned_padding)
+    winograd.backward_weights(e, x, g, slopes, window=window, padding=padding)
+    winograd.weights_gradient(e, slopes, weights)
+
+
+def test_convolutions_by_points(rng):
+    sweep = Sweep()
+    for image, kernel, padding in BY_POINTS:
+        x, w = numbers(rng, image), numbers(rng, kernel)
+        attributes = {"strides": (1, 1), "padding": padding}
+        y = reference.conv2d(x, w, **attributes)
+        g = numbers(rng, y.shape)
+        data, weights = reference.conv2d_backward(x, w, g, **attributes)
+        points = np.prod([1 if taps == 1 else 6 for taps in kernel[:2]])
+        u = np.zeros((points, *kernel[2:]), np.float32)
+        found = [np.zeros(a.shape, np.float32) for a in (y, data)]
+
+        def case(e, *arrays, padding=padding):
+            by_points(e, *arrays[:5], *arrays[6:], arrays[5], padding=padding)
+
+        turned = np.ascontiguousarray(u.swapaxes(1, 2))
+        extra = (turned, *found)
+        sweep.add(case, (x, w, g, u, u.copy()), weights.astype("f"), extra=extra)
+        sweep.checks += [(case, found[0], y), (case, found[1], data)]
     sweep.run()
 
 

@@ -17,7 +17,10 @@ from tests.saving import zoo
 LINES = (zoo.FOLDER / "config_keys.txt").read_text().splitlines()
 TAKEN = {name: {*keys.split()} for name, keys in (line.split(": ") for line in LINES)}
 PUBLIC = {"GroupedQueryAttention": "GroupQueryAttention"}  # where they differ
-BESIDE = {"IntegerLookup": {"vocabulary_size"}}  # taken, though no parameter
+BESIDE = {  # taken, though no parameter
+    "IntegerLookup": {"vocabulary_size"},
+    "LayerNormalization": {"rms_scaling"},
+}
 
 ARGUMENTS: dict[str, Any] = {
     "learning_rate": 0.1, "initial_learning_rate": 0.1, "decay_steps": 3,
