@@ -106,29 +106,38 @@ def sum_chains(
     A row's updates are added in their order; `epilogue` is applied to each sum, row by
     row and column by column, and out holds nothing else on the way.
     """
-    width = e.product(out.shape[1:])
-    lanes = native_lanes(out.dtype)
-    size = known(width)
+    columns = out.shape[-1] if out.rank > 1 else 1
+    lines = e.product(out.shape[1:-1])
+    width = e.mul(lines, columns)
+    lanes, size = native_lanes(out.dtype), known(columns)
     vectors = VECTORS if size is None else max(1, min(VECTORS, -(-size // lanes)))
     buffer = Array(e.scratch(out.dtype, vectors * lanes), out.dtype, (), ())
     last = e.sub(first.shape[0], 1)
-    with e.loop(0, first.shape[0]) as row:
+
+    def line(row: Index, number: Index) -> None:
+        """One line of a row: that along the last axis."""
+        start = e.mul(number, columns)
         begin = e.to_index(e.load(first, row))
         soon = e.to_index(e.load(first, e.minimum(e.add(row, AHEAD), last)))
-        with e.loop(0, width, vectors * lanes) as column:
-            live = e.minimum(vectors * lanes, e.sub(width, column))
-            cut = Panel(vectors, lanes, live)
+        with e.loop(0, columns, vectors * lanes) as column:
+            live = e.minimum(vectors * lanes, e.sub(columns, column))
             if size is not None and size % (vectors * lanes) == 0:
-                cut = Panel(vectors, lanes, vectors * lanes)
-            _sum_row(e, begin, soon, following, updates, (width, column), cut, buffer)
+                live = vectors * lanes
+            cut, part = Panel(vectors, lanes, live), (width, e.add(start, column))
+            _sum_row(e, begin, soon, following, updates, part, cut, buffer)
+            above = e.add(e.mul(row, lines), number)
 
             def finish(at: Index, n: int) -> None:
                 value, place = e.load(buffer, at, n), e.add(column, at)
                 if epilogue is not None:
-                    value = epilogue(e, value, row, place, n)
-                e.store(out, e.add(e.mul(row, width), place), value)
+                    where = (above, place) if out.rank > 1 else (0, above)
+                    value = epilogue(e, value, *where, n)
+                e.store(out, e.add(e.mul(above, columns), place), value)
 
             stretch(e, 0, cut.live, lanes, finish)
+
+    with e.loop(0, first.shape[0]) as row, e.loop(0, lines) as number:
+        line(row, number)
 
 
 def _sum_row(

@@ -86,10 +86,10 @@ class Repeated:
 
     def _program(self, layout: Any, args: Any, arrays: list[Any]) -> _Compiled | None:
         sizes = tuple(a.shape[1:] if a.ndim > 3 else a.shape for a in arrays)
-        free = layout, "any size"
+        free: tuple[Any, Any] = (layout, "any size")
         if free in self._programs:
             return self._programs[free]
-        key = layout, sizes
+        key: tuple[Any, Any] = (layout, sizes)
         if key not in self._programs:
             several = sum(k[0] == layout for k in self._programs) >= MOST_SIZES
             types = _types(arrays, several, self.first)
