@@ -17,6 +17,7 @@ from graphkeras.kernels.cpu.value import Index, known
 Indices = tuple[Index, ...]
 AHEAD = 8  # rows asked for before their turn
 VECTORS = 8  # columns whose sums are held in registers
+SHORT_RUN = 16  # elements that are copied at once
 
 
 def _place(e: Emit, indices: Array, at: Indices, size: Index) -> Index:
@@ -59,6 +60,10 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
             value = e.load(source, source.offset(e, rest), lanes)
             e.store(target, target.offset(e, rest), value)
 
+        run = known(target.shape[0]) if target.rank == 1 else None
+        if run is not None and 1 < run <= SHORT_RUN and _dense(source, target):
+            copy((0,), run)  # a pixel, say: one vector of as many lanes
+            return
         lanes = native_lanes(x.dtype)
         elementwise(e, target.shape, copy, _dense(source, target), lanes)
 

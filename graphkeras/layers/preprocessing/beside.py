@@ -30,10 +30,16 @@ MOST_SIZES = 2  # sizes a program is compiled for before one takes any size
 class _Compiled:
     """A program together with the structure of what it returns."""
 
-    def __init__(self, function: Callable[..., Any], args: Any, types: Any) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any], args: Any, leaves: list[Any], types: Any
+    ) -> None:
+        rest = iter(types)
         with untraced(), Trace() as trace:
-            inputs = [trace.input(f"x{i}", t) for i, t in enumerate(types)]
-            self.outputs = function(_packed(args, inputs))
+            given = [
+                trace.input(f"x{i}", next(rest)) if isinstance(x, np.ndarray) else x
+                for i, x in enumerate(leaves)
+            ]
+            self.outputs = function(_packed(args, given))
             self.leaves = tree.flatten(self.outputs)
             values = [x for x in self.leaves if isinstance(x, Tensor)]
             graph, self.variables = trace.graph(values)
@@ -73,50 +79,52 @@ class Repeated:
 
     def __call__(self, args: Any) -> Any:
         """Return the result, or None where it is still to be computed eagerly."""
-        arrays = _arrays(args)
-        if arrays is None:
+        leaves = [_number(leaf) for leaf in tree.flatten(args)]
+        if any(leaf is _UNKNOWN for leaf in leaves):
             return None
-        paths = tuple(path for path, _ in tree.flatten_with_path(args))
-        layout = (paths, tuple((dtypes.of_array(a), a.ndim) for a in arrays))
+        arrays = [x for x in leaves if isinstance(x, np.ndarray)]
+        layout = tuple(
+            (path, (dtypes.of_array(x), x.ndim) if isinstance(x, np.ndarray) else x)
+            for (path, _), x in zip(tree.flatten_with_path(args), leaves)
+        )
         met = self._met[layout] = self._met.get(layout, 0) + sum(a.size for a in arrays)
         if met < ENOUGH:
             return None
-        compiled = self._program(layout, args, arrays)
-        return None if compiled is None else compiled.run(arrays)
+        compiled = self._program(layout, args, leaves, arrays)
+        try:
+            return None if compiled is None else compiled.run(arrays)
+        except GraphKerasError:  # other sizes than it can take
+            return None
 
-    def _program(self, layout: Any, args: Any, arrays: list[Any]) -> _Compiled | None:
-        sizes = tuple(a.shape[1:] if a.ndim > 3 else a.shape for a in arrays)
-        free: tuple[Any, Any] = (layout, "any size")
+    def _program(
+        self, layout: Any, args: Any, leaves: list[Any], arrays: list[np.ndarray]
+    ) -> _Compiled | None:
+        free: Any = (layout, "any size")
         if free in self._programs:
             return self._programs[free]
-        key: tuple[Any, Any] = (layout, sizes)
+        types = _types(arrays, False, self.first)
+        key: Any = (layout, tuple(types))
         if key not in self._programs:
-            several = sum(k[0] == layout for k in self._programs) >= MOST_SIZES
-            types = _types(arrays, several, self.first)
-            key = free if several else key
+            if sum(k[0] == layout for k in self._programs) >= MOST_SIZES:
+                key, types = free, _types(arrays, True, self.first)
             try:
-                self._programs[key] = _Compiled(self.function, args, types)
+                self._programs[key] = _Compiled(self.function, args, leaves, types)
             except (GraphKerasError, TypeError, NotImplementedError):
                 self._programs[key] = None  # run eagerly, it says what is wrong
         return self._programs[key]
 
 
-def _arrays(args: Any) -> list[np.ndarray] | None:
-    """Return the leaves as arrays, None if one is no array of numbers."""
-    found = []
-    for leaf in tree.flatten(args):
-        if isinstance(leaf, Tensor) and leaf.data is not None:
-            if leaf._keras_mask is not None:
-                return None
-            array = leaf.numpy_view()
-        elif isinstance(leaf, (np.ndarray, np.generic)):
-            array = np.asarray(leaf)
-        else:
-            return None
-        if array.dtype.hasobject or array.dtype.kind in "USc":
-            return None
-        found.append(array)
-    return found
+_UNKNOWN = object()
+
+
+def _number(leaf: Any) -> Any:
+    """Return a leaf as an array or something plain; `_UNKNOWN` if it is neither."""
+    if isinstance(leaf, Tensor) and leaf.data is not None and leaf._keras_mask is None:
+        leaf = leaf.numpy_view()
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        array = np.asarray(leaf)
+        return _UNKNOWN if array.dtype.hasobject or array.dtype.kind in "USc" else array
+    return leaf if leaf is None or isinstance(leaf, (int, float, str)) else _UNKNOWN
 
 
 def _types(
@@ -144,7 +152,9 @@ class BesideLayer(Layer):
     """A layer that is often called on arrays, beside a model."""
 
     _untracked = Layer._untracked | {"_beside"}
+    _calls_beside = True  # whether whole calls may be compiled
     _beside: dict[Any, Repeated]
+    _is_beside = False  # whether it is being called on arrays, outside of any trace
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -152,7 +162,14 @@ class BesideLayer(Layer):
             self.__dict__["_beside"] = {}
 
     def _call_eagerly(self, args: Any, kwargs: Any) -> Any:
-        own = is_library_class(type(self)) and not args[1:]
+        self.__dict__["_is_beside"] = True
+        try:
+            return self._call_beside(args, kwargs)
+        finally:
+            self.__dict__["_is_beside"] = False
+
+    def _call_beside(self, args: Any, kwargs: Any) -> Any:
+        own = is_library_class(type(self)) and self._calls_beside and not args[1:]
         if own and args and all(v in (True, False, None) for v in kwargs.values()):
             key = tuple(sorted(kwargs.items()))
             found = self._repeated(key, lambda x: self._call_in_trace(x, **kwargs))

@@ -89,11 +89,10 @@ class RandomCrop(RandomImageLayer):
         rows, columns, _ = self._axes(x)
         sizes, target = self._size(x), (self.height, self.width)
         if dims.is_static(sizes) and all(s >= n for s, n in zip(sizes, target)):
-            start: list[Any] = [0] * 4
-            start[rows], start[columns] = transformation
-            shape = list(x.shape)
-            shape[rows], shape[columns] = target
-            return ops.slice(x, start, shape)
+            for axis, count, start in zip((rows, columns), target, transformation):
+                places = ops.add(ops.arange(count, dtype="int32"), start)
+                x = ops.take(x, places, axis=axis)
+            return x
         tables: list[Any] = []
         for size, count, first in zip(sizes, target, transformation):
             places, share = self._table(sizes, size, count, first)

@@ -156,13 +156,13 @@ class CenterCrop(ImageLayer):
 
     def _of_any_size(self, x: Any, axes: tuple[int, int], target: tuple) -> Any:
         """Crop or enlarge, whichever the size asks for when it is known."""
-        sizes = [x.shape[a] for a in axes]
+        height, width = sizes = [x.shape[a] for a in axes]
         fits = ops.logical_and(*(
             ops.greater_equal(size, n) for size, n in zip(sizes, target)
         ))  # fmt: skip
         tables: list[Any] = []
         for size, count, (start, part) in zip(
-            sizes, target, aspect_crop(sizes[0], sizes[1], target)
+            sizes, target, aspect_crop(height, width, target)
         ):
             places, share = linear_table(part, count)
             cells = np.arange(count, dtype="int32")[:, None] + np.zeros(2, "int32")

@@ -137,6 +137,8 @@ class Normalization(Layer):
             )  # fmt: skip
         total, mean, variance = 0, 0.0, 0.0
         for batch in _batches(self.name, data):
+            if not batch.size:
+                continue
             if not self.built:
                 kept = {a % max(batch.ndim, 1) for a in self.axis}
                 self.build((batch.shape[0] if 0 in kept else None, *batch.shape[1:]))
