@@ -47,7 +47,9 @@ def _together() -> Iterator[None]:
 
 
 def members() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("graphkeras.team-")]
+    return [
+        t.name for t in threading.enumerate() if t.name.startswith("graphkeras.team-")
+    ]
 
 
 def test_threads_are_kept_until_they_are_closed(program: Any, inputs: Any) -> None:
@@ -162,7 +164,9 @@ def test_threads_keep_to_the_cores_of_the_process(program: Any, inputs: Any) -> 
         os.sched_setaffinity(0, {min(before)})
         program.run(inputs)
         assert cores() == {min(before)}
-        others = [t for t in threading.enumerate() if t.name.startswith("graphkeras.team-")]
+        others = [
+            t for t in threading.enumerate() if t.name.startswith("graphkeras.team-")
+        ]
         assert all(os.sched_getaffinity(t.native_id) == cores() for t in others)  # type: ignore[arg-type]
     finally:
         os.sched_setaffinity(0, before)
