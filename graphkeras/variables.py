@@ -19,15 +19,16 @@ from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import current_trace
 
 _ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
+_SMALL = 1024  # bytes: in so few it does not matter where they start
 _counter = itertools.count()
 
 
 def aligned(shape: Sequence[int], dtype: str) -> np.ndarray:
-    """Return a zeroed C-order array that starts on a cache line."""
+    """Return a zeroed C-order array that starts on a cache line, unless it is small."""
     kind = dtypes.to_numpy(dtype)
-    if kind.hasobject:
+    size = math.prod(shape) * kind.itemsize
+    if kind.hasobject or size <= _SMALL:
         return np.zeros(tuple(shape), kind)
-    size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
     raw = np.zeros(size + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + size].view(kind).reshape(tuple(shape))

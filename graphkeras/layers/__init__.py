@@ -109,9 +109,45 @@ from graphkeras.layers.preprocessing.categories import (
     HashedCrossing,
     Hashing,
 )
+from graphkeras.layers.preprocessing.colour import (
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomPosterization,
+    RandomSaturation,
+    RandomSharpness,
+    Solarization,
+)
 from graphkeras.layers.preprocessing.discretization import Discretization
-from graphkeras.layers.preprocessing.image import CenterCrop, Rescaling
+from graphkeras.layers.preprocessing.geometry import (
+    RandomCrop,
+    RandomElasticTransform,
+    RandomFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
+from graphkeras.layers.preprocessing.histogram import (
+    AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization,
+)
+from graphkeras.layers.preprocessing.image import CenterCrop, Rescaling, Resizing
 from graphkeras.layers.preprocessing.lookup import IntegerLookup, StringLookup
+from graphkeras.layers.preprocessing.mixing import (
+    AugMix,
+    CutMix,
+    MixUp,
+    RandAugment,
+    RandomErasing,
+)
 from graphkeras.layers.preprocessing.numeric import Normalization
 from graphkeras.layers.preprocessing.text import TextVectorization
 from graphkeras.layers.recurrent import (

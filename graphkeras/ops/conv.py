@@ -53,6 +53,11 @@ def _attributes(y: Any) -> dict[str, Any]:
 # ------------------------------------------------------------------------- forward
 
 
+def _operations(image: Any, weights: Any) -> Any:
+    """Multiplications and additions of all taps at all places of an image."""
+    return 2 * dims.product(image.shape[:3]) * dims.product(weights.shape)
+
+
 def _conv_type(
     x: TensorType, w: TensorType, *, strides: Pair, padding: Padding, dilation: Pair,
     groups: int,
@@ -93,7 +98,7 @@ def conv_rule(b: Any, y: Any, x: Any, w: Any) -> Any:
 
 @structured(
     infer=_conv_type, kernel="conv.conv2d", vjp=_conv_vjp, onnx=conv_rule,
-    promote="float",
+    promote="float", operations=lambda y: _operations(y, y.inputs[1]),
 )  # fmt: skip
 def conv2d(
     x: Tensor, w: Tensor, *, strides: Pair, padding: Padding, dilation: Pair,
@@ -155,6 +160,7 @@ def transposed_rule(b: Any, y: Any, g: Any, w: Any) -> Any:
     vjp=_data_vjp,
     onnx=transposed_rule,
     promote="float",
+    operations=lambda y: _operations(*y.inputs),
 )
 def conv2d_backward_data(
     g: Tensor, w: Tensor, *, size: Pair, strides: Pair, padding: Padding,
@@ -188,6 +194,7 @@ def _weights_vjp(h: Any, y: Any, x: Any, g: Any) -> Any:
     vjp=_weights_vjp,
     onnx=unsupported("training only"),
     promote="float",
+    operations=lambda y: _operations(y.inputs[1], y),
 )
 def conv2d_backward_weights(
     x: Tensor, g: Tensor, *, window: Pair, strides: Pair, padding: Padding,

@@ -66,11 +66,13 @@ def _lowest(x: np.ndarray) -> Any:
     return -np.inf if dtypes.is_float(kind) else np.iinfo(x.dtype).min
 
 
+def _max_vjp(g: Any, y: Any, x: Any) -> Any:
+    places = max_pool2d_places(x, **_attributes(y))[1]
+    return max_unpool2d(places, g, size=x.shape[1:3], **_attributes(y))
+
+
 @structured(
-    infer=_pool_type,
-    kernel="pool.max_pool2d",
-    vjp=lambda g, y, x: max_pool2d_backward(x, y, g, **_attributes(y)),
-    onnx=pool_rule("MaxPool"),
+    infer=_pool_type, kernel="pool.max_pool2d", vjp=_max_vjp, onnx=pool_rule("MaxPool")
 )
 def max_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> Any:
     """x[n, h, w, c] -> [n, y, x, c]: largest cell of each window."""
@@ -79,28 +81,83 @@ def max_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> A
     return np.maximum.reduce(views)
 
 
+def _places_type(x: TensorType, **attributes: Any) -> tuple[TensorType, TensorType]:
+    most = _pool_type(x, **attributes)
+    rows, columns = attributes["window"]
+    taps = rows * columns
+    few = isinstance(taps, int) and taps <= 256
+    return most, TensorType("uint8" if few else "int32", most.shape)
+
+
 @structured(
-    infer=lambda x, y, g, **attributes: x,
-    kernel="pool.max_pool2d_backward",
+    infer=_places_type,
+    kernel="pool.max_pool2d_places",
     vjp=nondifferentiable,
     onnx=unsupported("training only"),
 )
-def max_pool2d_backward(
-    x: Tensor, y: Tensor, g: Tensor, *, window: Pair, strides: Pair, padding: Padding
+def max_pool2d_places(
+    x: Tensor, *, window: Pair, strides: Pair, padding: Padding
 ) -> Any:
-    """x, y = max_pool2d(x), g like y -> like x: the first largest cell gets g."""
-    full = padded(x, padding, _lowest(x))
-    out = np.zeros(full.shape, wide(g).dtype)
-    free = np.ones(y.shape, bool)
-    size = y.shape[1:3]
-    pairs = zip(
-        taps_of(full, window, size, strides), taps_of(out, window, size, strides)
+    """x -> (max_pool2d(x), the tap of each window where its first maximum lies).
+
+    Taps count row by row through the window. A gradient needs to know no more than
+    them, so that x itself need not be kept.
+    """
+    full, size = padded(x, padding, _lowest(x)), _sizes(x, window, strides, padding)
+    inside = padded(np.ones((1, *x.shape[1:3], 1), bool), padding, False)
+    taps = zip(
+        taps_of(full, window, size, strides), taps_of(inside, window, size, strides)
     )
-    for (_, _, cells), (_, _, target) in pairs:
-        hit = free & ((cells == y) | (np.isnan(cells) & np.isnan(y)))
-        target += np.where(hit, g, 0)
+    most = np.maximum.reduce([c for _, _, c in taps_of(full, window, size, strides)])
+    kind = "uint8" if window[0] * window[1] <= 256 else "int32"
+    places, free = np.zeros(most.shape, kind), np.ones(most.shape, bool)
+    for (i, j, cells), (_, _, exists) in taps:
+        same = (cells == most) | ((cells != cells) & (most != most))
+        hit = free & same & exists
+        places[hit] = i * window[1] + j
         free &= ~hit
-    return unpadded(out, padding, x.shape[1:3])
+    return most, places
+
+
+def _unpool_type(places: TensorType, g: TensorType, **rest: Any) -> TensorType:
+    return g.with_shape((g.shape[0], *rest["size"], g.shape[3]))
+
+
+@structured(
+    infer=_unpool_type,
+    kernel="pool.max_unpool2d",
+    vjp=lambda h, y, places, g: (None, pool_at_places2d(places, h, **_attributes(y))),
+    onnx=unsupported("training only"),
+)
+def max_unpool2d(
+    places: Tensor, g: Tensor, *, size: Pair, window: Pair, strides: Pair,
+    padding: Padding,
+) -> Any:  # fmt: skip
+    """places, g[n, y, x, c] -> [n, *size, c]: g of each window at its place."""
+    out = padded(np.zeros((g.shape[0], *size, g.shape[3]), wide(g).dtype), padding, 0)
+    for i, j, cells in taps_of(out, window, g.shape[1:3], strides):
+        cells += np.where(places == i * window[1] + j, g, 0)
+    return unpadded(out, padding, size)
+
+
+def _at_places_vjp(g: Any, y: Any, places: Any, x: Any) -> Any:
+    return None, max_unpool2d(places, g, size=x.shape[1:3], **_attributes(y))
+
+
+@structured(
+    infer=lambda places, x, **rest: x.with_shape(places.shape),
+    kernel="pool.pool_at_places2d",
+    vjp=_at_places_vjp,
+    onnx=unsupported("training only"),
+)
+def pool_at_places2d(
+    places: Tensor, x: Tensor, *, window: Pair, strides: Pair, padding: Padding
+) -> Any:
+    """places[n, y, x, c], x[n, h, w, c] -> [n, y, x, c]: each window's cell there."""
+    full, out = padded(x, padding, 0), np.zeros(places.shape, x.dtype)
+    for i, j, cells in taps_of(full, window, places.shape[1:3], strides):
+        out = np.where(places == i * window[1] + j, cells, out)
+    return out
 
 
 # ---------------------------------------------------------------------------- mean

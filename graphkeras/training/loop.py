@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,12 @@ class Pass:
 
     def results(self) -> Iterator[Any]:
         """Run batch by batch and yield what each step returns."""
-        number = -1
-        for number, batch in enumerate(self._batches()):
+        with closing(self._batches()) as batches:
+            yield from self._each(batches)
+
+    def _each(self, batches: Iterator[Any]) -> Iterator[Any]:
+        number, result = -1, None
+        for number, batch in enumerate(batches):
             if number % self.per_call == 0:
                 self._tell("begin", number, None)
             result = self.step.run(batch)
@@ -68,9 +73,10 @@ class Pass:
         if (number + 1) % self.per_call:
             self._tell("end", number, result)
 
-    def _batches(self) -> Iterator[Any]:
+    def _batches(self) -> Generator[Any, None, None]:
         if isinstance(self.data, StreamData):
-            yield from self.data.epoch()
+            # A debugger wants the user's generator in the thread it looks at.
+            yield from self.data.epoch(ahead=not self.step.eager)
             return
         span = self.data.epoch()
         for step in range(span.start, span.start + span.steps):
@@ -135,24 +141,29 @@ class Pass:
         if isinstance(self.data, ArrayData) and not self.step.eager:
             compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
             split = compiled.needs_batches
-            room = None if split else compiled.room_for(self.data.arrays)
             whole = self.data.steps is None
-            if whole and room and not self.callbacks.needs_batches(self.mode):
-                return self._collected_at_once(compiled, room)
+            if whole and not split and not self.callbacks.needs_batches(self.mode):
+                span = self.data.epoch()
+                rows = self.data.rows if span.order is None else len(span.order)
+                room = compiled.room_for(self.data.arrays, rows)
+                if room:
+                    return self._collected_at_once(compiled, span, room)
         parts = list(self.results())
         flat = [np.concatenate(leaves) for leaves in zip(*map(tree.flatten, parts))]
         nested = tree.is_nested(parts[0])
         return tree.pack_like(parts[0], flat) if nested else flat[0]
 
-    def _collected_at_once(self, compiled: Compiled, room: list[np.ndarray]) -> Any:
+    def _collected_at_once(
+        self, compiled: Compiled, span: Span, room: list[np.ndarray]
+    ) -> Any:
         assert isinstance(self.data, ArrayData)
         progress = np.zeros(2, np.int64)
         data = self.data
 
         def work() -> Any:
             return compiled.run_epoch(
-                data.arrays, batch_size=data.batch_size, collect=room,
-                progress=progress,
+                data.arrays, batch_size=data.batch_size, order=span.order,
+                collect=room, progress=progress,
             )  # fmt: skip
 
         def look() -> None:

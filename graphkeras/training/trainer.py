@@ -9,6 +9,7 @@ from typing import Any
 
 from graphkeras import config, ops, optimizers, tree
 from graphkeras.autodiff import GradientTape
+from graphkeras.data.arrays import as_arrays
 from graphkeras.errors import (
     ArgumentError,
     DTypeError,
@@ -23,7 +24,6 @@ from graphkeras.saving.registry import (
     serialize_keras_object,
 )
 from graphkeras.training.arrays import (
-    as_arrays,
     class_weight_to_sample_weights,
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
@@ -456,6 +456,9 @@ class Trainer:
                 if self.stop_training:
                     break
         finally:
+            for ended in (data, validation):
+                if ended is not None:
+                    ended.close()
             _take_down(listed)
             if epochs > initial_epoch and self.optimizer is not None:
                 trainable = self.trainable_variables  # type: ignore[attr-defined]
@@ -529,11 +532,13 @@ class Trainer:
         try:
             logs = self._evaluate(data, listed)
         finally:
+            data.close()
             _take_down(listed)
         return logs if return_dict else self._in_order(logs)
 
     def _evaluate(self, data: Data, callbacks: CallbackList) -> dict[str, Any]:
         self.stop_evaluating = False
+        data.close()  # each validation measures the same batches
         callbacks.on_test_begin()
         self.reset_metrics()
         run = Pass(
@@ -576,6 +581,7 @@ class Trainer:
         try:
             outputs = run.collected()
         finally:
+            data.close()
             _take_down(listed)
         listed.on_predict_end()
         return outputs

@@ -51,11 +51,34 @@ def stretch(
     step = lanes * repeat
     whole = e.mul(e.floordiv(e.sub(stop, start), step), step)
     middle = e.add(start, whole)
-    with e.loop(start, middle, step) as i:
-        for part in range(repeat):
-            body(e.add(i, part * lanes), lanes)
-    with e.loop(middle, stop) as i:
-        body(i, 1)
+    if known(whole) != 0:
+        with e.loop(start, middle, step) as i:
+            for part in range(repeat):
+                body(e.add(i, part * lanes), lanes)
+    if known(e.sub(stop, middle)) != 0:
+        with e.loop(middle, stop) as i:
+            body(i, 1)
+
+
+def cover(
+    e: Emit, size: Index, lanes: int, body: Callable[[Index, int, Index], None]
+) -> None:
+    """body(i, lanes, live) over [0, size): whole vectors, then one partly alive.
+
+    `live` lanes from i on exist: memory is to be touched by `load_some`, `store_some`.
+    """
+    count = known(size)
+    if count is not None:
+        while lanes > 1 and lanes // 2 >= count:
+            lanes //= 2
+    whole = e.mul(e.floordiv(size, lanes), lanes)
+    if known(whole) != 0:
+        with e.loop(0, whole, lanes) as i:
+            body(i, lanes, lanes)
+    rest = e.sub(size, whole)
+    if known(rest) != 0:
+        with e.when(e.gt(rest, 0)):
+            body(whole, lanes, rest)
 
 
 def elementwise(
@@ -264,8 +287,9 @@ def reduce_columns(
         for width, count in _widths(lanes):
             step = width * count
             stop = e.mul(e.floordiv(size, step), step)
-            with e.loop(start, stop, step) as column:
-                columns(prefix, column, width, count)
+            if known(e.sub(stop, start)) != 0:
+                with e.loop(start, stop, step) as column:
+                    columns(prefix, column, width, count)
             start = stop
 
     nest(e, outer[:-1], row)

@@ -24,6 +24,14 @@ class Axis:
         """Whether no window can hang over an end."""
         return known(self.before) == 0 and known(self.after) == 0
 
+    @property
+    def apart(self) -> bool:
+        """Whether no two windows overlap and the first one covers the first cell."""
+        taps, stride, before = known(self.taps), known(self.stride), known(self.before)
+        if taps is None or stride is None or before is None or self.dilation != 1:
+            return False
+        return taps <= stride and 0 <= before < taps
+
     def first(self, e: Emit, output: Index) -> Index:
         """Input cell under tap 0, maybe outside the input."""
         return e.sub(e.mul(output, self.stride), self.before)
@@ -45,6 +53,13 @@ class Axis:
         """Output that has the cell under the tap, and a rest: 0 if it exists."""
         reach = e.sub(e.add(cell, self.before), e.mul(tap, self.dilation))
         return e.floordiv(reach, self.stride), e.mod(reach, self.stride)
+
+    def outputs_over(self, e: Emit, cell: Index, outputs: Index) -> tuple[Index, Index]:
+        """Range of outputs whose window, not dilated, covers a cell."""
+        moved = e.add(cell, self.before)
+        low = e.ceildiv(e.sub(moved, e.sub(self.taps, 1)), self.stride)
+        high = e.add(e.floordiv(moved, self.stride), 1)
+        return e.maximum(0, low), e.minimum(outputs, high)
 
     def outputs_inside(
         self, e: Emit, tap: Index, outputs: Index

@@ -11,7 +11,6 @@ from tests.architecture.sources import ROOT, python_files, syntax
 
 GROUND = (
     "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
-    "numerical",
 )  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)
@@ -31,9 +30,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **{unit: (*FLOOR_5[1:], *FLOOR_4) for unit in FLOOR_5},
     "compiler": (*FLOOR_5, *RUNTIME, *FLOOR_4, "kernels"),  # it writes in their Emit
     **{unit: (*FLOOR_6, *FLOOR_5, *FLOOR_4) for unit in FLOOR_6},
+    "data": (*FLOOR_5[1:], *FLOOR_4),
     "layers": (*FLOOR_6, *FLOOR_5, *FLOOR_4),
-    "training": (*FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
+    "training": ("data", *FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
     "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
+    "applications": ("models", "layers", *FLOOR_6, *FLOOR_5, *FLOOR_4),
 }
 TOP = (
     "",
@@ -43,7 +44,7 @@ TOP = (
     "demo",
     "callbacks",
     "datasets",
-    "data",
+    "preprocessing",
     "utils",
 )
 

@@ -33,13 +33,24 @@ class Machine:
 
     def run(self) -> None:
         """Compile everything and run it."""
-        words: list[int] = []
-        for _, arrays in self.cases:
+        self.compile()(*(array for _, arrays in self.cases for array in arrays))
+
+    def compile(self) -> Callable[..., None]:
+        """Compile everything; return what runs it on arrays, of all cases in a row.
+
+        With `dynamic` they may be larger or smaller than those it was compiled for.
+        """
+        entry = compile_entry("machine", self._build)
+
+        def run(*arrays: np.ndarray) -> None:
+            words: list[int] = []
             for array in arrays:
                 steps = [s // array.itemsize for s in array.strides]
                 words += [array.ctypes.data, *array.shape, *steps]
-        table = np.array(words, np.int64)
-        compile_entry("machine", self._build)(table.ctypes.data, 0)
+            table = np.array(words, np.int64)
+            entry(table.ctypes.data, 0)
+
+        return run
 
     def _build(self, module: ir.Module) -> ir.Function:
         kind = ir.FunctionType(VOID, [POINTER, I64])

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphkeras import layers
 from graphkeras.layers import Layer
+from tests.layers.image_samples import IMAGES, maker
 
 FREE = 7  # the size put in the place of None
 
@@ -135,9 +136,6 @@ SAMPLES: dict[str, Sample] = {
     "CategoryEncoding": _s(lambda: L.CategoryEncoding(10), 5, ids=12),
     "CategoryEncoding, each": _s(lambda: L.CategoryEncoding(4, "one_hot"), 1, ids=5),
     "CategoryEncoding, counts": _s(lambda: L.CategoryEncoding(4, "count"), 2, 3, ids=5),
-    "CenterCrop": _s(lambda: L.CenterCrop(4, 5), 8, 9, 3),
-    "CenterCrop, any size": _s(lambda: L.CenterCrop(4, 5), None, None, 3),
-    "CenterCrop, bytes": _s(lambda: L.CenterCrop(2, 3), 5, 5, 1, dtype="uint8"),
     "Concatenate": _s(lambda: L.Concatenate(), 4, several=2),
     "Concatenate, axis 1": _s(lambda: L.Concatenate(axis=1), 2, 3, several=3),
     "Conv1D": _s(lambda: L.Conv1D(4, 3), None, 2),
@@ -392,6 +390,10 @@ SAMPLES: dict[str, Sample] = {
         lambda: L.ZeroPadding3D((1, 0, 2), "channels_first"), 2, 3, None, 4
     ),
 }
+
+for _name, (_layer, _arguments, _shape, _dtype) in IMAGES.items():
+    SAMPLES[_name] = _s(maker(_layer, _arguments), *_shape, dtype=_dtype,
+                        tolerance=1e-3)  # fmt: skip
 
 # Layers the sweep cannot make from a line, and where they are tested instead.
 ELSEWHERE = {

@@ -6,13 +6,17 @@ own lines in one of the tables; the sweep names the op that has none.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
+import graphkeras.ops
 from graphkeras.ir.op import OPS, Op, host_only
 from tests.ops.sample import Sample
 from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
 from tests.ops.table_categories import CATEGORIES
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
+from tests.ops.table_images import RESAMPLING
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
 from tests.ops.table_numpy import COLOURS, STATISTICS
 from tests.ops.table_recurrent import RECURRENT
@@ -20,6 +24,7 @@ from tests.ops.table_recurrent import RECURRENT
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
     **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
+    **RESAMPLING,
 }  # fmt: skip
 
 
@@ -36,6 +41,8 @@ def samples_of(op: Op) -> list[Sample]:
 
 def names() -> list[str]:
     """Return the ops of the table; what runs on the host or eagerly stands apart."""
+    for module in pkgutil.iter_modules(graphkeras.ops.__path__):
+        importlib.import_module(f"graphkeras.ops.{module.name}")
     return sorted(
         name
         for name, op in OPS.items()
