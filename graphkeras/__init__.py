@@ -17,9 +17,10 @@ if not os.path.isdir(os.path.join(_here, "kernels")):
     __path__.append(os.path.dirname(_here))
 
 _SUBMODULES = (
-    "activations", "autodiff", "backend", "callbacks", "config", "constraints",
-    "data", "dtype_policies", "export", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
+    "activations", "applications", "autodiff", "backend", "callbacks", "config",
+    "constraints", "data", "datasets", "dtype_policies", "export", "initializers",
+    "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "saving", "tree", "utils",
 )  # fmt: skip
 
 _NAMES = {

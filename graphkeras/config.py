@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from typing import Any
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -16,6 +17,7 @@ _settings: dict[str, Any] = {
     "debug": os.environ.get("GRAPHKERAS_DEBUG", ""),
     "interactive_logging": True,
     "safe_deserialization": True,
+    "threads": None,
     "flash_attention": False,
     "seed": None,
     "seeds": random.Random(),
@@ -82,6 +84,85 @@ def run_functions_eagerly(run_eagerly: bool) -> None:
 def functions_run_eagerly() -> bool:
     """Return whether `run_functions_eagerly(True)` is in force."""
     return _settings["run_eagerly"]
+
+
+def get_threads() -> int:
+    """Return how many threads one program may use.
+
+    Set by `set_threads`, or else by the environment variable ``GRAPHKERAS_THREADS``, or
+    else the number of cores this process may run on. Programs for which fewer are
+    faster use fewer. Results are the same to the bit for every number.
+
+    Returns:
+        A number of at least 1.
+
+    Raises:
+        ValueError: if ``GRAPHKERAS_THREADS`` is set, and not to such a number.
+    """
+    if _settings["threads"] is None:
+        given = os.environ.get("GRAPHKERAS_THREADS", "").strip()
+        _settings["threads"] = _number_of(given) if given else _cores()
+    return _settings["threads"]
+
+
+def set_threads(threads: int | None) -> None:
+    """Set how many threads one program may use; None is as if it had not been set.
+
+    Args:
+        threads: at least 1.
+
+    Raises:
+        ValueError: for any other number.
+
+    Example:
+        >>> keras.config.set_threads(1)
+        >>> keras.config.get_threads()
+        1
+        >>> keras.config.set_threads(None)
+    """
+    valid = isinstance(threads, int) and not isinstance(threads, bool) and threads >= 1
+    if threads is not None and not valid:
+        raise ValueError(
+            "set_threads: expected a number of at least 1, or None."
+            f"\n  Received threads={threads!r}."
+        )
+    _settings["threads"] = threads
+
+
+def _number_of(given: str) -> int:
+    if not given.isdigit() or int(given) < 1:
+        raise ValueError(
+            "GRAPHKERAS_THREADS: expected a number of at least 1.\n"
+            f"  Received {given!r}.\n  Set it to one, or unset it."
+        )
+    return int(given)
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use, each counted once."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    found = set()
+    for core in os.sched_getaffinity(0):
+        path = f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
+        found.add(_first_line(path) or core)
+    return max(1, min(len(found), _quota()))
+
+
+def _quota() -> int:
+    """Return how many cores the process's control group may keep busy."""
+    words = _first_line("/sys/fs/cgroup/cpu.max").split()
+    if len(words) != 2 or not all(word.isdigit() for word in words):
+        return sys.maxsize
+    return -(-int(words[0]) // int(words[1]))
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.readline().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def debug(what: str) -> bool:

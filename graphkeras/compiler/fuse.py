@@ -23,6 +23,7 @@ from graphkeras.compiler.storage import (
     takes_epilogue,
 )
 from graphkeras.compiler.views import base, view_of
+from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import ITEM
 from graphkeras.ir.value import Graph, Value
@@ -244,7 +245,7 @@ class _Merger:
         """
         if not takes_epilogue(call):
             return False
-        if second.folds or second.domain != domain_of(call.shape):
+        if second.folds or not _same_rows(second.domain, domain_of(call.shape)):
             return False
         size = self.sizes[first] + self.sizes[second]
         if size > LONGEST_FINISH or not self.updated.isdisjoint(second.values):
@@ -265,7 +266,8 @@ class _Merger:
         for source, place in self.reads[second]:
             if source not in own:
                 continue
-            here = flat(index_of(source.shape), source.shape)
+            shape = source.shape if first.call is None else second.domain
+            here = flat(index_of(shape), shape)
             if source not in made or place is None or place != here:
                 return False
         return True
@@ -345,6 +347,13 @@ class _Merger:
                 left[later] -= 1
                 if not left[later]:
                     heapq.heappush(ready, (later.place, number[later]))
+
+
+def _same_rows(shape: tuple[Dim, ...], other: tuple[Dim, ...]) -> bool:
+    """Whether two shapes have equal columns and as many rows, by whatever axes."""
+    if shape[-1:] != other[-1:]:
+        return False
+    return dims.product(shape) == dims.product(other)
 
 
 def _narrow(group: Group) -> bool:

@@ -18,9 +18,11 @@ from graphkeras.compiler.loops import (
     index_of,
 )
 from graphkeras.compiler.nests import collapse, finish_of
+from graphkeras.compiler.shares import Share
 from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.op import item_of
+from graphkeras.ir.types import Shape, TensorType
 from graphkeras.ir.value import Origin, Value
 from graphkeras.runtime import link
 
@@ -29,12 +31,16 @@ from graphkeras.runtime import link
 class Buffer:
     """Memory by kind and number.
 
-    Kinds: "input", "state", "output", "constant", "arena", and "kept" for a copy of a
-    variable's old value until it gets a place in the arena.
+    Kinds: "input", "state", "output", "constant", "arena", and until they get a place
+    in the arena "kept" for a copy of a variable's old value, "partial" for what the
+    parts of a step leave.
     """
 
     kind: str
     number: int
+
+
+Place = Value | Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +62,24 @@ class Call:
 
     Attributes:
         results: what the kernel's own result arrays hold in the end.
+        share: how its arrays are cut; None: one thread does it all.
     """
 
     value: Value
     kernel: str
     operands: tuple[View, ...]
-    results: tuple[Value, ...]
+    results: tuple[Place, ...]
     finish: Finish | None = None
+    share: Share | None = None
 
 
-Step = Loop | Call
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """Where each thread waits for all others."""
+
+
+Work = Loop | Call
+Step = Work | Barrier
 
 
 def steps_of(plan: Plan) -> list[Step]:
@@ -119,6 +133,17 @@ def _no_kernel(value: Value) -> str:
     )  # fmt: skip
 
 
+def types_of(value: Value) -> tuple[TensorType, ...]:
+    """Return the types of all results of an op."""
+    return value.type if isinstance(value.type, tuple) else (value.type,)
+
+
+def shapes_of(call: Call) -> list[Shape]:
+    """Return the shapes of a call's arrays: operands, then results."""
+    results = (type_.shape for type_ in types_of(call.value))
+    return [*(operand.shape for operand in call.value.inputs), *results]
+
+
 def copy_of(value: Value, target: Buffer, source: Buffer | None = None) -> Loop:
     """Return the loop that copies a leaf or stored value to a buffer.
 
@@ -136,11 +161,10 @@ def copy_of(value: Value, target: Buffer, source: Buffer | None = None) -> Loop:
     return collapse(Loop(tuple(axes), (), Section(code, (Store(target, place, arg),))))
 
 
-Place = Value | Buffer
-
-
 def reads_of(step: Step) -> Iterator[Place]:
     """Yield the values a step reads from memory."""
+    if isinstance(step, Barrier):
+        return
     if isinstance(step, Call):
         yield from (view.source for view in step.operands)
         if step.finish is not None:
@@ -152,6 +176,8 @@ def reads_of(step: Step) -> Iterator[Place]:
 
 def writes_of(step: Step) -> Iterator[Place]:
     """Yield the values (or buffers) a step writes."""
+    if isinstance(step, Barrier):
+        return
     if isinstance(step, Call):
         yield from step.results
         if step.finish is not None:

@@ -14,7 +14,14 @@ import numpy as np
 
 from graphkeras import __version__
 from graphkeras.errors import ExportError, message
-from graphkeras.export.nodes import DTYPE_CODES, ML, Body, Node
+from graphkeras.export.nodes import (
+    CONTRIB,
+    CONTRIB_ATTRIBUTES,
+    DTYPE_CODES,
+    ML,
+    Body,
+    Node,
+)
 from graphkeras.ir.types import TensorType
 
 # A protobuf message cannot be written past 2 GiB: larger weights go beside the model.
@@ -50,10 +57,13 @@ def to_model(
     imports = [helper.make_opsetid("", opset)]
     if ML in domains:
         imports.append(helper.make_opsetid(ML, 4 if opset >= 20 else 3))
+    standard = helper.find_min_ir_version_for(imports)
+    if CONTRIB in domains:
+        imports.append(helper.make_opsetid(CONTRIB, 1))
     model = helper.make_model(
         graph, opset_imports=imports, producer_name="graphkeras",
         producer_version=__version__,
-        ir_version=helper.find_min_ir_version_for(imports),
+        ir_version=standard,
     )  # fmt: skip
     helper.set_model_props(model, dict(sorted(metadata.items())))
     return model
@@ -114,6 +124,8 @@ def _attribute_types(node: Node, opset: int) -> dict[str, str]:
     """Return the type each attribute has by the standard: "FLOAT", "INTS" ..."""
     from onnx import defs
 
+    if node.domain == CONTRIB:
+        return CONTRIB_ATTRIBUTES[node.kind]
     version = opset if not node.domain else 4 if opset >= 20 else 3
     try:
         schema = defs.get_schema(node.kind, version, node.domain)

@@ -144,6 +144,79 @@ class Embedding(Layer):
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
 
+class ReversibleEmbedding(Embedding):
+    """`Embedding` that also goes back: from rows to a score for each integer.
+
+    Source: Press and Wolf, arXiv:1608.05859.
+
+    Args:
+        input_dim, output_dim: size of the table.
+        tie_weights: whether the way back uses the same table.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the
+            table.
+        mask_zero: whether 0 is padding, masked in the layers after.
+        reverse_dtype: dtype of the way back, by default that of the layer.
+        logit_soft_cap: squash scores into (-cap, cap) by tanh.
+
+    Call arguments: ids, or with ``reverse=True`` rows.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = ReversibleEmbedding(input_dim=100, output_dim=8)
+        >>> layer(layer(np.array([[3, 7, 0]])), reverse=True).shape
+        (1, 3, 100)
+    """
+
+    _not_in_config = ("weights",)
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: Any = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            input_dim, output_dim, embeddings_initializer, embeddings_regularizer,
+            embeddings_constraint, mask_zero, **kwargs,
+        )  # fmt: skip
+        self.tie_weights, self.logit_soft_cap = tie_weights, logit_soft_cap
+        self.reverse_dtype = reverse_dtype
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table, and one for the way back if they are not tied."""
+        super().build(input_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                (self.output_dim, self.input_dim), self.embeddings_initializer,
+                name="reverse_embeddings",
+            )  # fmt: skip
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        """Return the rows, or the scores of rows."""
+        if not reverse:
+            rows = super().call(inputs)
+            rows._keras_mask = super().compute_mask(inputs)
+            return rows
+        kernel: Any = self.reverse_embeddings if not self.tie_weights else (
+            ops.transpose(self.embeddings))  # fmt: skip
+        if self.reverse_dtype is not None:
+            inputs, kernel = (ops.cast(x, self.reverse_dtype) for x in (inputs, kernel))
+        scores = ops.matmul(inputs, kernel)
+        cap = self.logit_soft_cap
+        return scores if cap is None else ops.tanh(scores / cap) * cap
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Rows got their mask in `call`; scores have none."""
+        return None
+
+
 class Masking(Layer):
     """Mask the time steps all of whose features equal `mask_value`.
 

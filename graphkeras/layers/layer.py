@@ -386,7 +386,7 @@ class Layer(ConfiguredLayer, State):
         for x in tree.flatten(outputs):
             if isinstance(x, Tensor):
                 loss = self.activity_regularizer(x)
-                self.add_loss(loss / x.shape[0] if x.shape else loss)
+                self.add_loss(ops.divide(loss, x.shape[0]) if x.shape else loss)
 
     def _mask_outputs(self, inputs: Any, outputs: Any, previous: Any) -> None:
         flat = [x for x in tree.flatten(outputs) if isinstance(x, Tensor)]
@@ -476,12 +476,16 @@ class Layer(ConfiguredLayer, State):
         return infer(self._call_in_trace, args, kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the output shape for an input shape, None standing for any size."""
-        args = tuple(tree_of_shapes(a, self.compute_dtype) for a in args)
+        """Return the output shape for an input shape, None standing for any size.
+
+        Keyword arguments that are no shapes go to `call`.
+        """
+        kind = self.compute_dtype
+        args = tuple(tree_of_shapes(a, kind) for a in args)
         named = {
-            k.removesuffix("_shape"): tree_of_shapes(v, self.compute_dtype)
-            for k, v in kwargs.items()
-        }
+            k.removesuffix("_shape"): v if isinstance(v, bool) else
+            tree_of_shapes(v, kind) for k, v in kwargs.items()
+        }  # fmt: skip
         if list(named) == ["input"]:
             args, named = (named["input"],), {}
         outputs = self.compute_output_spec(*args, **named)

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphkeras import config, initializers, ops
 from graphkeras.errors import ArgumentError, ShapeError, message
-from graphkeras.ir.types import normalize_axis
+from graphkeras.ir.types import normalize_axes, normalize_axis
 from graphkeras.layers.facets import add_weight, keep_facets
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
@@ -178,6 +178,7 @@ class LayerNormalization(_Affine):
         beta_initializer, gamma_initializer: first values.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of the
             weights.
+        rms_scaling: only for older files: divide by the deviation, and do no more.
 
     Shapes: x: any -> the same.
     """
@@ -196,6 +197,7 @@ class LayerNormalization(_Affine):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        self.rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
         self.axis, self.epsilon = _axes_of("LayerNormalization", axis), epsilon
         self._keep(
@@ -207,14 +209,28 @@ class LayerNormalization(_Affine):
 
     def build(self, input_shape: Any) -> None:
         """Make gamma and beta of the sizes of `axis`."""
-        axes = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
-        self._add_affine(tuple(_known_size(input_shape, a) for a in axes))
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        sizes = tuple(_known_size(input_shape, a) for a in self.axis)
+        if self.rms_scaling:
+            self.gamma, self.beta = add_weight(self, "gamma", sizes), None
+        else:
+            self._add_affine(sizes)
 
     def call(self, inputs: Any) -> Any:
         """Return the normalized inputs."""
-        axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis
         x = ops.cast(inputs, self.variable_dtype)
-        return ops.layer_normalization(x, self.gamma, self.beta, axes, self.epsilon)
+        axes = normalize_axes(self.axis, len(x.shape))
+        if self.rms_scaling:
+            spread = ops.var(x, axis=axes, keepdims=True)
+            shape = [s if a in axes else 1 for a, s in enumerate(x.shape)]
+            x = x * ops.rsqrt(spread + self.epsilon) * ops.reshape(self.gamma, shape)
+        else:
+            x = ops.layer_normalization(x, self.gamma, self.beta, axes, self.epsilon)
+        return ops.cast(x, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}
 
 
 class GroupNormalization(_Affine):
@@ -313,14 +329,13 @@ class RMSNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make scale of the sizes of `axis`."""
-        axes = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
-        sizes = tuple(_known_size(input_shape, a) for a in axes)
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        sizes = tuple(_known_size(input_shape, a) for a in self.axis)
         self.scale = self.add_weight(sizes, "ones", name="scale")
 
     def call(self, inputs: Any) -> Any:
         """Return the normalized inputs."""
-        axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis
-        return ops.rms_normalization(inputs, self.scale, axes, self.epsilon)
+        return ops.rms_normalization(inputs, self.scale, tuple(self.axis), self.epsilon)
 
 
 class UnitNormalization(Layer):

@@ -343,7 +343,7 @@ def _is_state(part: Any) -> bool:
 
 
 def _is_metric(part: Any) -> bool:
-    return hasattr(part, "update_state")
+    return hasattr(part, "update_state") and hasattr(part, "result")  # else it adapts
 
 
 def _is_seed_generator(part: Any) -> bool:

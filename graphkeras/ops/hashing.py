@@ -19,7 +19,7 @@ import numpy as np
 from graphkeras import dtypes
 from graphkeras.errors import DTypeError, message
 from graphkeras.ir.definers import composite, require, structured
-from graphkeras.ir.op import host_only, nondifferentiable, unsupported
+from graphkeras.ir.op import Host, nondifferentiable, unsupported
 from graphkeras.ir.types import TensorType
 from graphkeras.ops.bitwise import bitwise_or, bitwise_xor, left_shift, right_shift
 from graphkeras.ops.compare import equal, greater_equal, less, logical_and, where
@@ -231,8 +231,8 @@ _NO_BYTES = "no standard operator reads the bytes of a string, or hashes with a 
 
 
 @structured(
-    infer=_fingerprint_type, kernel=host_only, vjp=nondifferentiable,
-    onnx=unsupported(_NO_BYTES),
+    infer=_fingerprint_type, kernel=Host("host_ops.fingerprint"),
+    vjp=nondifferentiable, onnx=unsupported(_NO_BYTES),
 )  # fmt: skip
 def fingerprint(x: Tensor, *, salt: tuple[int, ...] | None = None) -> Any:
     """Return FarmHash64 of each text (or number as text), SipHash with a `salt`.

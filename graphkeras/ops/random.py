@@ -17,8 +17,8 @@ from graphkeras.ir import dims
 from graphkeras.ir.definers import elementwise, require
 from graphkeras.ir.op import nondifferentiable, unsupported
 from graphkeras.ops.bitwise import right_shift
-from graphkeras.ops.compare import greater_equal, less, logical_and, where
-from graphkeras.ops.creation import cast, full_like, positions
+from graphkeras.ops.compare import equal, greater_equal, less, logical_and, where
+from graphkeras.ops.creation import broadcast_to, cast, full_like, positions
 from graphkeras.ops.index import argmax, gather
 from graphkeras.ops.math import add, exp, log, mod, multiply, sqrt
 from graphkeras.ops.reduce import sum
@@ -182,22 +182,20 @@ def gamma(key: Any, shape: Any, alpha: Any, dtype: str, stream: int = 0) -> Any:
     Source: Marsaglia and Tsang, "A simple method for generating gamma variables"
     (2000), with a fixed number of attempts.
     """
-    kind = _working(dtype)
+    kind, tries = _working(dtype), (*shape, _ATTEMPTS)
     alpha = cast(alpha, kind)
     boosted = where(less(alpha, 1.0), alpha + 1.0, alpha)
-    d = boosted - 1 / 3
-    c = 1 / 3 / sqrt(d)
-    result = d
-    for attempt in reversed(range(_ATTEMPTS)):
-        at = stream + 2 * attempt
-        x = standard_normal(key, shape, kind, at)
-        v = 1.0 + c * x
-        cube = v * v * v
-        log_u = log(unit(key, shape, kind, at + 1) + 2.0**-25)
-        log_cube = log(where(less(0.0, cube), cube, 1.0))
-        bound = 0.5 * x * x + d - d * cube + d * log_cube
-        accepted = logical_and(less(0.0, cube), less(log_u, bound))
-        result = where(accepted, d * cube, result)
+    d = expand_dims(broadcast_to(boosted, shape), -1) - 1 / 3
+    x = standard_normal(key, tries, kind, stream)
+    v = 1.0 + x * (1 / 3 / sqrt(d))
+    cube = v * v * v
+    log_cube = log(where(less(0.0, cube), cube, 1.0))
+    bound = 0.5 * x * x + d - d * cube + d * log_cube
+    log_u = log(unit(key, tries, kind, stream + _ATTEMPTS) + 2.0**-25)
+    accepted = logical_and(less(0.0, cube), less(log_u, bound))
+    at = expand_dims(argmax(cast(accepted, "int32"), axis=-1), -1)
+    first = logical_and(accepted, equal(positions(key, (_ATTEMPTS,), 0), at))
+    result = sum(where(first, d * cube, 0.0), axis=-1)
     log_u = log(unit(key, shape, kind, stream + 2 * _ATTEMPTS) + 2.0**-25)
     shrink = where(less(alpha, 1.0), exp(log_u / alpha), 1.0)
     return cast(result * shrink, dtype)

@@ -563,8 +563,8 @@ def resolver(
 
     def _unknown(identifier: Any, known: Any = ()) -> SavingError:
         hint = nearest(identifier, known, what) if known else ""
-        return SavingError(
-            message(f"{module}.get", f"expected an {what}.", repr(identifier), hint)
-        )
+        article = "an" if what[0] in "aeiou" else "a"
+        asked = f"expected {article} {what}."
+        return SavingError(message(f"{module}.get", asked, repr(identifier), hint))
 
     return get

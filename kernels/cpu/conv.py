@@ -14,6 +14,7 @@ One shape of each of the three products a training step needs, by five ways:
 
 from graphkeras.kernels.cpu import conv_lanes, conv_plain, conv_thin, conv_tile
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel
 from graphkeras.kernels.cpu.loop import zero
 from graphkeras.kernels.cpu.matmul import multiply_tiled
@@ -24,6 +25,8 @@ from graphkeras.kernels.cpu.window import Geometry, Padding, axes
 Pair = tuple[Index, Index]
 
 
+@cut(x=0, out=0)
+@cut(w=3, out=3, grain=32, where={"groups": 1})
 @kernel
 def conv2d(
     e: Emit,
@@ -56,6 +59,7 @@ def conv2d(
         conv_plain.forward(e, x, w, out, shape, epilogue)
 
 
+@cut(g=0, out=0)
 @kernel
 def conv2d_backward_data(
     e: Emit,
@@ -84,6 +88,8 @@ def conv2d_backward_data(
         conv_plain.backward_data(e, g, w, out, shape)
 
 
+@cut(g=3, out=3, grain=32, where={"groups": 1})
+@summed(x=0, g=0)
 @kernel
 def conv2d_backward_weights(
     e: Emit,

@@ -521,17 +521,17 @@ class Emit:
         place = self.address(array.pointer, array.dtype, offset)
         self.builder.store(raw, place, align=itemsize(array.dtype))
 
-    def prefetch(self, array: "Array", offset: Index) -> None:
-        """Ask for the cache line of an element that will be read soon.
+    def prefetch(self, array: "Array", offset: Index, *, write: bool = False) -> None:
+        """Ask for the cache line of an element that will be used soon.
 
-        The second-level cache takes it: it may be long before it is needed. The
-        address need not be one of the array's.
+        To be read, it goes to the second-level cache, since it may be long before it
+        is; to be written, to the first. The address need not be one of the array's.
         """
         kinds = [POINTER, I32, I32, I32]
         function = self.external("llvm.prefetch.p0", VOID, kinds)
         place = self.address(array.pointer, array.dtype, offset)
-        read, level, data = (ir.Constant(I32, number) for number in (0, 2, 1))
-        self.builder.call(function, [place, read, level, data])
+        kind = (1, 3, 1) if write else (0, 2, 1)  # write?, how near, data
+        self.builder.call(function, [place, *(ir.Constant(I32, n) for n in kind)])
 
     def load_some(
         self, array: "Array", offset: Index, lanes: int, live: Index

@@ -6,7 +6,7 @@ Functions of floats refuse integers: the caller says in what precision by a cast
 import math
 from collections.abc import Callable
 
-from graphkeras.kernels.cpu import libm_call, vector
+from graphkeras.kernels.cpu import libm_call, vector, vector_arcs
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.random import PARITY, ROTATIONS, ROUNDS
 from graphkeras.kernels.scalar_names import FUNCTIONS
@@ -96,11 +96,30 @@ def pow_any(x: Term, y: Term) -> Term:
 
 def logaddexp(x: Term, y: Term) -> Term:
     """log(e**x + e**y) without overflow"""
+    if x.dtype == "float32":
+        return vector.logaddexp(x, y)
     larger = x.maximum(y)
     gap = (x - y).abs()
     smooth = larger + TABLE["log1p"](TABLE["exp"](-gap))
     # Equal infinities have no difference.
     return (x == y).select(x + math.log(2.0), smooth)
+
+
+def fmod(x: Term, y: Term) -> Term:
+    """Rest of the division rounded to zero."""
+    if x.dtype == "float32":
+        return vector.fmod(x, y)
+    return x.fmod(y)
+
+
+def floor_divide(x: Term, y: Term) -> Term:
+    """Quotient rounded down."""
+    return x.floored(y, fmod(x, y))[0] if x.dtype == "float32" else x // y
+
+
+def remainder(x: Term, y: Term) -> Term:
+    """What is left by `floor_divide`."""
+    return x.floored(y, fmod(x, y))[1] if x.dtype == "float32" else x % y
 
 
 def digamma(x: Term) -> Term:
@@ -172,10 +191,23 @@ _SINGLE: dict[str, Function] = {
     "expm1": vector.expm1,
     "log": vector.log,
     "log1p": vector.log1p,
+    "log2": vector.log2,
+    "log10": vector.log10,
+    "cbrt": vector.cbrt,
     "sin": vector.sin,
     "cos": vector.cos,
+    "tan": vector.tan,
     "tanh": vector.tanh,
     "erf": vector.erf,
+    "asin": vector_arcs.asin,
+    "acos": vector_arcs.acos,
+    "atan": vector_arcs.atan,
+    "atan2": vector_arcs.atan2,
+    "sinh": vector_arcs.sinh,
+    "cosh": vector_arcs.cosh,
+    "asinh": vector_arcs.asinh,
+    "acosh": vector_arcs.acosh,
+    "atanh": vector_arcs.atanh,
 }
 _OWN: dict[str, Function] = {
     "sqrt": sqrt,
@@ -186,7 +218,7 @@ _OWN: dict[str, Function] = {
     "isinf": isinf,
     "isfinite": isfinite,
     "pow": pow_any,
-    "fmod": Term.fmod,
+    "fmod": fmod,
     "abs": Term.abs,
     "minimum": Term.minimum,
     "maximum": Term.maximum,

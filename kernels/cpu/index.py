@@ -5,6 +5,7 @@ cell, so that no index can touch foreign memory.
 """
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import highest, lowest
 from graphkeras.kernels.cpu.loop import elementwise, nest, zero
@@ -12,6 +13,7 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, known
 
 Indices = tuple[Index, ...]
+AHEAD = 8  # rows asked for before their turn
 
 
 def _place(e: Emit, indices: Array, at: Indices, size: Index) -> Index:
@@ -21,11 +23,21 @@ def _place(e: Emit, indices: Array, at: Indices, size: Index) -> Index:
     return e.clamp(counted, 0, e.sub(size, 1))
 
 
+def _ahead(e: Emit, indices: Array, at: Indices) -> Indices:
+    """The index some places on, whose cells may be far away: ask for them early."""
+    if not at:
+        return at
+    last = e.sub(indices.shape[-1], 1)
+    return (*at[:-1], e.minimum(e.add(at[-1], AHEAD), last))
+
+
 def _dense(*arrays: Array) -> bool:
     """Whether vectors may run along the last axis of all of them."""
     return all(a.shape and known(a.strides[-1]) == 1 for a in arrays)
 
 
+@cut(indices=0, out="axis")
+@cut(x=0, out=0, beside="axis")
 @kernel
 def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
     """x[..., n, ...], indices[...] -> out[..., i, ...]: cells of an axis by index."""
@@ -36,8 +48,11 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
         leading, place = index[:axis], index[axis:]
         chosen = _place(e, indices, place, size)
         source, target = x.at(e, *leading, chosen), out.at(e, *index)
+        later = x.at(e, *leading, _place(e, indices, _ahead(e, indices, place), size))
 
         def copy(rest: Indices, lanes: int) -> None:
+            if lanes > 1:
+                e.prefetch(later, later.offset(e, rest))
             value = e.load(source, source.offset(e, rest), lanes)
             e.store(target, target.offset(e, rest), value)
 
@@ -48,6 +63,7 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
         nest(e, out.shape[: axis + rank], cell)
 
 
+@cut(updates=-1, out=-1, grain=16)
 @kernel
 def scatter_add(e: Emit, indices: Array, updates: Array, out: Array) -> None:
     """indices[...], updates[..., j] -> out[n, j]: rows added where their index says.
@@ -86,6 +102,7 @@ def _along(indices: Indices, shape: Indices, axis: int, cell: Index) -> Indices:
     return tuple(places)
 
 
+@cut(x=0, indices=0, out=0, beside="axis")
 @kernel
 def take_along_axis(
     e: Emit, x: Array, indices: Array, out: Array, *, axis: int
@@ -104,6 +121,7 @@ def take_along_axis(
         nest(e, out.shape, cell)
 
 
+@cut(indices=0, updates=0, out=0, beside="axis")
 @kernel
 def scatter_add_along_axis(
     e: Emit, indices: Array, updates: Array, out: Array, *, axis: int
@@ -124,12 +142,14 @@ def scatter_add_along_axis(
         nest(e, updates.shape, cell)
 
 
+@cut(x=0, out=0, beside="axis")
 @kernel
 def argmax(e: Emit, x: Array, out: Array, *, axis: int) -> None:
     """x[..., n, ...] -> out[..., ...]: place of the largest; the first of equals."""
     _winner(e, x, out, axis, largest=True)
 
 
+@cut(x=0, out=0, beside="axis")
 @kernel
 def argmin(e: Emit, x: Array, out: Array, *, axis: int) -> None:
     """x[..., n, ...] -> out[..., ...]: place of the smallest; the first of equals."""

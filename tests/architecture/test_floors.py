@@ -11,7 +11,6 @@ from tests.architecture.sources import ROOT, python_files, syntax
 
 GROUND = (
     "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
-    "numerical",
 )  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)
@@ -35,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "layers": (*FLOOR_6, *FLOOR_5, *FLOOR_4),
     "training": ("data", *FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
     "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
+    "applications": ("models", "layers", *FLOOR_6, *FLOOR_5, *FLOOR_4),
 }
 TOP = (
     "",

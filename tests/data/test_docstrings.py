@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import graphkeras.data
+import graphkeras.datasets
 
-PACKAGES = (graphkeras.data,)
+PACKAGES = (graphkeras.data, graphkeras.datasets)
 MODULES = [
     module.name
     for package in PACKAGES

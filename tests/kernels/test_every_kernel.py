@@ -18,7 +18,7 @@ from tests.kernels import reference
 from tests.kernels.machine import Machine
 
 SIZES = (0, 1, 15, 16, 17, 127, 128, 129)
-MODULES = ("matmul", "conv", "winograd", "pool", "index", "sort", "batch")
+MODULES = ("matmul", "conv", "winograd", "pool", "index", "sort", "batch", "image")
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
 
 
@@ -114,7 +114,8 @@ def test_gemm_of_every_size_and_stride(rng, dtype):
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_gemm_in_several_blocks_of_depth_and_height(rng, dynamic):
     sweep = Sweep(dynamic)
-    for m, k, n in [(70, 600, 70), (3, 513, 300), (30, 1024, 50), (1100, 20, 5)]:
+    sizes = [(70, 600, 70), (3, 513, 300), (30, 1024, 50), (1100, 20, 5), (21, 600, 1)]
+    for m, k, n in sizes:
         for turn in range(3):
             a, b = numbers(rng, (m, k)), numbers(rng, (k, n))
             if turn == 1:
@@ -124,6 +125,18 @@ def test_gemm_in_several_blocks_of_depth_and_height(rng, dynamic):
             wide = a.astype("float64") @ b.astype("float64")
             sweep.add(matmul.gemm, (a, b), wide.astype("float32"))
     sweep.run()
+
+
+@pytest.mark.parametrize("columns", [1, 70])
+def test_a_row_of_gemm_does_not_depend_on_how_many_there_are(rng, columns):
+    a, b = numbers(rng, (45, 600)), numbers(rng, (600, columns))
+    machine = Machine("batch")
+    results = [np.zeros((m, columns), "float32") for m in (45, 30, 6, 3, 1)]
+    for out in results:
+        machine.add(matmul.gemm, a[: len(out)], b, out)
+    machine.run()
+    for few in results:
+        np.testing.assert_array_equal(few, results[0][: len(few)])
 
 
 @pytest.mark.parametrize("dynamic", [False, True])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from models import mnist, mnist_cnn, mnist_mlp
+from models import mnist, mnist_cnn, mnist_mlp, served
 from tests.architecture.sources import python_files
 
 TOLERANCE = 1e-5  # between `predict` and onnxruntime
@@ -19,6 +19,10 @@ LOWEST = {"digits": 0.96, "docstrings": 0.78}
 MNIST = {"mnist_mlp": mnist_mlp, "mnist_cnn": mnist_cnn}
 STAND_IN = {"mnist_mlp": 0.93, "mnist_cnn": 0.93}  # of 360 digits, after these epochs
 STAND_IN_EPOCHS = 12
+EXCERPTS = Path(__file__).parent / "data"
+# model -> what it reads, epochs, the score to reach on so little
+SMALL = {"sms_spam": (EXCERPTS / "sms_spam.tsv", 30, 0.85)}
+SHARED = {"mnist", "served"}  # what models have in common
 
 
 @pytest.mark.parametrize("name", LOWEST)
@@ -37,9 +41,36 @@ def test_mnist_model_learns_and_is_served(name: str, tmp_path: Path) -> None:
     assert figures["difference"] < TOLERANCE
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_model_learns_from_a_little_of_its_data_and_is_served(
+    name: str, tmp_path: Path
+) -> None:
+    data, epochs, lowest = SMALL[name]
+    figures = importlib.import_module(f"models.{name}").main(
+        [
+            "--data",
+            str(data),
+            "--epochs",
+            str(epochs),
+            "--out",
+            str(tmp_path / "m.onnx"),
+        ]
+    )
+    assert figures["accuracy"] >= lowest
+    assert figures["difference"] < TOLERANCE
+
+
 def test_every_reference_model_is_tested() -> None:
     found = {Path(name).stem for name in python_files("models")}
-    assert found == {*LOWEST, *MNIST, "mnist"}
+    assert found == {*LOWEST, *MNIST, *SMALL, *SHARED}
+
+
+def test_a_model_says_which_file_it_misses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        served.options("sms_spam", 1, "sms_spam.tsv", ["--data", str(tmp_path / "no")])
+    assert "give its place by --data" in capsys.readouterr().err
 
 
 def test_idx_files_are_read_packed_or_not(tmp_path: Path) -> None:

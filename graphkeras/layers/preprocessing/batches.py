@@ -39,16 +39,24 @@ def batches_of(who: str, data: Any, steps: int | None) -> Iterator[Any]:
 
 
 def strings_of(data: Any) -> np.ndarray:
-    """Return texts as an array of objects; no data counts as no text."""
-    array = np.asarray(data)
-    if array.size and array.dtype.kind not in "OUS":
+    """Return texts as an array of strings of any kind; no data counts as no text.
+
+    Raises:
+        DTypeError: for numbers.
+    """
+    plain = isinstance(data, (str, bytes, list, tuple))
+    # As objects: NumPy's own kind is slow to make, and drops zeros at the end.
+    array = np.array(data, object) if plain else np.asarray(data)
+    if not array.size:
+        return array.astype(object)
+    if array.dtype.kind not in "OUST":
         raise DTypeError(
             message(
                 "", "expected strings.", str(array.dtype),
                 'Declare the input as keras.Input((), dtype="string").',
             )
         )  # fmt: skip
-    return array.astype(object)
+    return array
 
 
 def integers_of(data: Any) -> np.ndarray:
