@@ -3,15 +3,16 @@
     out[n, y, x, o] = sum over (kh, kw, i) of
         x[n, y * s - p + kh * d, x * s - p + kw * d, i] * w[kh, kw, i, o]
 
-One shape of each of the three products a training step needs, by four ways:
+One shape of each of the three products a training step needs, by five ways:
 
     matmul          one tap that covers every cell: a plain product
     conv_tile       float32 and float64: the register tile, without im2col
+    conv_thin       few results a pixel: vectors run along what is summed
     conv_lanes      small groups: vectors run along the channels of many
     conv_plain      everything else
 """
 
-from graphkeras.kernels.cpu import conv_lanes, conv_plain, conv_tile
+from graphkeras.kernels.cpu import conv_lanes, conv_plain, conv_thin, conv_tile
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel
@@ -50,6 +51,8 @@ def conv2d(
         multiply_tiled(e, left, right, _matrix(e, out), epilogue, 0)
     elif conv_lanes.fits(x, w, out, shape):
         conv_lanes.forward(e, x, w, out, shape, epilogue)
+    elif conv_thin.pays(x, w, out, shape):
+        conv_thin.forward(e, x, w, out, shape, epilogue)
     elif conv_tile.fits(x, w, out) and conv_tile.patch_rows(x, out, shape):
         conv_tile.forward(e, x, w, out, shape, epilogue)
     else:
@@ -76,6 +79,8 @@ def conv2d_backward_data(
         multiply_tiled(e, _matrix(e, g), right, _matrix(e, out), None, 0)
     elif conv_lanes.fits(g, w, out, shape) and _is_depthwise(shape):
         conv_lanes.backward_data(e, g, w, out, shape)
+    elif conv_thin.data_pays(g, w, out, shape):
+        conv_thin.backward_data(e, g, w, out, shape)
     elif conv_tile.fits(g, w, out):
         zero(e, out)
         conv_tile.backward_data(e, g, w, out, shape)
@@ -104,6 +109,8 @@ def conv2d_backward_weights(
         multiply_tiled(e, left, _matrix(e, g), _matrix(e, out), None, 0)
     elif conv_lanes.fits(x, out, g, shape):
         conv_lanes.backward_weights(e, x, g, out, shape)
+    elif conv_thin.weights_pays(x, g, out, shape):
+        conv_thin.backward_weights(e, x, g, out, shape)
     elif conv_tile.fits(x, g, out):
         zero(e, out)
         conv_tile.backward_weights(e, x, g, out, shape)

@@ -118,36 +118,6 @@ class _Cells:
         return result * stride + tap * dilation
 
 
-def _inside(e: Emit, shape: Geometry, width: Index) -> tuple[Index, Index]:
-    """Results [first, stop) of a row all of whose taps lie in the image."""
-    across = shape.across
-    first, _ = across.outputs_inside(e, 0, width)
-    _, stop = across.outputs_inside(e, e.sub(across.taps, 1), width)
-    first = e.minimum(first, width)
-    return first, e.maximum(first, e.minimum(stop, width))
-
-
-def _along(
-    e: Emit,
-    shape: Geometry,
-    width: Index,
-    whole: Callable[[Index, int], None],
-    cut: Callable[[Index], None],
-) -> None:
-    """whole(x, count) over results within the image, cut(x) for those at its ends."""
-    first, stop = _inside(e, shape, width)
-    middle = e.mul(e.floordiv(e.sub(stop, first), TOGETHER), TOGETHER)
-    middle = e.add(first, middle)
-    with e.loop(first, middle, TOGETHER) as x:
-        whole(x, TOGETHER)
-    with e.loop(middle, stop) as x:
-        whole(x, 1)
-    for start, end in ((0, first), (stop, width)):
-        if known(e.sub(end, start)) != 0:
-            with e.loop(start, end) as x:
-                cut(x)
-
-
 def forward(
     e: Emit,
     x: Array,
@@ -186,7 +156,7 @@ class _Forward:
         def cut(x: Index) -> None:
             self._channels(lambda lanes: self._cut((n, y, x), lanes))
 
-        _along(self.e, self.shape, out.shape[2], whole, cut)
+        self.shape.across.along(self.e, out.shape[2], TOGETHER, whole, cut)
 
     def _channels(self, body: Callable[[Lanes], None]) -> None:
         out = self.out
@@ -328,7 +298,7 @@ class _Gradient:
                         total = sums[kw, k]
                         total.set(slope.fma(cell, Term(e, total.get())).scalar)
 
-        _along(e, shape, self.g.shape[2], whole, cut)
+        shape.across.along(e, self.g.shape[2], TOGETHER, whole, cut)
         for (kw, k), total in sums.items():
             self._add((kh, kw, k, lanes.channel), total.get(), lanes)
 

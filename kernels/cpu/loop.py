@@ -14,6 +14,7 @@ from contextlib import ExitStack
 
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local, native_lanes
+from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, is_multiple, known
 
 BLOCK = 1024
@@ -116,6 +117,16 @@ def zero(e: Emit, out: Array) -> None:
 
     dense = not out.shape or out.strides[-1] == 1
     elementwise(e, out.shape, body, dense, native_lanes(out.dtype))
+
+
+def sum_lanes(e: Emit, value: Scalar) -> Scalar:
+    """The lanes of a vector added in halves."""
+    while value.lanes > 1:
+        half = value.lanes // 2
+        low = Term(e, e.shuffle(value, value, range(half)))
+        high = Term(e, e.shuffle(value, value, range(half, 2 * half)))
+        value = (low + high).scalar
+    return value
 
 
 class _Fold:

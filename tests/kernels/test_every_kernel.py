@@ -208,6 +208,9 @@ CONVOLUTIONS = [
         },
     ),
     ((2, 4, 7, 8), (3, 3, 4, 8), {"strides": (2, 2), "padding": SAME, "groups": 2}),
+    ((2, 5, 9, 20), (3, 3, 20, 2), {"strides": (1, 1), "padding": SAME}),
+    ((2, 7, 10, 1), (5, 4, 1, 20), {"strides": (2, 3), "padding": ((0, 1), (2, 1))}),
+    ((1, 3, 5, 2), (2, 2, 2, 33), {"strides": (3, 3), "padding": ((1, 0), (1, 0))}),
 ]
 
 
@@ -254,7 +257,7 @@ def test_convolutions_of_other_dtypes(rng, dtype):
 
 def test_conv2d_epilogue_sees_pixels_and_channels(rng):
     sweep = Sweep()
-    for groups, channels in [(1, 21), (1, 16), (2, 20), (20, 20)]:
+    for groups, channels in [(1, 21), (1, 16), (1, 2), (2, 20), (20, 20)]:
         x = numbers(rng, (2, 5, 6, 20))
         w = numbers(rng, (3, 3, 20 // groups, channels))
         bias, pixel = numbers(rng, (channels,)), numbers(rng, (60,))
