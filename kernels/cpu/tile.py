@@ -21,7 +21,7 @@ from llvmlite import ir
 
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local
-from graphkeras.kernels.cpu.loop import stretch
+from graphkeras.kernels.cpu.loop import stretch, whole_part
 from graphkeras.kernels.cpu.target import native_lanes, vector_registers
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
@@ -220,8 +220,7 @@ def panels(
 ) -> None:
     """body(first column, panel) for every panel; the last may be narrower."""
     width = vectors * lanes
-    whole = e.mul(e.floordiv(columns, width), width)
-    rest = e.sub(columns, whole)
+    whole, rest = whole_part(e, columns, width)
     if known(columns) is None or known(whole):
         with e.loop(0, whole, width) as column:
             body(column, Panel(vectors, lanes, width))

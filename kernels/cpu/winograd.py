@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, Index, kernel, known, native_lanes
 from graphkeras.kernels.cpu.loop import stretch, zero
 from graphkeras.kernels.cpu.pack import pack_turned
@@ -64,6 +65,8 @@ Sides = tuple[Side, Side]
 # ------------------------------------------------------------------------ weights
 
 
+@cut(w=2, out=1, where={"turned": False})
+@cut(w=3, out=1, grain=CHANNELS, where={"turned": True})
 @kernel
 def weights(e: Emit, w: Array, out: Array, *, turned: bool) -> None:
     """w[kh, kw, i, o] -> out[p, i, o]: taps as values at the points.
@@ -152,6 +155,7 @@ def _store_values(
         e.store_some(out, out.offset(e, (number, *at)), value.scalar, live)
 
 
+@cut(u=1, out=2)
 @kernel
 def weights_gradient(e: Emit, u: Array, out: Array) -> None:
     """u[p, i, o] -> out[kh, kw, i, o]: gradient of taps by that of their values."""
@@ -179,6 +183,7 @@ def weights_gradient(e: Emit, u: Array, out: Array) -> None:
 # ------------------------------------------------------------------------ forward
 
 
+@cut(x=0, out=0)
 @kernel
 def conv2d(
     e: Emit,
@@ -395,6 +400,7 @@ class _Forward:
 # ----------------------------------------------------------- gradient of weights
 
 
+@summed(x=0, g=0)
 @kernel
 def backward_weights(
     e: Emit, x: Array, g: Array, out: Array, *, window: Pair, padding: Padding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -15,7 +16,8 @@ import numpy as np
 import pytest
 
 from graphkeras import ops
-from graphkeras.runtime import team
+from graphkeras.kernels.cpu import team as kernel_team
+from graphkeras.runtime import link, team
 from graphkeras.runtime.program import Program
 from tests.compiler.machine import BATCH, compiled, floats
 from tests.runtime.threaded import threads
@@ -166,3 +168,26 @@ def test_threads_keep_to_the_cores_of_the_process(program: Any, inputs: Any) -> 
         os.sched_setaffinity(0, before)
     program.run(inputs)
     assert cores() == before
+
+
+# ------------------------------------------------------------------- other systems
+
+
+@pytest.mark.skipif(os.name != "posix", reason="usleep")
+def test_threads_meet_where_nobody_can_wake_them(
+    monkeypatch: pytest.MonkeyPatch, inputs: Any
+) -> None:
+    (wanted,) = compiled(layer, floats(BATCH, 24), floats(24, 40)).run(inputs)
+    library = ctypes.CDLL(None)
+    nap = ctypes.cast(library.usleep, ctypes.c_void_p).value
+    monkeypatch.setattr(kernel_team, "futex_number", lambda: None)
+    monkeypatch.setattr(team, "_system_call", lambda: nap)
+    napping = team.Team(link.compile_entry("team", kernel_team.add_team))
+    monkeypatch.setattr(team, "_team", napping)
+    monkeypatch.setattr(team, "SPINS", 0)
+    program = compiled(layer, floats(BATCH, 24), floats(24, 40))
+    try:
+        assert program.run(inputs)[0].tobytes() == wanted.tobytes()
+        assert napping.threads
+    finally:
+        napping.close()
