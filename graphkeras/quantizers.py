@@ -150,7 +150,8 @@ class AbsMaxQuantizer(Quantizer):
     ) -> None:  # fmt: skip
         super().__init__(output_dtype)
         self.axis = (axis,) if isinstance(axis, int) else axis and tuple(axis)
-        self.value_range, self.epsilon = tuple(value_range), epsilon
+        low, high = value_range
+        self.value_range, self.epsilon = (low, high), epsilon
         if output_dtype == "int8" and not (
             -128 <= value_range[0] < value_range[1] < 128
         ):
