@@ -240,7 +240,7 @@ class Quantized(Layer):
 
     def _in_file(self) -> list[Variable]:
         """Variables in the order of Keras's files."""
-        found = [self._matrix, self.bias, self._scale]
+        found = [self._matrix, self.bias, self._scale] if self.built else []
         return [v for v in found if v is not None]
 
     def save_own_variables(self, store: dict[str, Any]) -> None:

@@ -56,6 +56,7 @@ def names() -> list[str]:
 EXPECTED: dict[tuple[str, str], str] = {
     ("gradient", "stop_gradient"): "it is there to have another gradient",
     ("gradient", "with_gradient"): "it is there to have another gradient",
+    ("gradient", "rounded_einsum"): "it is there to have another gradient",
     ("gradient", "lstm_loop"): "what it keeps for its gradient has none itself",
     ("gradient", "gru_loop"): "what it keeps for its gradient has none itself",
     ("onnx", "cumprod"): "ONNX has a running sum only",
