@@ -42,7 +42,7 @@ def gradient(
         GradientError: if an op on the way has no gradient.
     """
     require_float(loss)
-    return _accumulate(loss, wrt, seed, frozenset())
+    return _accumulate([(loss, seed)], wrt, frozenset())
 
 
 def require_float(loss: Value) -> None:
@@ -56,13 +56,23 @@ def require_float(loss: Value) -> None:
         )  # fmt: skip
 
 
+Seeded = Sequence[tuple[Value, Value | None]]  # results, gradients of what follows
+
+
 def _accumulate(
-    loss: Value, wrt: Sequence[Value], seed: Value | None, stop: Container[Value]
+    ends: Seeded, wrt: Sequence[Value], stop: Container[Value]
 ) -> list[Value | None]:
-    """Walk back from `loss`; values in `stop` count as independent of one another."""
-    needed = _on_the_way(loss, wrt, stop)
-    sums: dict[Value, Any] = {loss: ones_like(loss) if seed is None else seed}
-    for value in reversed(walk([loss], stop)):
+    """Walk back from all `ends` at once, so that what they share is passed once.
+
+    Values in `stop` count as independent of one another.
+    """
+    roots = [value for value, _ in ends]
+    needed = _on_the_way(roots, wrt, stop)
+    sums: dict[Value, Any] = {}
+    for value, seed in ends:
+        g = ones_like(value) if seed is None else seed
+        sums[value] = add(sums[value], g) if value in sums else g
+    for value in reversed(walk(roots, stop)):
         if value in sums and value in needed and value.inputs:
             _push(value, sums, needed)
     return [sums.get(w) for w in wrt]
@@ -74,11 +84,11 @@ def ones_like(value: Value) -> Value:
 
 
 def _on_the_way(
-    loss: Value, targets: Sequence[Value], stop: Container[Value]
+    ends: Sequence[Value], targets: Sequence[Value], stop: Container[Value]
 ) -> set[Value]:
-    """Return the values between `targets` and `loss`."""
+    """Return the values between `targets` and `ends`."""
     needed = set(targets)
-    for value in walk([loss], stop):
+    for value in walk(ends, stop):
         if any(i in needed for i in value.inputs):
             needed.add(value)
     return needed
@@ -89,10 +99,7 @@ def _push(value: Value, sums: dict[Value, Any], needed: set[Value]) -> None:
     if value.op is ITEM:
         _collect(value, sums)
         return
-    g = sums[value]
-    if isinstance(value.type, tuple):
-        g = _complete(value, g)
-    parts = _vjp(value, g)
+    parts = _vjp(value, sums[value])
     for operand, part in zip(value.inputs, parts, strict=True):
         if part is None or operand not in needed:
             continue
@@ -120,6 +127,8 @@ def _vjp(value: Value, g: Any) -> Sequence[Value | None]:
     op = value.op
     if op.vjp is inline:
         return _through_body(value, g)
+    if isinstance(value.type, tuple):
+        g = _complete(value, g)
     if isinstance(op.vjp, Word) or op.vjp is None:
         if _gives_integers(value):
             return [None] * len(value.inputs)
@@ -143,15 +152,13 @@ def _through_body(value: Value, g: Any) -> list[Value | None]:
     inputs = value.inputs
     result = expand_call(value.op, inputs, value.attributes)
     results = result if isinstance(result, tuple) else (result,)
-    seeds = g if isinstance(g, tuple) else (g,)
-    total: list[Value | None] = [None] * len(inputs)
-    for part, seed in zip(results, seeds, strict=True):
-        if not dtypes.is_float(part.dtype):
-            continue
-        for i, d in enumerate(_accumulate(part, inputs, seed, set(inputs))):
-            if d is not None:
-                total[i] = d if total[i] is None else add(total[i], d)
-    return total
+    seeds = g if isinstance(value.type, tuple) else (g,)
+    ends = [
+        (part, seed)
+        for part, seed in zip(results, seeds, strict=True)
+        if seed is not None and dtypes.is_float(part.dtype)
+    ]
+    return _accumulate(ends, inputs, set(inputs))
 
 
 def unbroadcast(g: Value, operand: Value) -> Value:
@@ -337,12 +344,12 @@ class GradientTape:
         """
         readings = self._trace.readings.values()
         stop = {v for values in readings for v in values} | set(self._trace.foreign)
-        parts = []
+        ends = []
         for target, seed in zip(targets, seeds, strict=True):
             if isinstance(target, Tensor):
                 require_float(target.value)
-                parts.append(_accumulate(target.value, wanted, seed, stop))
-        return [_total(column) for column in zip(*parts)] or [None] * len(wanted)
+                ends.append((target.value, seed))
+        return _accumulate(ends, wanted, stop)
 
     def _tensors(self, values: list[Value | None]) -> list[Tensor | None]:
         if not self._trace.eager:

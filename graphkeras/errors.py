@@ -47,6 +47,10 @@ class DataError(GraphKerasError, ValueError):
     """Arrays or datasets that do not fit the model or one another."""
 
 
+class MissingPackageError(GraphKerasError, ImportError):
+    """A package that only some features need, and that is not installed."""
+
+
 def message(who: str, expected: str, received: str = "", remedy: str = "") -> str:
     """Join the four parts of an error message.
 

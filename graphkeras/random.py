@@ -8,6 +8,7 @@ import numpy as np
 
 from graphkeras import config, dtypes
 from graphkeras.errors import ArgumentError, message
+from graphkeras.ir.draws import calls
 from graphkeras.ir.op import constant
 from graphkeras.ir.trace import current_trace
 from graphkeras.ir.types import normalize_axis
@@ -48,9 +49,13 @@ class SeedGenerator:
 
     def next(self, ordered: bool = True) -> Any:
         """Return a key that has not been used, and advance."""
+        trace = current_trace()
+        draws = calls.draws
+        if draws is not None and (trace is None or trace.eager):
+            return _constant_key(draws.key(self))
         key = self.state.value
         self.state.assign(key + np.array([0, 1], "uint32"))
-        return key if current_trace() else np.asarray(key)
+        return key if trace else np.asarray(key)
 
     def save_own_variables(self, store: Any) -> None:
         """Put the state into `store`."""

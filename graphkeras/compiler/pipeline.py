@@ -8,11 +8,13 @@ from graphkeras import config
 from graphkeras.compiler.agree import check_agreement
 from graphkeras.compiler.binding import Sizing
 from graphkeras.compiler.checks import checks_of
+from graphkeras.compiler.convolutions import save_products
 from graphkeras.compiler.expand import expand
 from graphkeras.compiler.fold import fold
 from graphkeras.compiler.fuse import fuse
 from graphkeras.compiler.host import split_host
 from graphkeras.compiler.memory import Memory, plan_memory
+from graphkeras.compiler.pooling import share_places
 from graphkeras.compiler.programs import compile_graph
 from graphkeras.compiler.pseudo import program_text
 from graphkeras.compiler.simplify import simplify
@@ -43,6 +45,8 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("fold", fold),
     ("expand", expand),
     ("settle", settle),
+    ("places", share_places),
+    ("products", save_products),
 )
 
 

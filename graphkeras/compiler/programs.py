@@ -22,7 +22,7 @@ from graphkeras.ir.value import Graph, Value, attribute_key
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
 
-SHOWN = ("ir", "llvm", "asm")  # what debugging sees only while it is made
+SHOWN = ("ir", "llvm", "asm", "profile")  # what debugging asks of a program just made
 MOST_CODE = 128  # programs whose code is kept for graphs that are alike
 
 _kept: OrderedDict[Any, Code] = OrderedDict()
@@ -110,6 +110,19 @@ def feeder(source: str, target: str) -> Any:
     return found.entry
 
 
+@cache
+def team() -> Any:
+    """Return the compiled function by which threads find together."""
+    key = digest("team", ())
+    found = stored.read(key)
+    if found is None:
+        from graphkeras.compiler import epoch  # needs llvmlite and numba
+
+        found = Built(epoch.compile_team())
+        stored.write(key, "team", found)
+    return found.entry
+
+
 def _ready(graph: Graph, built: Built) -> Code:
     """Return the code with all that a `Program` needs around it."""
 
@@ -121,7 +134,7 @@ def _ready(graph: Graph, built: Built) -> Code:
     return Code(
         built.entry, _inputs(graph), _ports(graph.state), _ports(graph.outputs),
         built.constants, len(built.sizing.blocks),
-        Binder(graph, built.sizing, explain), feeder,
+        Binder(graph, built.sizing, explain), feeder, team,
     )  # fmt: skip
 
 

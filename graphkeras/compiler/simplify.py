@@ -10,6 +10,7 @@ compares elements with the result, and f computed twice may differ in the last b
 from __future__ import annotations
 
 from graphkeras import dtypes
+from graphkeras.compiler import pooling
 from graphkeras.compiler.facts import GENERAL_RULES, stretched
 from graphkeras.ir.op import constant, is_constant
 from graphkeras.ir.pattern import Rule, RuleSet, is_literal, rewrite, rule, wildcard
@@ -269,4 +270,8 @@ def reaches_minimum(root: Value, x: Value, y: Value) -> Value:
     return less_equal(x, y)
 
 
-RULES = RuleSet(found for found in list(globals().values()) if isinstance(found, Rule))
+RULES = RuleSet(
+    found
+    for found in (*globals().values(), *vars(pooling).values())
+    if isinstance(found, Rule)
+)

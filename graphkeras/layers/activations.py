@@ -7,6 +7,7 @@ from typing import Any
 from graphkeras import activations, constraints, initializers, ops, regularizers
 from graphkeras.errors import ArgumentError, message
 from graphkeras.layers.layer import Layer
+from graphkeras.layers.validation import is_int
 
 
 class Activation(Layer):
@@ -140,11 +141,11 @@ class Softmax(Layer):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Return the probabilities."""
-        if mask is not None:
-            lowest = -3.4e38 if inputs.dtype != "float16" else -6.5e4
-            inputs = inputs + (1.0 - ops.cast(mask, inputs.dtype)) * lowest
-        if not isinstance(self.axis, (tuple, list)):
-            return ops.softmax(inputs, axis=self.axis)
-        axes = tuple(self.axis)
-        e = ops.exp(inputs - ops.max(inputs, axis=axes, keepdims=True))
-        return e / ops.sum(e, axis=axes, keepdims=True)
+        axis = self.axis if is_int(self.axis) else tuple(self.axis)
+        if mask is None:
+            return ops.softmax(inputs, axis=axis)
+        if mask.dtype != "bool":
+            mask = ops.greater(mask, 0.5)
+        lowest = -3e4 if inputs.dtype == "float16" else -1e9
+        found = ops.softmax(ops.where(mask, inputs, lowest), axis=axis)
+        return ops.where(mask, found, 0)  # where nothing is seen it would be uniform

@@ -7,18 +7,18 @@ prints and runs; the tensor graph is traced anew from it for each purpose.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from graphkeras import dtypes, naming, ops, tree
+from graphkeras import dtypes, naming, tree
 from graphkeras.errors import (
     ArgumentError,
     GraphKerasError,
     ShapeError,
     TraceError,
     message,
-    nearest,
 )
 from graphkeras.ir import dims
 from graphkeras.ir.op import Op, call
@@ -26,6 +26,7 @@ from graphkeras.ir.operators import Operators
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, user_location
 from graphkeras.ir.types import TensorType
+from graphkeras.layers import keras_ops
 from graphkeras.layers.input_spec import KerasShape, keras_shape
 
 Sizes = dict[str, dims.Dim]
@@ -325,35 +326,54 @@ class Operation:
     """An op with its attributes as it stands in the layer DAG, under a name of its own.
 
     Args:
-        op: the op or its name.
+        function: a function of `keras.ops`, or the op behind one.
         name: name in the model.
-        attributes: what the op is given beside its operands.
+        attributes: what the function is given beside its operands.
     """
 
     def __init__(
         self,
-        op: Op | str,
+        function: Op | Callable[..., Any],
         name: str | None = None,
         attributes: dict[str, Any] | None = None,
     ) -> None:
-        self.op = _known_op(op) if isinstance(op, str) else op
-        self.name = name or naming.auto_name(self.op.name)
+        self.op: Op | None
+        self.function: Callable[..., Any]
+        if isinstance(function, Op):
+            self.op, self.function = function, function.reference
+        else:
+            self.op, self.function = getattr(function, "op", None), function
         self.attributes = dict(attributes or {})
+        self.name = name or naming.auto_name(self._base_name)
         self._inbound_nodes: list[Call] = []
 
-    def __call__(self, *operands: Any) -> Any:
-        if not has_symbolic(operands, {}):
-            return self._run(*operands)
+    def __call__(self, *operands: Any, **kwargs: Any) -> Any:
+        if not has_symbolic(operands, kwargs):
+            return self._run(*operands, **kwargs)
         try:
-            return record(self, self._run, operands, {})
+            return record(self, self._run, operands, kwargs)
         except GraphKerasError as error:
             raise type(error)(f"{self.name}: {error}") from error
 
-    def _run(self, *operands: Any) -> Any:
-        if self.op.variadic:
-            return call(self.op, (operands[0],), self.attributes)
-        named = dict(zip(self.op.operands, operands))
-        return call(self.op, (), {**named, **self.attributes})
+    def _run(self, *operands: Any, **kwargs: Any) -> Any:
+        given = self.bound(operands, kwargs)
+        if self.op is None:
+            return self.function(*given.args, **given.kwargs)
+        return call(self.op, given.args, given.kwargs)
+
+    def bound(self, operands: Any, kwargs: Any) -> inspect.BoundArguments:
+        """Return the arguments of one call, attributes included, by name.
+
+        What is given by place fills the operands first.
+        """
+        signature = inspect.signature(self.function)
+        parameters = signature.parameters
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+            return signature.bind(*self.attributes.values(), *operands, **kwargs)
+        first = self.op.operands if self.op is not None else ()
+        order = [n for n in (*first, *parameters) if n not in self.attributes]
+        named = dict(zip(dict.fromkeys(order), operands))
+        return signature.bind(**self.attributes, **named, **kwargs)
 
     @property
     def output(self) -> Any:
@@ -361,14 +381,13 @@ class Operation:
         return self._inbound_nodes[0].outputs
 
     @property
-    def kind(self) -> str:
-        """The op's name as Keras writes the class behind it: "LeakyRelu"."""
-        return "".join(part.title() for part in self.op.name.split("_"))
+    def _base_name(self) -> str:
+        return self.op.name if self.op is not None else self.function.__name__
 
     @property
-    def home(self) -> str:
-        """The module in which the op is defined."""
-        return self.op.reference.__module__
+    def kind(self) -> str:
+        """The name of the class Keras has behind the function: "LeakyRelu"."""
+        return keras_ops.kind_of(self.function, self._base_name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the name of this use of the op and its attributes."""
@@ -381,37 +400,28 @@ class Operation:
         name = attributes.pop("name", None)
         if kind == MaskOf.kind:
             return MaskOf(name)
-        return cls(naming.to_snake_case(kind), name, attributes)
+        function = keras_ops.function_of(kind, attributes)
+        known = inspect.signature(function).parameters
+        return cls(function, name, {k: v for k, v in attributes.items() if k in known})
 
     def __repr__(self) -> str:
         return f"<Operation name={self.name}>"
-
-
-def _known_op(name: str) -> Op:
-    found = getattr(ops, name, None)
-    if not hasattr(found, "op"):
-        raise ArgumentError(
-            message(
-                "Operation", "expected the name of an op.", repr(name),
-                nearest(name, [n for n in dir(ops) if not n.startswith("_")], "op"),
-            )
-        )  # fmt: skip
-    return found.op  # type: ignore[union-attr]
 
 
 class MaskOf(Operation):
     """The mask that travels with a tensor, as a tensor of the DAG."""
 
     kind = "MaskOf"
-    home = __name__
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = name or naming.auto_name("mask_of")
-        self.attributes = {}
-        self._inbound_nodes = []
+        super().__init__(_mask_of, name or naming.auto_name("mask_of"))
 
-    def _run(self, *operands: Any) -> Any:
-        return operands[0]._keras_mask
+    def _run(self, *operands: Any, **kwargs: Any) -> Any:
+        return _mask_of(*operands)
+
+
+def _mask_of(x: Any) -> Any:
+    return x._keras_mask
 
 
 # ----------------------------------------------------------------------- order of calls
@@ -446,6 +456,22 @@ def call_of(tensor: SymbolicTensor) -> Call:
             )
         )  # fmt: skip
     return operation._inbound_nodes[node]
+
+
+def sources_of(tensor: SymbolicTensor) -> list[SymbolicTensor]:
+    """Return the tensors of the Inputs that a tensor was made of, in order.
+
+    Public as `keras.utils.get_source_inputs`.
+
+    Example:
+        >>> from graphkeras import Input
+        >>> x = Input((3,))
+        >>> sources_of(x * 2 + 1)[0] is x
+        True
+    """
+    calls, _ = _search(set(), [tensor])
+    found = [t for event in calls if event.is_input for t in event.output_tensors]
+    return list(dict.fromkeys(found))
 
 
 def order_calls(

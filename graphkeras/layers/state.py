@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphkeras import (
     constraints,
-    dtype_policies,
     dtypes,
     initializers,
     naming,
     regularizers,
 )
 from graphkeras.errors import ArgumentError, ShapeError, message
+from graphkeras.layers.parts import Parts
 from graphkeras.saving.hdf5 import assign_all
 from graphkeras.variables import Variable
 
@@ -30,20 +30,25 @@ class State:
     """Base of Layer that tracks its state; see Layer for the public description."""
 
     # Attributes that hold bookkeeping, not parts of the layer.
-    _untracked: frozenset[str] = frozenset({"_inbound_nodes", "_eager_losses"})
+    _untracked: frozenset[str] = frozenset({
+        "_inbound_nodes", "_eager_losses", "_seen_parts", "_captured_arguments",
+        "_trainable_variables", "_non_trainable_variables",
+    })  # fmt: skip
 
+    _seen_parts: list[Parts]
     _trainable_variables: list[Variable]
     _non_trainable_variables: list[Variable]
     _trainable: bool
     _name: str
     _path: str | None
     built: bool
-    _dtype_policy: dtype_policies.DTypePolicy
+    variable_dtype: str
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
         self.__dict__["_trainable_variables"] = []
         self.__dict__["_non_trainable_variables"] = []
+        self.__dict__["_seen_parts"] = []  # one at most; the list stays the same
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -88,6 +93,7 @@ class State:
                 and zeros for other dtypes.
             dtype: dtype name, by default the layer's.
             trainable: whether the optimizer changes it.
+            autocast: whether a layer of mixed precision reads it in its own dtype.
             regularizer, constraint: penalty on it, and projection after each update.
             name: last part of its path.
 
@@ -100,12 +106,12 @@ class State:
                         f"Write add_weight(shape=..., name={shape!r}).")
             )  # fmt: skip
         sizes = _known_sizes(shape, name, self.path)
-        kind = dtypes.standardize(dtype or self._dtype_policy.variable_dtype)
+        kind = dtypes.standardize(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(kind) else "zeros"
         variable = Variable(
             initializers.get(initializer), shape=sizes, dtype=kind, trainable=trainable,
-            name=name or naming.auto_name("variable"),
+            autocast=autocast, name=name or naming.auto_name("variable"),
         )  # fmt: skip
         variable.path = f"{self.path}/{variable.name}"
         variable.regularizer = regularizers.get(regularizer)
@@ -130,35 +136,36 @@ class State:
         if train and not self.__dict__.get("_trainable", True):
             variable.trainable = False
 
-    def _tracked_parts(self) -> Iterator[Any]:
-        """Yield everything the attributes hold, containers opened."""
-        for name, value in list(vars(self).items()):
-            if name not in self._untracked:
-                yield from _opened(value)
-
-    def _own_variables(self) -> list[Variable]:
-        for part in self._tracked_parts():
+    def _parts(self) -> Parts:
+        """Everything the attributes hold, containers opened."""
+        for seen in self._seen_parts:
+            if seen.hold(self.__dict__):
+                return seen
+        seen = Parts.of(self.__dict__, self._untracked)
+        self._seen_parts[:] = [seen]
+        for part in seen.found:
             if isinstance(part, Variable):
                 self._track_variable(part)
+        return seen
+
+    def _own_variables(self) -> list[Variable]:
+        self._parts()  # what was put into containers is known then
         return [*self._trainable_variables, *self._non_trainable_variables]
 
     @property
     def _layers(self) -> list[Any]:
         """Sublayers in the order in which they were set, each once."""
-        found = {id(p): p for p in self._tracked_parts() if isinstance(p, State)}
-        found.pop(id(self), None)
-        return list(found.values())
+        found = self._parts().chosen("layers", _is_state)
+        return [layer for layer in found if layer is not self]
 
     @property
     def _metrics(self) -> list[Any]:
         """Metrics held by attributes of this layer itself."""
-        found = {id(p): p for p in self._tracked_parts() if hasattr(p, "update_state")}
-        return list(found.values())
+        return list(self._parts().chosen("metrics", _is_metric))
 
     @property
     def _seed_generators(self) -> list[Any]:
-        found = {id(p): p for p in self._tracked_parts() if _is_seed_generator(p)}
-        return list(found.values())
+        return list(self._parts().chosen("seeds", _is_seed_generator))
 
     def _flatten_layers(
         self, include_self: bool = True, recursive: bool = True
@@ -331,14 +338,12 @@ def checked_name(name: Any) -> Any:
     return name
 
 
-def _opened(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, (list, tuple, set)):
-        yield value
-        return
-    for item in list(value):
-        yield from _opened(item)
+def _is_state(part: Any) -> bool:
+    return isinstance(part, State)
+
+
+def _is_metric(part: Any) -> bool:
+    return hasattr(part, "update_state") and hasattr(part, "result")  # else it adapts
 
 
 def _is_seed_generator(part: Any) -> bool:

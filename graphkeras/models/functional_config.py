@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphkeras import tree
 from graphkeras.errors import SavingError, message
+from graphkeras.layers.arguments import signature_of
 from graphkeras.layers.graph import (
     Call,
     Operation,
@@ -19,6 +20,7 @@ from graphkeras.layers.graph import (
     call_of,
     has_symbolic,
 )
+from graphkeras.layers.keras_ops import module_of, split_arguments
 from graphkeras.saving.registry import (
     CustomObjectScope,
     TensorReference,
@@ -78,15 +80,21 @@ class _Writer:
 
     def call(self, event: Call) -> dict[str, Any]:
         """Return one call."""
+        args, kwargs = list(event.args), event.kwargs
+        if isinstance(event.operation, Operation):
+            _, args, kwargs = _in_the_way_of_keras(event)
         return {
-            "args": tree.map_structure(self.argument, list(event.args)),
-            "kwargs": tree.map_structure(self.argument, event.kwargs),
+            "args": tree.map_structure(self.argument, args),
+            "kwargs": tree.map_structure(self.argument, kwargs),
         }
 
     def layer(self, operation: Any) -> dict[str, Any]:
         """Return a layer or op with its calls."""
-        config = _operation_config(operation)
         events = [c for c in self.calls[operation] if not c.is_input]
+        if isinstance(operation, Operation):
+            config = _operation_config(operation, events[0])
+        else:
+            config = serialize_keras_object(operation)
         config |= {
             "name": operation.name,
             "inbound_nodes": [self.call(c) for c in events],
@@ -96,18 +104,19 @@ class _Writer:
         return config
 
 
-# In which of Keras's files the op classes of ours are; the others are in numpy.
-_KERAS_FILES = {name: "nn" for name in ("nn", "norm", "pool", "conv", "crossentropy")}
+def _in_the_way_of_keras(event: Call) -> tuple[dict[str, Any], list[Any], Any]:
+    operation = event.operation
+    given = operation.bound(event.args, event.kwargs)
+    return split_arguments(operation.kind, operation.attributes, given)
 
 
-def _operation_config(operation: Any) -> dict[str, Any]:
-    if not isinstance(operation, Operation):
-        return serialize_keras_object(operation)
-    config = tree.map_structure(serialize_keras_object, operation.get_config())
-    file = _KERAS_FILES.get(operation.home.rsplit(".", 1)[-1], "numpy")
+def _operation_config(operation: Operation, event: Call) -> dict[str, Any]:
+    config, _, _ = _in_the_way_of_keras(event)
+    config = {"name": operation.name, **config}
     return {
-        "module": f"keras.src.ops.{file}", "class_name": operation.kind,
-        "config": config, "registered_name": operation.kind,
+        "module": module_of(operation.kind), "class_name": operation.kind,
+        "config": tree.map_structure(serialize_keras_object, config),
+        "registered_name": operation.kind,
     }  # fmt: skip
 
 
@@ -155,10 +164,16 @@ def revive_model(
 
 
 def _revive_operation(config: Mapping[str, Any]) -> Any:
-    if "ops" in (config.get("module") or "").split("."):
+    if _is_operation(config):
         inner = deserialize_keras_object(config["config"])
         return Operation.of_config(config["class_name"], inner)
     return deserialize_keras_object(config)
+
+
+def _is_operation(config: Mapping[str, Any]) -> bool:
+    """Whether a config is that of an op, or of an activation used like one."""
+    parts = (config.get("module") or "").split(".")
+    return "ops" in parts or parts[-1] == "activations"
 
 
 def _first_number(operation: Any) -> int:
@@ -213,17 +228,31 @@ class _Reader:
                 args, kwargs = self._arguments(nodes[0])
             except _NotYet:
                 break
+            if getattr(self.layers[name], "kind", "") == "GetItem":
+                args = [tuple(a) if isinstance(a, list) else a for a in args]
             if not has_symbolic(args, kwargs):
                 raise SavingError(
                     message(name, "expected a call on tensors of the model.",
                             "one on numbers only")
                 )  # fmt: skip
-            if kwargs.get("training") is False and name not in self.training_given:
-                del kwargs["training"]
+            kwargs = self._meant(name, kwargs)
             self.made[name].append(self.layers[name](*args, **kwargs))
             nodes.pop(0)
             done = True
         return done
+
+    def _meant(self, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out what Keras writes of arguments nobody gave."""
+        layer = self.layers[name]
+        kwargs = dict(kwargs)
+        if kwargs.get("training") is False and name not in self.training_given:
+            del kwargs["training"]
+        if isinstance(layer, Operation):
+            return kwargs
+        known = signature_of(type(layer).call).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            return kwargs
+        return {k: v for k, v in kwargs.items() if v is not None or k in known}
 
     def _arguments(self, node: Any) -> tuple[Any, Any]:
         if isinstance(node, list):  # Keras 2 wrote [[layer, call, output, kwargs], ...]

@@ -84,7 +84,12 @@ from graphkeras.ops.control import (
     vectorized_map,
     while_loop,
 )
-from graphkeras.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
+from graphkeras.ops.convolution import (
+    conv,
+    conv_transpose,
+    depthwise_conv,
+    separable_conv,
+)
 from graphkeras.ops.creation import (
     arange,
     array,
@@ -275,7 +280,7 @@ from graphkeras.ops.patches import (
     fold,
     unfold,
 )
-from graphkeras.ops.pool import average_pool, max_pool
+from graphkeras.ops.pooling import average_pool, max_pool
 from graphkeras.ops.reduce import (
     all,
     amax,

@@ -79,7 +79,7 @@ def dot_product_attention(
     Args:
         query: (batch, T, heads, size).
         key: (batch, S, groups, size); groups divides heads.
-        value: (batch, S, groups, size).
+        value: (batch, S, groups, any size).
         bias: added to the logits, broadcast to (batch, heads, T, S).
         mask: bools of that shape: false hides a key from a query.
         scale: 1 / sqrt(size) if None.
@@ -88,7 +88,7 @@ def dot_product_attention(
         attn_logits_soft_cap: squash logits into (-cap, cap) by tanh.
 
     Returns:
-        (batch, T, heads, size).
+        (batch, T, heads, size of value).
     """
     batch, steps, heads, size = shape_of(query)
     groups, keys = shape_of(key)[2], shape_of(key)[1]
@@ -106,7 +106,7 @@ def dot_product_attention(
     weights = cast(softmax(logits, axis=-1), dtype_of(query))
     weights = reshape(weights, (batch, groups, heads // groups, steps, keys))
     out = einsum("bgnts,bsgh->btgnh", weights, value)
-    return reshape(out, (batch, steps, heads, size))
+    return reshape(out, (batch, steps, heads, shape_of(value)[3]))
 
 
 def _lowest(logits: Any) -> float:

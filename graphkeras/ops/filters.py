@@ -14,7 +14,7 @@ from graphkeras.ir.dims import Dim
 from graphkeras.ops import random as draw
 from graphkeras.ops.arrange import along, pad
 from graphkeras.ops.compare import greater_equal, less, less_equal, logical_and, where
-from graphkeras.ops.conv import conv, depthwise_conv
+from graphkeras.ops.convolution import conv, depthwise_conv
 from graphkeras.ops.creation import cast, dtype_of, iota_value, traced
 from graphkeras.ops.frame import format_of, image_axes
 from graphkeras.ops.math import (
@@ -99,7 +99,7 @@ def gaussian_blur(
         >>> dot = np.zeros((3, 3, 1), "float32")
         >>> dot[1, 1] = 16
         >>> gaussian_blur(dot, sigma=(0.85, 0.85))[1, :, 0].round(1)
-        array([2. , 4. , 2. ], dtype=float32)
+        array([2., 4., 2.], dtype=float32)
     """
     who, kind = "gaussian_blur", dtype_of(images)
     rows, columns = image_axes(images, data_format, who)

@@ -55,6 +55,7 @@ def _gemm_vjp(g: Any, y: Any, x1: Any, x2: Any) -> Any:
     onnx="MatMul",
     promote="same",
     strided=True,
+    operations=lambda y: 2 * dims.product(y.shape) * y.inputs[0].shape[-1],
 )
 def gemm(x1: Tensor, x2: Tensor) -> Any:
     """Product of the last two axes, the others broadcast: [..., m, k] x [..., k, n]."""

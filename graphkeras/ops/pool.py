@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.errors import ArgumentError, message
-from graphkeras.ir.definers import composite, require, structured
+from graphkeras.ir.definers import require, structured
 from graphkeras.ir.op import nondifferentiable, unsupported
 from graphkeras.ir.types import TensorType
-from graphkeras.ops.shape import shape_of
 from graphkeras.ops.window import (
     Padding,
     Pair,
     channels_first,
     channels_last,
-    explicit_padding,
-    from_image,
     onnx_padding,
     padded,
-    pair_of,
     results,
     taps_of,
-    to_image,
     unpadded,
     wide,
 )
@@ -45,14 +39,16 @@ def _attributes(y: Any) -> dict[str, Any]:
     return {"window": y.window, "strides": y.strides, "padding": y.padding}
 
 
-def _pool_rule(name: str, **more: int) -> Any:
+def pool_rule(name: str, **more: int) -> Any:
+    """MaxPool or AveragePool, of images and volumes."""
+
     def rule(b: Any, y: Any, x: Any) -> Any:
-        sizes = y.inputs[0].shape[1:3]
+        sizes = y.inputs[0].shape[1:-1]
         out = getattr(b, name)(
-            channels_first(b, x), kernel_shape=list(y.window), strides=list(y.strides),
-            **onnx_padding(b, y, sizes, y.window), **more,
+            channels_first(b, y, x), kernel_shape=list(y.window),
+            strides=list(y.strides), **onnx_padding(b, y, sizes, y.window), **more,
         )  # fmt: skip
-        return channels_last(b, out)
+        return channels_last(b, y, out)
 
     return rule
 
@@ -70,11 +66,13 @@ def _lowest(x: np.ndarray) -> Any:
     return -np.inf if dtypes.is_float(kind) else np.iinfo(x.dtype).min
 
 
+def _max_vjp(g: Any, y: Any, x: Any) -> Any:
+    places = max_pool2d_places(x, **_attributes(y))[1]
+    return max_unpool2d(places, g, size=x.shape[1:3], **_attributes(y))
+
+
 @structured(
-    infer=_pool_type,
-    kernel="pool.max_pool2d",
-    vjp=lambda g, y, x: max_pool2d_backward(x, y, g, **_attributes(y)),
-    onnx=_pool_rule("MaxPool"),
+    infer=_pool_type, kernel="pool.max_pool2d", vjp=_max_vjp, onnx=pool_rule("MaxPool")
 )
 def max_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> Any:
     """x[n, h, w, c] -> [n, y, x, c]: largest cell of each window."""
@@ -83,28 +81,83 @@ def max_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> A
     return np.maximum.reduce(views)
 
 
+def _places_type(x: TensorType, **attributes: Any) -> tuple[TensorType, TensorType]:
+    most = _pool_type(x, **attributes)
+    rows, columns = attributes["window"]
+    taps = rows * columns
+    few = isinstance(taps, int) and taps <= 256
+    return most, TensorType("uint8" if few else "int32", most.shape)
+
+
 @structured(
-    infer=lambda x, y, g, **attributes: x,
-    kernel="pool.max_pool2d_backward",
+    infer=_places_type,
+    kernel="pool.max_pool2d_places",
     vjp=nondifferentiable,
     onnx=unsupported("training only"),
 )
-def max_pool2d_backward(
-    x: Tensor, y: Tensor, g: Tensor, *, window: Pair, strides: Pair, padding: Padding
+def max_pool2d_places(
+    x: Tensor, *, window: Pair, strides: Pair, padding: Padding
 ) -> Any:
-    """x, y = max_pool2d(x), g like y -> like x: the first largest cell gets g."""
-    full = padded(x, padding, _lowest(x))
-    out = np.zeros(full.shape, wide(g).dtype)
-    free = np.ones(y.shape, bool)
-    size = y.shape[1:3]
-    pairs = zip(
-        taps_of(full, window, size, strides), taps_of(out, window, size, strides)
+    """x -> (max_pool2d(x), the tap of each window where its first maximum lies).
+
+    Taps count row by row through the window. A gradient needs to know no more than
+    them, so that x itself need not be kept.
+    """
+    full, size = padded(x, padding, _lowest(x)), _sizes(x, window, strides, padding)
+    inside = padded(np.ones((1, *x.shape[1:3], 1), bool), padding, False)
+    taps = zip(
+        taps_of(full, window, size, strides), taps_of(inside, window, size, strides)
     )
-    for (_, _, cells), (_, _, target) in pairs:
-        hit = free & ((cells == y) | (np.isnan(cells) & np.isnan(y)))
-        target += np.where(hit, g, 0)
+    most = np.maximum.reduce([c for _, _, c in taps_of(full, window, size, strides)])
+    kind = "uint8" if window[0] * window[1] <= 256 else "int32"
+    places, free = np.zeros(most.shape, kind), np.ones(most.shape, bool)
+    for (i, j, cells), (_, _, exists) in taps:
+        same = (cells == most) | ((cells != cells) & (most != most))
+        hit = free & same & exists
+        places[hit] = i * window[1] + j
         free &= ~hit
-    return unpadded(out, padding, x.shape[1:3])
+    return most, places
+
+
+def _unpool_type(places: TensorType, g: TensorType, **rest: Any) -> TensorType:
+    return g.with_shape((g.shape[0], *rest["size"], g.shape[3]))
+
+
+@structured(
+    infer=_unpool_type,
+    kernel="pool.max_unpool2d",
+    vjp=lambda h, y, places, g: (None, pool_at_places2d(places, h, **_attributes(y))),
+    onnx=unsupported("training only"),
+)
+def max_unpool2d(
+    places: Tensor, g: Tensor, *, size: Pair, window: Pair, strides: Pair,
+    padding: Padding,
+) -> Any:  # fmt: skip
+    """places, g[n, y, x, c] -> [n, *size, c]: g of each window at its place."""
+    out = padded(np.zeros((g.shape[0], *size, g.shape[3]), wide(g).dtype), padding, 0)
+    for i, j, cells in taps_of(out, window, g.shape[1:3], strides):
+        cells += np.where(places == i * window[1] + j, g, 0)
+    return unpadded(out, padding, size)
+
+
+def _at_places_vjp(g: Any, y: Any, places: Any, x: Any) -> Any:
+    return None, max_unpool2d(places, g, size=x.shape[1:3], **_attributes(y))
+
+
+@structured(
+    infer=lambda places, x, **rest: x.with_shape(places.shape),
+    kernel="pool.pool_at_places2d",
+    vjp=_at_places_vjp,
+    onnx=unsupported("training only"),
+)
+def pool_at_places2d(
+    places: Tensor, x: Tensor, *, window: Pair, strides: Pair, padding: Padding
+) -> Any:
+    """places[n, y, x, c], x[n, h, w, c] -> [n, y, x, c]: each window's cell there."""
+    full, out = padded(x, padding, 0), np.zeros(places.shape, x.dtype)
+    for i, j, cells in taps_of(full, window, places.shape[1:3], strides):
+        out = np.where(places == i * window[1] + j, cells, out)
+    return out
 
 
 # ---------------------------------------------------------------------------- mean
@@ -116,7 +169,7 @@ def _average_vjp(g: Any, y: Any, x: Any) -> Any:
 
 @structured(
     infer=_pool_type, kernel="pool.average_pool2d", vjp=_average_vjp,
-    onnx=_pool_rule("AveragePool", count_include_pad=0), promote="float",
+    onnx=pool_rule("AveragePool", count_include_pad=0), promote="float",
 )  # fmt: skip
 def average_pool2d(x: Tensor, *, window: Pair, strides: Pair, padding: Padding) -> Any:
     """x[n, h, w, c] -> [n, y, x, c]: mean of the cells of x inside each window."""
@@ -154,59 +207,3 @@ def average_pool2d_backward(
     for _, _, cells in taps_of(full, window, out, strides):
         cells += share
     return unpadded(full, padding, size)
-
-
-# -------------------------------------------------------------------- Keras's faces
-
-
-def _pool(
-    function: Any, x: Any, pool_size: Any, strides: Any, padding: str, layout: Any
-) -> Any:
-    if padding not in ("valid", "same"):
-        raise ArgumentError(
-            message("pool", "expected padding 'valid' or 'same'.", repr(padding))
-        )
-    image, rank, first = to_image(x, layout)
-    window = pair_of(pool_size, rank, "pool_size")
-    steps = window if strides is None else pair_of(strides, rank, "strides")
-    ends = explicit_padding(padding, shape_of(image)[1:3], window, steps)
-    out = function(image, window=window, strides=steps, padding=ends)
-    return from_image(out, rank, first)
-
-
-@composite()
-def max_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid",
-    data_format: str | None = None,
-) -> Any:  # fmt: skip
-    """Return the largest element of each window, channel by channel.
-
-    Args:
-        inputs: (batch, *space, channels), or channels after batch if `data_format`
-            is "channels_first"; one or two spatial axes.
-        pool_size: window: an int or one for each spatial axis.
-        strides: distance of windows; the window's size if None.
-        padding: "valid" or "same".
-        data_format: None takes `config.image_data_format()`.
-
-    Example:
-        >>> max_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
-        array([1., 3.])
-    """
-    return _pool(max_pool2d, inputs, pool_size, strides, padding, data_format)
-
-
-@composite()
-def average_pool(
-    inputs: Tensor, pool_size: Any, strides: Any = None, padding: str = "valid",
-    data_format: str | None = None,
-) -> Any:  # fmt: skip
-    """Return the mean of each window, channel by channel; padding is not counted.
-
-    The arguments are those of `max_pool`.
-
-    Example:
-        >>> average_pool(np.arange(4.0).reshape(1, 4, 1), 2)[0, :, 0]
-        array([0.5, 2.5])
-    """
-    return _pool(average_pool2d, inputs, pool_size, strides, padding, data_format)

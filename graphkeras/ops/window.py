@@ -1,6 +1,7 @@
 """Where the windows of convolutions and pools lie: sizes, padding, layouts.
 
-Everything below works on channels-last images (batch, height, width, channels). An
+Everything below works on channels-last images (batch, height, width, channels), and
+where it says so on volumes (batch, depth, height, width, channels). An
 axis of `n` cells padded by (before, after) and read by a window of `k` taps that are
 `dilation` apart gives ``(n + before + after - reach) // stride + 1`` results, where
 ``reach = (k - 1) * dilation + 1``.
@@ -40,15 +41,19 @@ def same_padding(size: Dim, taps: Dim, stride: int, dilation: int = 1) -> tuple:
 
 
 def explicit_padding(
-    padding: str, sizes: Sequence[Dim], taps: Sequence[Dim], strides: Pair,
-    dilation: Pair = (1, 1),
-) -> Padding:  # fmt: skip
-    """Return Keras's "valid", "same" or "causal" as cells on either side."""
+    padding: str, sizes: Sequence[Dim], taps: Sequence[Dim], strides: Sequence[int],
+    dilation: Sequence[int] | None = None,
+) -> Any:  # fmt: skip
+    """Return Keras's "valid", "same" or "causal" as cells on either side of each axis.
+
+    Images and volumes alike.
+    """
+    dilation = (1,) * len(strides) if dilation is None else dilation
     rows = list(zip(sizes, taps, strides, dilation, strict=True))
     if padding == "valid":
-        return ((0, 0), (0, 0))
+        return ((0, 0),) * len(rows)
     if padding == "same":
-        return tuple(same_padding(*row) for row in rows)  # type: ignore[return-value]
+        return tuple(same_padding(*row) for row in rows)
     if padding == "causal":
         return ((0, 0), (reach(taps[1], dilation[1]) - 1, 0))
     raise ArgumentError(
@@ -74,8 +79,8 @@ def results(size: Dim, taps: Dim, stride: int, pair: tuple, dilation: int = 1) -
     return dims.floordiv(room, stride) + 1
 
 
-def pair_of(argument: Any, rank: int, what: str) -> Pair:
-    """Return an argument such as `strides` as two ints, 1 for the unit axis of 1-D."""
+def pair_of(argument: Any, rank: int, what: str) -> Any:
+    """Return an argument such as `strides` as ints, 1 for the unit axis of 1-D."""
     given = (argument,) * rank if isinstance(argument, int) else tuple(argument)
     if len(given) != rank or not all(isinstance(n, (int, np.integer)) for n in given):
         raise ArgumentError(
@@ -88,19 +93,19 @@ def pair_of(argument: Any, rank: int, what: str) -> Pair:
             message("conv or pool", f"expected {what} of at least 1.",
                     f"{what}={argument!r}")
         )  # fmt: skip
-    return (1, *numbers) if rank == 1 else numbers  # type: ignore[return-value]
+    return (1, *numbers) if rank == 1 else numbers
 
 
 # ------------------------------------------------------------------------- layouts
 
 
 def to_image(x: Any, data_format: str | None) -> tuple[Any, int, bool]:
-    """Return (channels-last image, spatial rank, whether channels came first)."""
+    """Return (image or volume, spatial rank, whether channels came first)."""
     data_format = data_format or config.image_data_format()
     rank = ndim(x) - 2
-    if rank not in (1, 2):
+    if rank not in (1, 2, 3):
         raise ShapeError(
-            message("conv or pool", "expected a tensor of rank 3 or 4.",
+            message("conv or pool", "expected a tensor of rank 3, 4 or 5.",
                     f"rank {rank + 2}", "Give (batch, *space, channels).")
         )  # fmt: skip
     first = data_format == "channels_first"
@@ -154,23 +159,25 @@ def wide(x: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------------------- ONNX
 
 
-def channels_first(b: Any, x: Any) -> Any:
-    """Turn an image from channels last to ONNX's layout."""
-    return b.Transpose(x, perm=[0, 3, 1, 2])
+def channels_first(b: Any, y: Any, x: Any) -> Any:
+    """Turn an image or volume from channels last to ONNX's layout, for the call `y`."""
+    rank = len(y.strides)
+    return b.Transpose(x, perm=[0, rank + 1, *range(1, rank + 1)])
 
 
-def channels_last(b: Any, x: Any) -> Any:
-    """Turn an image from ONNX's layout to channels last."""
-    return b.Transpose(x, perm=[0, 2, 3, 1])
+def channels_last(b: Any, y: Any, x: Any) -> Any:
+    """Turn an image or volume from ONNX's layout to channels last."""
+    return b.Transpose(x, perm=[0, *range(2, len(y.strides) + 2), 1])
 
 
 def onnx_padding(
-    b: Any, y: Any, sizes: Sequence[Dim], taps: Sequence[Dim], dilation: Pair = (1, 1)
-) -> dict[str, Any]:
+    b: Any, y: Any, sizes: Sequence[Dim], taps: Sequence[Dim],
+    dilation: Sequence[int] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return the attributes that say the padding of `y`; free sizes must be "same"."""
-    ends = [end for pair in y.padding for end in pair]
-    if dims.is_static(ends):
-        return {"pads": [ends[0], ends[2], ends[1], ends[3]]}
+    lows, highs = zip(*y.padding)
+    if dims.is_static((*lows, *highs)):
+        return {"pads": [*lows, *highs]}
     same = explicit_padding("same", sizes, taps, y.strides, dilation)
     if y.padding != same:
         b.refuse("padding that depends on a free size, other than 'same'")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
+from ctypes import addressof, c_char
 from typing import Any
 
 import numpy as np
@@ -11,38 +13,46 @@ from graphkeras import dtypes
 from graphkeras.errors import DTypeError, message
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
+SMALL = 1024  # bytes: in so few it does not matter where they start
 
 
 def aligned(nbytes: int) -> np.ndarray:
     """Return `nbytes` bytes that start on a cache line; not initialised."""
     raw = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
+    start = -address(raw) % ALIGNMENT
     return raw[start : start + nbytes]
 
 
 def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """Return an aligned array in C order; not initialised."""
-    count = int(np.prod(shape, dtype=np.int64))
-    return aligned(count * dtype.itemsize).view(dtype).reshape(tuple(shape))
+    """Return an array in C order, aligned unless it is small; not initialised."""
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes <= SMALL:
+        return np.empty(shape, dtype)
+    return aligned(nbytes).view(dtype).reshape(tuple(shape))
 
 
 def address(array: np.ndarray) -> int:
     """Return where the elements of an array begin."""
-    return array.ctypes.data
+    try:  # a fifth of the time that `array.ctypes` takes
+        return addressof(c_char.from_buffer(array))  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # read-only, empty, or a dtype of ml_dtypes
+        return array.ctypes.data
 
 
 def addresses(arrays: Sequence[np.ndarray]) -> list[int]:
     """Return where the elements of each array begin."""
-    return [array.ctypes.data for array in arrays]
+    return [address(array) for array in arrays]
 
 
 def as_input(array: Any, dtype: np.dtype) -> np.ndarray:
     """Return an array of that dtype in C order; values are cast as by `astype`."""
+    if type(array) is np.ndarray and array.dtype == dtype and array.flags.c_contiguous:
+        return array
     with np.errstate(all="ignore"):
         return np.require(np.asarray(array), dtype, "C")
 
 
-def apart(inputs: list[np.ndarray], taken: Sequence[int]) -> list[np.ndarray]:
+def apart(inputs: list[np.ndarray], taken: Collection[int]) -> list[np.ndarray]:
     """Return the inputs, copies of those that lie at addresses taken by the state."""
     return [a.copy() if address(a) in taken else a for a in inputs]
 

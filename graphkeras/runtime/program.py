@@ -6,20 +6,29 @@ bind anew and compile nothing.
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from graphkeras import dtypes
-from graphkeras.errors import ArgumentError, DataError, DTypeError, message
-from graphkeras.runtime import control, cpu
-from graphkeras.runtime.control import CONTROL, collect_word, feed_word
+from graphkeras import config, dtypes
+from graphkeras.errors import ArgumentError, DataError, message
+from graphkeras.runtime import control, cpu, team
+from graphkeras.runtime.control import CONTROL, PARTS, collect_word, feed_word
+from graphkeras.runtime.held import HeldState
+from graphkeras.runtime.link import Entry
+from graphkeras.runtime.pace import Pace
 
 Shapes = Sequence[tuple[int, ...]]
 Arrays = Sequence[np.ndarray]
+ONCE, EPOCH = 0, 1  # modes of the entry
+# Seconds of a step on one thread that a second one may shorten.
+WORTH_WAKING, WORTH_WAITING = 2e-4, 5e-5  # if it has to be woken; if it is awake
 MOST_BINDINGS = 8  # sizes remembered, so that train and test batches can alternate
 
 
@@ -71,9 +80,10 @@ class Code:
         constants: arrays that the code reads.
         blocks: number of blocks in the arena.
         feeder: from (dtype of rows, dtype of batch) to the function that gathers them.
+        team: gives the function by which threads find together.
     """
 
-    entry: Callable[[int, int], None]
+    entry: Entry
     inputs: tuple[Port, ...]
     state: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -81,11 +91,14 @@ class Code:
     blocks: int
     layout: Layout
     feeder: Callable[[str, str], Any]
+    team: Callable[[], Entry]
 
 
 class _Binding(NamedTuple):
     cases: list[Case]
     arena: Arena
+    first: int  # address of the first case's words
+    paces: tuple[Pace, Pace]  # of single runs, of epochs
 
 
 class Program:
@@ -99,7 +112,9 @@ class Program:
     def __init__(self, name: str, code: Code) -> None:
         self.name, self.code = name, code
         self._lock = threading.Lock()
+        _programs.add(self)
         self._bindings: dict[Any, _Binding] = {}
+        self._bound: Any = None  # the key of the binding that is in the table
         self._arena = cpu.aligned(0)
         counts = (code.inputs, code.state, code.outputs, code.constants)
         self._first = [1]
@@ -108,8 +123,13 @@ class Program:
         self._control = self._first[4] + code.blocks
         extra = control.block_size(len(code.inputs), len(code.outputs))
         self._table = np.zeros(self._control + extra, np.int64)
+        self._words = memoryview(self._table)  # type: ignore[arg-type]
+        self._start = cpu.address(self._table)
+        self._kinds = [p.kind for p in code.inputs]
+        self._state = HeldState(name, code.state)
+        self._set("high", PARTS)
         self._constants = [np.require(c, requirements="C") for c in code.constants]
-        self._point(3, cpu.addresses(self._constants))
+        self._point(3, self._constants)
 
     # ------------------------------------------------------------------- one step
 
@@ -124,44 +144,75 @@ class Program:
             ShapeError: if shapes do not fit.
         """
         self._check_counts(inputs, state)
-        arrays = [cpu.as_input(a, p.kind) for a, p in zip(inputs, self.code.inputs)]
-        self._check_state(state)
-        places = cpu.addresses(state)
-        arrays = cpu.apart(arrays, places)
+        arrays = [cpu.as_input(a, kind) for a, kind in zip(inputs, self._kinds)]
         with self._lock:
-            binding = self._bind([[a.shape for a in (*arrays, *state)]])
-            case = binding.cases[0]
-            outputs = self._empty_outputs(case)
-            self._point(0, cpu.addresses(arrays))
-            self._point(1, places)
-            self._point(2, cpu.addresses(outputs))
-            self._table[0] = cpu.address(case.words)
-            self.code.entry(cpu.address(self._table), 0)
+            self._hold(state)
+            arrays = cpu.apart(arrays, self._state.places)
+            binding = self._bind((tuple([a.shape for a in arrays]),))
+            ports = zip(binding.cases[0].outputs, self.code.outputs)
+            outputs = [cpu.empty(shape, port.kind) for shape, port in ports]
+            self._point(0, arrays)
+            self._point(2, outputs)
+            self._words[0] = binding.first
+            self._call(ONCE, binding, 1)
         return outputs
 
-    def _empty_outputs(self, case: Case) -> list[np.ndarray]:
-        pairs = zip(case.outputs, self.code.outputs, strict=True)
-        return [cpu.empty(shape, port.kind) for shape, port in pairs]
+    def _call(self, mode: int, binding: _Binding, steps: int) -> None:
+        """Run the code on as many threads as are worth it."""
+        pace = binding.paces[mode]
+        if pace.settled:
+            self.code.entry(self._start, mode)
+            return
+        threads = pace.threads(min(config.get_threads(), PARTS))
+        began = time.perf_counter()
+        if threads == 1 or not self._call_together(mode, threads):
+            threads = 1
+            self.code.entry(self._start, mode)
+        pace.note(threads, time.perf_counter() - began, steps)
 
-    def _point(self, kind: int, places: Sequence[int]) -> None:
-        """Write the addresses of all buffers of a kind into the table."""
-        self._table[self._first[kind] : self._first[kind + 1]] = places
+    def _call_together(self, mode: int, threads: int) -> bool:
+        """Run the code on several threads; whether they were free to do it."""
+        tables = np.repeat(self._table[np.newaxis], threads, 0)
+        entry = self.code.entry.address
+        if not team.run(self.code.team, entry, mode, tables, self._control):
+            return False
+        self._table[:] = tables[0]
+        for name, value in (("low", 0), ("high", PARTS), ("team", 0)):
+            self._set(name, value)
+        return True
 
-    def _bind(self, cases: Sequence[Shapes]) -> _Binding:
-        """Return the binding to these shapes, its arena being in the table."""
-        key = tuple(tuple(shapes) for shapes in cases)
-        binding = self._bindings.pop(key, None)
-        if binding is None:
-            binding = _Binding(*self.code.layout.bind(cases))
-            while len(self._bindings) >= MOST_BINDINGS:
-                del self._bindings[next(iter(self._bindings))]
+    def _hold(self, state: Arrays) -> None:
+        """Let the variables be these arrays."""
+        for number, place in self._state.take(state):
+            self._words[self._first[1] + number] = place
+
+    def _point(self, kind: int, arrays: Arrays) -> None:
+        """Let all buffers of a kind be these arrays."""
+        for word, array in enumerate(arrays, self._first[kind]):
+            self._words[word] = cpu.address(array)
+
+    def _bind(self, cases: tuple[Shapes, ...]) -> _Binding:
+        """Return the binding to these inputs' shapes, its arena being in the table."""
+        key = (cases, self._state.shapes)
+        if self._bound is not None and self._bound[0] == key:
+            return self._bound[1]
+        binding = self._bindings.pop(key, None) or self._new_binding(cases)
         self._bindings[key] = binding
         if binding.arena.size > len(self._arena):  # nothing in it outlives a run
             self._arena = cpu.aligned(binding.arena.size)
         start = cpu.address(self._arena)
         offsets = np.array(binding.arena.offsets, np.int64)
         self._table[self._first[4] : self._control] = offsets + start
+        self._bound = key, binding
         return binding
+
+    def _new_binding(self, cases: Sequence[Shapes]) -> _Binding:
+        whole = [[*shapes, *self._state.shapes] for shapes in cases]
+        found, arena = self.code.layout.bind(whole)
+        while len(self._bindings) >= MOST_BINDINGS:
+            del self._bindings[next(iter(self._bindings))]
+        paces = Pace(WORTH_WAKING), Pace(WORTH_WAITING)
+        return _Binding(found, arena, cpu.address(found[0].words), paces)
 
     def _check_counts(self, inputs: Sequence[Any], state: Sequence[Any]) -> None:
         for what, given, ports in (
@@ -174,19 +225,6 @@ class Program:
                     message(
                         self.name, f"expected {len(ports)} {what} ({names}).",
                         f"{len(given)}", "Give one array for each.",
-                    )
-                )  # fmt: skip
-
-    def _check_state(self, state: Arrays) -> None:
-        for array, port in zip(state, self.code.state, strict=True):
-            fits = array.dtype == port.kind and array.flags.c_contiguous
-            if not (fits and array.flags.writeable):
-                raise DTypeError(
-                    message(
-                        f"{self.name}: {port.name}",
-                        f"expected a writeable {port.dtype} array in C order.",
-                        f"dtype {array.dtype}, strides {array.strides}",
-                        "Pass the variable's own array.",
                     )
                 )  # fmt: skip
 
@@ -232,10 +270,9 @@ class Program:
             DataError: if the arrays do not fit each other.
         """
         self._check_counts(sources, state)
-        self._check_state(state)
         pairs = zip(sources, self.code.inputs)
         arrays = [cpu.as_source(f"{self.name}: {p.name}", a) for a, p in pairs]
-        arrays = cpu.apart(arrays, cpu.addresses(state))
+        arrays = cpu.apart(arrays, set(cpu.addresses(state)))
         epoch = _Epoch(self.code, self.name, arrays, batch_size, order, shuffle)
         epoch.limit(start, steps)
         epoch.watch(collect, track, progress)
@@ -243,17 +280,43 @@ class Program:
             return self._run_epoch(epoch, state)
 
     def _run_epoch(self, epoch: _Epoch, state: Arrays) -> list[np.ndarray]:
-        shapes = [a.shape for a in state]
-        cases = [[*s, *shapes] for s in epoch.batch_shapes()]
-        binding = self._bind(cases)
+        self._hold(state)
+        binding = self._bind(tuple(map(tuple, epoch.batch_shapes())))
         epoch.allocate(binding.cases[0])
-        self._point(1, cpu.addresses(state))
-        self._point(2, cpu.addresses(epoch.outputs))
+        self._point(2, epoch.outputs)
         words = epoch.words(binding.cases)
         self._table[self._control : self._control + len(words)] = words
-        self.code.entry(cpu.address(self._table), 1)
-        done = int(self._table[self._control + CONTROL.index("done")])
+        done = self._run_stretches(epoch, binding)
         return epoch.results(done, binding.cases)
+
+    def _run_stretches(self, epoch: _Epoch, binding: _Binding) -> int:
+        """Make the steps, a number at a time; return how many were made."""
+        made, going = 0, True
+        self._set("shuffle", int(epoch.shuffle is not None))
+        while going:
+            stop = made + binding.paces[EPOCH].steps(epoch.steps - made)
+            self._set("made", made)
+            self._set("steps", stop)
+            self._call(EPOCH, binding, stop - made)
+            made = self._words[self._control + CONTROL.index("done")]
+            self._set("shuffle", 0)
+            going = made == stop < epoch.steps
+        return made
+
+    def _set(self, name: str, value: int) -> None:
+        """Write a word of the control block."""
+        self._words[self._control + CONTROL.index(name)] = value
+
+
+def _unlock() -> None:
+    """Let the child of a fork run what another thread was running at that moment."""
+    for program in _programs:
+        program._lock = threading.Lock()
+
+
+_programs: weakref.WeakSet[Program] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 class _Epoch:
@@ -411,8 +474,7 @@ class _Epoch:
         keys = self.shuffle or (0, 0)
         values = {
             "rows": self.rows, "batch_size": self.batch, "start": self.start,
-            "steps": self.steps, "shuffle": int(self.shuffle is not None),
-            "key0": keys[0], "key1": keys[1],
+            "high": PARTS, "key0": keys[0], "key1": keys[1],
             "sizes": cpu.address(cases[0].words),
             "last_sizes": cpu.address(cases[-1].words),
         }  # fmt: skip
@@ -450,4 +512,6 @@ class _Epoch:
         entry = self.code.feeder(dtypes.of_array(source), port.dtype)
         staging = cpu.empty((self.batch, elements), port.kind)
         self.kept.append(staging)
-        return {**words, "feeder": entry.address, "staging": cpu.address(staging)}
+        row = elements * port.kind.itemsize
+        found = {"feeder": entry.address, "staging": cpu.address(staging)}
+        return {**words, **found, "staged_bytes": row}

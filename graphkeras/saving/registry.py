@@ -32,12 +32,16 @@ _PLAIN = (str, int, float, bool, type(None))
 _NAMESPACES = (
     "layers", "models", "initializers", "regularizers", "constraints", "activations",
     "losses", "metrics", "optimizers", "optimizers.schedules", "dtype_policies",
-    "callbacks", "random", "ops",
+    "callbacks", "quantizers", "random", "ops",
 )  # fmt: skip
 _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
 _FEATURES = "layers.preprocessing.feature_space"
+_WRITTEN_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
 _KERAS_HOME = {
     "Functional": "keras.src.models.functional",
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext",
     "FeatureSpace": "keras.utils",
     **{
         name: f"keras.src.{_FEATURES}"
@@ -261,7 +265,7 @@ def serialize_instance(obj: Any) -> dict[str, Any]:
     module = public_module(cls)
     config = {
         "module": module or cls.__module__,
-        "class_name": cls.__name__,
+        "class_name": _WRITTEN_AS.get(cls.__name__, cls.__name__),
         "config": serialize_keras_object(obj.get_config()),
         "registered_name": None if module else get_registered_name(cls),
     }
@@ -456,6 +460,8 @@ def _places(module: str, class_name: str) -> Sequence[str]:
     """Our namespaces in which what Keras's `module` has may be."""
     if class_name == "FeatureSpace" or _FEATURES in module:
         return [_FEATURES]
+    if ".applications." in module and _KERAS_HOME.get(class_name) == module:
+        return [module.removeprefix("keras.src.")]
     known = _FUNCTIONS if class_name == "function" else _NAMESPACES
     parts = [p for p in module.split(".")[1:] if p != "src"]
     for depth in (2, 1):
@@ -572,8 +578,8 @@ def resolver(
 
     def _unknown(identifier: Any, known: Any = ()) -> SavingError:
         hint = nearest(identifier, known, what) if known else ""
-        return SavingError(
-            message(f"{module}.get", f"expected an {what}.", repr(identifier), hint)
-        )
+        article = "an" if what[0] in "aeiou" else "a"
+        asked = f"expected {article} {what}."
+        return SavingError(message(f"{module}.get", asked, repr(identifier), hint))
 
     return get

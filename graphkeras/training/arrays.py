@@ -1,104 +1,15 @@
-"""Anything array-like as NumPy arrays, and what a batch is made of."""
+"""What a batch is made of: inputs, targets and weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from graphkeras import config, tree
-from graphkeras.errors import ArgumentError, DataError, message
-from graphkeras.ir.tensor import Tensor
-
-_NUMBERS = (bool, int, float, np.generic)
-
-
-def is_array_like(x: Any) -> bool:
-    """Return whether one leaf is (or can become) an array."""
-    return (
-        isinstance(x, (np.ndarray, Tensor, *_NUMBERS, str, bytes))
-        or hasattr(x, "__array__") or hasattr(x, "to_numpy") or hasattr(x, "toarray")
-    )  # fmt: skip
-
-
-def holds_arrays(structure: Any) -> bool:
-    """Return whether all leaves are arrays (or None), so that rows can be picked."""
-    leaves = [leaf for leaf in tree.flatten(structure) if leaf is not None]
-    return bool(leaves) and all(map(is_array_like, leaves))
-
-
-def as_arrays(structure: Any) -> Any:
-    """Return the structure with arrays for leaves; a list of numbers is one array.
-
-    Example:
-        >>> as_arrays({"a": [[1, 2], [3, 4]]})["a"].shape
-        (2, 2)
-    """
-    if tree.is_nested(structure) and not _is_plain_list(structure):
-        if isinstance(structure, Mapping):
-            return {key: as_arrays(child) for key, child in structure.items()}
-        parts = [as_arrays(child) for child in structure]
-        return tuple(parts) if isinstance(structure, tuple) else parts
-    return None if structure is None else as_array(structure)
-
-
-def _is_plain_list(x: Any) -> bool:
-    """Whether a list holds numbers or strings rather than arrays."""
-    if not isinstance(x, (list, tuple)):
-        return False
-    leaves = tree.flatten(x)
-    return bool(leaves) and all(isinstance(v, (*_NUMBERS, str, bytes)) for v in leaves)
-
-
-def as_array(x: Any) -> np.ndarray:
-    """Return one array-like as an array; text becomes an array of objects.
-
-    Raises:
-        DataError: for what is no array, such as rows of different lengths.
-    """
-    if isinstance(x, np.ndarray):
-        array = x
-    elif isinstance(x, Tensor):
-        array = x.numpy_view()
-    else:
-        array = _converted(x)
-    if array.dtype.kind in "US":
-        return array.astype(object)
-    if (
-        array.dtype == object
-        and array.size
-        and not isinstance(array.flat[0], (str, bytes))
-    ):
-        raise DataError(
-            message(
-                "data", "expected numbers or strings in rows of one length.",
-                f"an array of objects such as {type(array.flat[0]).__name__}",
-                "Pad the rows to one length (keras.utils.pad_sequences).",
-            )
-        )  # fmt: skip
-    return array
-
-
-def _converted(x: Any) -> np.ndarray:
-    if hasattr(x, "toarray"):  # scipy.sparse
-        return x.toarray()
-    if hasattr(x, "to_numpy"):  # pandas, polars
-        array = x.to_numpy()
-        return array[:, None] if array.ndim == 1 else array
-    if hasattr(x, "detach"):  # torch
-        return x.detach().cpu().numpy()
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise DataError(
-            message(
-                "data", "expected rows of one length.", str(error),
-                "Pad the rows to one length (keras.utils.pad_sequences).",
-            )
-        ) from None  # fmt: skip
-    weak = isinstance(x, (list, tuple, int, float)) and array.dtype == np.float64
-    return array.astype(config.floatx()) if weak else array
+from graphkeras import config
+from graphkeras.data.arrays import as_array
+from graphkeras.errors import ArgumentError, message
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -153,8 +64,3 @@ def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) ->
     found, places = np.unique(labels, return_inverse=True)
     weights = [class_weight.get(int(label), 1.0) for label in found]
     return np.asarray(weights, config.floatx())[places].reshape(labels.shape)
-
-
-def map_arrays(function: Callable[[np.ndarray], Any], structure: Any) -> Any:
-    """Apply `function` to the arrays of a structure, leaving None."""
-    return tree.map_structure(lambda a: None if a is None else function(a), structure)

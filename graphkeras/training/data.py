@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphkeras import tree
+from graphkeras.data.arrays import as_arrays, holds_arrays, map_arrays
+from graphkeras.data.dataset import Dataset
+from graphkeras.data.steps import RowBatches
+from graphkeras.data.workers import closing_if_can, prefetched
 from graphkeras.errors import ArgumentError, DataError, message
 from graphkeras.random import SeedGenerator
 from graphkeras.training.arrays import (
-    as_arrays,
     class_weight_to_sample_weights,
-    holds_arrays,
-    map_arrays,
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
 )
 from graphkeras.training.py_dataset import PyDataset, batch_numbers, prepared
 
+_AHEAD = 2  # batches made by a thread while one is worked on
 _RAN_OUT = (
     "fit: the data ended before the epoch did. Give a data set with at least"
     " steps_per_epoch * epochs batches, one that repeats, or fewer steps."
@@ -56,9 +59,9 @@ class ArrayData:
         self, batch: Any, batch_size: int | None = None, steps: int | None = None,
         shuffle: bool | str = False, seeds: SeedGenerator | None = None,
     ) -> None:  # fmt: skip
-        self.batch = batch
+        self.batch = map_arrays(_in_rows, batch)
         self.arrays: list[np.ndarray] = [
-            a for a in tree.flatten(batch) if a is not None
+            a for a in tree.flatten(self.batch) if a is not None
         ]
         self.rows = common_length(batch)
         self.batch_size = batch_size or (math.ceil(self.rows / steps) if steps else 32)
@@ -73,6 +76,17 @@ class ArrayData:
     def num_batches(self) -> int:
         """Batches of an epoch."""
         return self.steps or self.batches
+
+    @property
+    def in_place(self) -> bool:
+        """Whether compiled code can read the rows where they are."""
+        return all(map(_is_in_rows, self.arrays))
+
+    def batches_of(self, span: Span, ahead: bool) -> Iterator[Any]:
+        """Return the batches of a span one by one; `ahead` lets a thread make them."""
+        steps = range(span.start, span.start + span.steps)
+        batches = (self.rows_of(span, step) for step in steps)
+        return prefetched(batches, _AHEAD) if ahead else batches
 
     def epoch(self) -> Span:
         """Return what the next epoch visits; with `steps` it goes on where it was."""
@@ -97,12 +111,90 @@ class ArrayData:
         rows = (starts[:, None] + np.arange(self.batch_size)).reshape(-1)
         return np.concatenate([rows, np.arange(full * self.batch_size, self.rows)])
 
+    def close(self) -> None:
+        """Let the next epoch begin anew."""
+        self._at = self.batches
+
     def rows_of(self, span: Span, step: int) -> Any:
         """Return the batch of one step of a span, as the structure of arrays."""
         low = step * self.batch_size
-        rows: Any = slice(low, min(low + self.batch_size, self.rows))
+        rows: Any = slice(low, low + self.batch_size)
         picked = rows if span.order is None else span.order[rows]
         return map_arrays(lambda a: a[picked], self.batch)
+
+
+_COPIED = 64 * 2**20  # bytes that are put in order rather than read batch by batch
+
+
+def _is_in_rows(array: np.ndarray) -> bool:
+    return bool(array.flags.c_contiguous)
+
+
+def _in_rows(array: np.ndarray) -> np.ndarray:
+    """Return an array with its rows one behind the other, unless it is a large one."""
+    if not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="), "C")
+    whole = array.flags.c_contiguous or array.nbytes > _COPIED
+    return array if whole else np.ascontiguousarray(array)
+
+
+class RowData(ArrayData):
+    """Batches of a Dataset that are rows of arrays: read in place, as `ArrayData`.
+
+    Args:
+        batches: the Dataset's last step.
+        steps: batches of an epoch; all there are if None.
+        class_weight: weights of classes, made weights of samples.
+    """
+
+    def __init__(
+        self, batches: RowBatches, steps: int | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> None:  # fmt: skip
+        rows = _weighted(batches.source.arrays, class_weight)
+        super().__init__(rows, batches.size)
+        self._source, self.steps = batches, steps
+        self.batches = batches.count()
+        self._orders: Iterator[np.ndarray] | None = None
+
+    def epoch(self) -> Span:
+        """Return what the next epoch visits; with `steps` it goes on where it was."""
+        if self.steps is None:
+            order = self._source.order()
+            rows = self.rows if order is None else len(order)
+            return Span(order, 0, _steps_of(rows, self.batch_size))
+        if self._orders is None:
+            self._orders = self._source.orders(self.steps)
+        order = next(self._orders, None)
+        if order is None or len(order) < self.steps * self.batch_size:
+            self._orders = None
+        if order is None:
+            return self.epoch()
+        steps = _steps_of(len(order), self.batch_size)
+        if steps < self.steps:
+            warnings.warn(_RAN_OUT, stacklevel=2)
+        return Span(order, 0, steps)
+
+    def close(self) -> None:
+        """Let the next epoch begin anew."""
+        self._orders = None
+
+
+def _steps_of(rows: int, batch_size: int) -> int:
+    if rows == 0:
+        raise DataError(
+            message("data", "expected at least one batch in each epoch.",
+                    "a Dataset without one")
+        )  # fmt: skip
+    return math.ceil(rows / batch_size)
+
+
+def _weighted(batch: Any, class_weight: Mapping[int, float] | None) -> Any:
+    """Return the batch with the weights of its classes, if there are any."""
+    if class_weight is None:
+        return batch
+    x, y, _ = unpack_x_y_sample_weight(batch)
+    return x, y, class_weight_to_sample_weights(y, class_weight)
 
 
 class StreamData:
@@ -125,36 +217,68 @@ class StreamData:
         self._seeds = (seeds or SeedGenerator()) if shuffle else None
         self._iterator: Iterator[Any] | None = None
         self._known = _length_of(source)
+        self._seen = 0  # batches since the source was begun
 
     @property
     def num_batches(self) -> int | None:
         """Batches of an epoch, None if nobody knows yet."""
         return self.steps or self._known
 
-    def epoch(self) -> Iterator[Any]:
+    def epoch(self, ahead: bool = True) -> Generator[Any, None, None]:
         """Yield the batches of the next epoch; with `steps` it goes on where it was.
+
+        Args:
+            ahead: whether a thread makes the next batches while one is worked on. No
+                more are taken from the source than the epoch has.
 
         Raises:
             DataError: if there is not one batch.
         """
-        if self._iterator is None or self.steps is None:
-            self._iterator = self._start()
-        count = 0
-        for batch in self._upto(self._iterator):
-            count += 1
-            yield self._prepared(batch)
+        goes_on = self.steps is not None and self._iterator is not None
+        count = yield from self._counted(ahead)
+        if count == 0 and goes_on:  # the last epoch took all there was
+            self.close()
+            count = yield from self._counted(ahead)
         self._finish(count)
 
+    def _counted(self, ahead: bool) -> Generator[Any, None, int]:
+        """Yield batches and return how many there were."""
+        if self._iterator is None or self.steps is None:
+            self.close()
+            self._iterator, self._seen = self._start(), 0
+        batches: Iterator[Any] = self._upto(self._iterator)
+        if ahead and self._ahead:
+            batches = prefetched(batches, self._ahead)
+        count = 0
+        with closing_if_can(batches):
+            for batch in batches:
+                count += 1
+                yield batch
+        self._seen += count
+        return count
+
+    @property
+    def _ahead(self) -> int:
+        """How many batches a thread makes ahead, 0 where others already do."""
+        if isinstance(self.source, PyDataset):
+            one = self.source.workers == 1
+            return max(self.source.max_queue_size, 1) if one else 0
+        return _AHEAD
+
     def _upto(self, iterator: Iterator[Any]) -> Iterator[Any]:
-        if self.steps is None:
-            yield from iterator
-            return
-        for _ in range(self.steps):
-            try:
-                yield next(iterator)
-            except StopIteration:
-                self._iterator = None
-                return
+        # Not "yield from": that would close a user's generator, which may go on.
+        for batch in itertools.islice(iterator, self.steps):
+            yield self._prepared(batch)
+
+    def close(self) -> None:
+        """Let the next epoch begin anew, and end what reads the source now.
+
+        A generator of the user's is left as it is, and goes on.
+        """
+        iterator, self._iterator = self._iterator, None
+        if iterator is not None and iterator is not self.source:
+            with closing_if_can(iterator):
+                pass
 
     def _start(self) -> Iterator[Any]:
         if isinstance(self.source, PyDataset):
@@ -166,6 +290,7 @@ class StreamData:
 
     def _finish(self, count: int) -> None:
         if count == 0:
+            self.close()
             raise DataError(
                 message(
                     "fit", "expected at least one batch in each epoch.",
@@ -180,15 +305,14 @@ class StreamData:
             self._known = count
         elif count < self.steps:
             warnings.warn(_RAN_OUT, stacklevel=2)
+        if self._known is not None and self._seen >= self._known:
+            self.close()
 
     def _prepared(self, batch: Any) -> Any:
         batch = tuple(batch) if isinstance(batch, list) else batch
         batch = as_arrays(batch)
         common_length(batch)
-        if self.class_weight is None:
-            return batch
-        x, y, _ = unpack_x_y_sample_weight(batch)
-        return x, y, class_weight_to_sample_weights(y, self.class_weight)
+        return _weighted(batch, self.class_weight)
 
 
 Data = ArrayData | StreamData
@@ -220,6 +344,9 @@ def adapt(
         return x
     if not holds_arrays(x):
         _check_stream(x, y, sample_weight)
+        rows = x.row_batches() if isinstance(x, Dataset) else None
+        if rows is not None and (rows.count() > 0 or (steps and rows.count())):
+            return RowData(rows, steps, class_weight)
         return StreamData(x, steps, shuffle, class_weight, seeds)
     x, y, sample_weight = (as_arrays(part) for part in (x, y, sample_weight))
     if class_weight is not None:
@@ -298,7 +425,12 @@ def common_length(batch: Any) -> int:
     lengths = {len(a) for _, a in pairs if a.ndim}
     if scalars or not pairs:
         raise DataError(
-            message("data", "expected arrays with a batch axis.", "a single number")
+            message(
+                "data",
+                "expected arrays with a batch axis.",
+                "a single number",
+                "Give batches (Dataset.batch), or x[None] for one sample.",
+            )
         )
     if len(lengths) > 1:
         parts = ("x", "y", "sample_weight")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from graphkeras import tree
+from graphkeras.data.workers import closing_if_can
 from graphkeras.errors import message
 from graphkeras.training.callbacks.callback import CallbackList
 from graphkeras.training.data import ArrayData, Data, Span, StreamData
@@ -39,11 +41,11 @@ class Pass:
 
     def run(self) -> tuple[Any, np.ndarray | None]:
         """Run the pass; return (what the last step returned, the loss of each step)."""
-        if isinstance(self.data, ArrayData) and not self.step.eager:
-            span = self.data.epoch()
+        if isinstance(self.data, ArrayData) and self._is_native():
             compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
             compiled.check(self.data.arrays)
             if not compiled.needs_batches:
+                span = self.data.epoch()
                 if not self.callbacks.needs_batches(self.mode):
                     return self._at_once(compiled, span)
                 return self._in_calls(compiled, span)
@@ -53,10 +55,19 @@ class Pass:
             losses.append(_loss_of(result))
         return result, np.asarray(losses, np.float32)
 
+    def _is_native(self) -> bool:
+        """Whether compiled code may go over the rows by itself."""
+        assert isinstance(self.data, ArrayData)
+        return not self.step.eager and self.data.in_place
+
     def results(self) -> Iterator[Any]:
         """Run batch by batch and yield what each step returns."""
-        number = -1
-        for number, batch in enumerate(self._batches()):
+        with closing(self._batches()) as batches:
+            yield from self._each(batches)
+
+    def _each(self, batches: Iterator[Any]) -> Iterator[Any]:
+        number, result = -1, None
+        for number, batch in enumerate(batches):
             if number % self.per_call == 0:
                 self._tell("begin", number, None)
             result = self.step.run(batch)
@@ -68,13 +79,14 @@ class Pass:
         if (number + 1) % self.per_call:
             self._tell("end", number, result)
 
-    def _batches(self) -> Iterator[Any]:
+    def _batches(self) -> Generator[Any, None, None]:
+        # A debugger wants the user's generator in the thread it looks at.
+        ahead = not self.step.eager
         if isinstance(self.data, StreamData):
-            yield from self.data.epoch()
+            yield from self.data.epoch(ahead)
             return
-        span = self.data.epoch()
-        for step in range(span.start, span.start + span.steps):
-            yield self.data.rows_of(span, step)
+        with closing_if_can(self.data.batches_of(self.data.epoch(), ahead)) as batches:
+            yield from batches
 
     def _tell(self, when: str, number: int, result: Any) -> None:
         hook = f"on_{self.mode}_batch_{when}"
@@ -132,27 +144,32 @@ class Pass:
 
     def collected(self) -> Any:
         """Run the pass and return the outputs of all rows."""
-        if isinstance(self.data, ArrayData) and not self.step.eager:
+        if isinstance(self.data, ArrayData) and self._is_native():
             compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
             split = compiled.needs_batches
-            room = None if split else compiled.room_for(self.data.arrays)
             whole = self.data.steps is None
-            if whole and room and not self.callbacks.needs_batches(self.mode):
-                return self._collected_at_once(compiled, room)
+            if whole and not split and not self.callbacks.needs_batches(self.mode):
+                span = self.data.epoch()
+                rows = self.data.rows if span.order is None else len(span.order)
+                room = compiled.room_for(self.data.arrays, rows)
+                if room:
+                    return self._collected_at_once(compiled, span, room)
         parts = list(self.results())
         flat = [np.concatenate(leaves) for leaves in zip(*map(tree.flatten, parts))]
         nested = tree.is_nested(parts[0])
         return tree.pack_like(parts[0], flat) if nested else flat[0]
 
-    def _collected_at_once(self, compiled: Compiled, room: list[np.ndarray]) -> Any:
+    def _collected_at_once(
+        self, compiled: Compiled, span: Span, room: list[np.ndarray]
+    ) -> Any:
         assert isinstance(self.data, ArrayData)
         progress = np.zeros(2, np.int64)
         data = self.data
 
         def work() -> Any:
             return compiled.run_epoch(
-                data.arrays, batch_size=data.batch_size, collect=room,
-                progress=progress,
+                data.arrays, batch_size=data.batch_size, order=span.order,
+                collect=room, progress=progress,
             )  # fmt: skip
 
         def look() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
+from graphkeras.data.workers import in_parallel
 from graphkeras.errors import GraphKerasError, message
 
 
@@ -20,8 +20,11 @@ class PyDataset:
     ``(x, y, sample_weight)``, and `__len__`, the number of batches.
 
     Args:
-        workers: number of threads that prepare batches ahead.
-        use_multiprocessing: taken for Keras's sake; threads are used.
+        workers: number of threads that prepare batches ahead, in order; 0 for the
+            thread that trains.
+        use_multiprocessing: taken for Keras's sake: the workers are threads even so.
+            A compiled program, NumPy and image decoders let them run side by side,
+            and a process that runs one cannot be forked safely.
         max_queue_size: how many batches are prepared ahead.
 
     Example:
@@ -34,6 +37,11 @@ class PyDataset:
         >>> [x.tolist() for x, y in Squares()]
         [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     """
+
+    # So that a subclass whose __init__ calls no other works too.
+    workers = 1
+    use_multiprocessing = False
+    max_queue_size = 10
 
     def __init__(
         self, workers: int = 1, use_multiprocessing: bool = False,
@@ -81,17 +89,12 @@ def batch_numbers(data: PyDataset, order: np.random.Generator | None) -> Iterato
         yield from map(int, order.permutation(count))
 
 
-def prepared(data: PyDataset, numbers: Iterator[int]) -> Iterator[Any]:
+def prepared(data: PyDataset, numbers: Iterator[int]) -> Generator[Any, None, None]:
     """Yield batches in the order of `numbers`, some prepared ahead by threads."""
-    workers = getattr(data, "workers", 1)
+    workers = data.workers
     if workers <= 1:
-        yield from (data[i] for i in numbers)
+        yield from map(data.__getitem__, numbers)
         return
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[Future[Any]] = deque()
-        for i in numbers:
-            ahead.append(pool.submit(data.__getitem__, i))
-            if len(ahead) >= max(data.max_queue_size, 1):
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+    ahead = max(data.max_queue_size, 1)
+    with closing(in_parallel(data.__getitem__, numbers, workers, ahead)) as batches:
+        yield from batches

@@ -25,6 +25,8 @@ from graphkeras.losses.labels import NOTE as LABELS
 from graphkeras.losses.labels import LabelRange
 from graphkeras.variables import Variable
 
+MOST_MET = 64  # shapes whose program is found at once
+
 _PARTS = ("x", "y", "sample_weight")
 
 
@@ -90,6 +92,8 @@ class Outputs:
 
     def filled(self, arrays: Sequence[Any]) -> Any:
         """Return the step's structure with the arrays of one run."""
+        if self.structure is None and self.places == (0,):  # what most models return
+            return arrays[0]
         leaves = [
             c if p is None else arrays[p] for p, c in zip(self.places, self.constants)
         ]
@@ -136,10 +140,11 @@ class Compiled:
         results = self.program.run_epoch(sources, self.state, **how)
         return self.outputs.filled(results)
 
-    def room_for(self, sources: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-        """Return arrays for the outputs of all rows; None if they are not rows."""
+    def room_for(
+        self, sources: Sequence[np.ndarray], rows: int
+    ) -> list[np.ndarray] | None:
+        """Return arrays for the outputs of so many rows; None if they are not rows."""
         sizes: dict[str, int] = {}
-        rows = len(sources[0])
         for leaf, array in zip(self.graph.inputs, sources):
             bind_sizes(str(leaf.name), leaf.type, array.shape, sizes)
         if any(not _is_rows(o.type) for o in self.graph.outputs):
@@ -181,6 +186,7 @@ class Step:
         self.function, self.name, self.eager, self._free = function, name, eager, free
         self._sizes: dict[Any, Sizes] = {}  # by layout: structure, dtypes and ranks
         self._compiled: dict[Any, Compiled] = {}
+        self._met: dict[Any, Compiled] = {}  # by structure, dtypes and exact shapes
 
     def compiled_for(self, batch: Any, arrays: Sequence[np.ndarray]) -> Compiled:
         """Return the program for batches like this one.
@@ -268,10 +274,29 @@ class Step:
         """Run one batch; return what the step returns, with arrays."""
         if self.eager:
             return self.run_eagerly(batch)
-        arrays = [leaf for leaf in tree.flatten(batch) if leaf is not None]
-        compiled = self.compiled_for(batch, arrays)
+        arrays: list[np.ndarray] = []
+        key = config.floatx(), _exactly(batch, arrays)
+        compiled = self._met.get(key)
+        if compiled is None:
+            compiled = self.compiled_for(batch, arrays)
+            if len(self._met) >= MOST_MET:
+                self._met.clear()
+            self._met[key] = compiled
         compiled.check(arrays)
         return compiled.run(arrays)
+
+
+def _exactly(batch: Any, arrays: list[np.ndarray]) -> Any:
+    """Return a batch's structure, dtypes and shapes; add its arrays to a list."""
+    if batch is None:
+        return None
+    if isinstance(batch, np.ndarray):
+        arrays.append(batch)
+        return batch.dtype, batch.shape
+    if type(batch) is tuple:
+        return tuple([_exactly(part, arrays) for part in batch])
+    pairs = [(key, _exactly(part, arrays)) for key, part in tree.children(batch)]
+    return type(batch), tuple(pairs)
 
 
 def _types(arrays: Sequence[np.ndarray], sizes: Sizes) -> list[TensorType]:

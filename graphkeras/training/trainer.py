@@ -9,6 +9,7 @@ from typing import Any
 
 from graphkeras import config, ops, optimizers, tree
 from graphkeras.autodiff import GradientTape
+from graphkeras.data.arrays import as_arrays
 from graphkeras.errors import (
     ArgumentError,
     DTypeError,
@@ -23,7 +24,6 @@ from graphkeras.saving.registry import (
     serialize_keras_object,
 )
 from graphkeras.training.arrays import (
-    as_arrays,
     class_weight_to_sample_weights,
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
@@ -97,7 +97,8 @@ class Trainer:
             run_eagerly: run every step's Python, so that print, pdb and NumPy work.
             steps_per_execution: batches between two calls of the batch hooks.
             jit_compile: taken for Keras's sake; everything is compiled.
-            auto_scale_loss: taken for Keras's sake.
+            auto_scale_loss: whether a model that computes in float16 on weights in
+                float32 trains with a `LossScaleOptimizer` around its optimizer.
 
         Raises:
             ArgumentError: for unknown names, or outputs that do not exist.
@@ -105,7 +106,7 @@ class Trainer:
         names = getattr(self, "output_names", None)
         measured = (metrics, weighted_metrics)
         self._compilation = Compilation(
-            optimizer=optimizers.get(optimizer),
+            optimizer=self._scaled(optimizers.get(optimizer), auto_scale_loss),
             loss=None if loss is None else CompileLoss(loss, loss_weights, names),
             metrics=CompileMetrics(*measured, names) if any(measured) else None,
             run_eagerly=run_eagerly,
@@ -119,6 +120,14 @@ class Trainer:
         )  # fmt: skip
         self.loss = loss
         self.stop_training = False
+
+    def _scaled(self, optimizer: Any, auto_scale_loss: bool) -> Any:
+        """Put a `LossScaleOptimizer` around where half floats need it."""
+        policy = self.dtype_policy.name  # type: ignore[attr-defined]
+        wanted = auto_scale_loss and optimizer is not None and policy == "mixed_float16"
+        if not wanted or isinstance(optimizer, optimizers.LossScaleOptimizer):
+            return optimizer
+        return optimizers.LossScaleOptimizer(optimizer)
 
     @property
     def _settled(self) -> Compilation:
@@ -447,6 +456,9 @@ class Trainer:
                 if self.stop_training:
                     break
         finally:
+            for ended in (data, validation):
+                if ended is not None:
+                    ended.close()
             _take_down(listed)
             if epochs > initial_epoch and self.optimizer is not None:
                 trainable = self.trainable_variables  # type: ignore[attr-defined]
@@ -520,11 +532,13 @@ class Trainer:
         try:
             logs = self._evaluate(data, listed)
         finally:
+            data.close()
             _take_down(listed)
         return logs if return_dict else self._in_order(logs)
 
     def _evaluate(self, data: Data, callbacks: CallbackList) -> dict[str, Any]:
         self.stop_evaluating = False
+        data.close()  # each validation measures the same batches
         callbacks.on_test_begin()
         self.reset_metrics()
         run = Pass(
@@ -567,6 +581,7 @@ class Trainer:
         try:
             outputs = run.collected()
         finally:
+            data.close()
             _take_down(listed)
         listed.on_predict_end()
         return outputs

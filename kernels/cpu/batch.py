@@ -5,12 +5,16 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from graphkeras.kernels.cpu.array import Array, contiguous
-from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
+from graphkeras.kernels.cpu.emit import Emit, kernel
 from graphkeras.kernels.cpu.functions import threefry2x32
 from graphkeras.kernels.cpu.loop import stretch
+from graphkeras.kernels.cpu.target import itemsize, native_lanes
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar
 from graphkeras.kernels.random import threefry2x32 as threefry_words
+
+LINE = 64  # bytes of a cache line
+AHEAD = 4096  # bytes that are on their way while others are copied
 
 
 @kernel
@@ -25,23 +29,35 @@ def gather_rows(
 ) -> None:
     """source[r, ...], order[r], start, count -> out[b, ...]: rows order[start + i].
 
-    Both arrays are in C order; elements are cast to out's dtype.
+    Both arrays are in C order; elements are cast to out's dtype. Rows in no order are
+    far apart in a memory that is slow to answer, so those AHEAD bytes on are asked for
+    while one is copied.
     """
     size = e.product(out.shape[1:])
     source = contiguous(source_pointer, source_dtype, (0, size), e)
     order = contiguous(order_pointer, "int64", (0,), e)
-    lanes = native_lanes("float32")
-    with e.loop(0, count) as i:
-        row = e.load(order, e.add(start, i)).value
-        first, place = e.mul(row, size), e.mul(i, size)
+    line = LINE // itemsize(source_dtype)
+    ahead = e.floordiv(AHEAD // itemsize(source_dtype), e.maximum(size, 1))
+    last = e.sub(count, 1)
+    whole = e.mul(e.floordiv(size, line), line)
+    lanes = min(line, *map(native_lanes, (source_dtype, out.dtype)))
 
-        def copy(
-            j: Index, width: int, first: Index = first, place: Index = place
-        ) -> None:
+    def first_of(number: Index) -> Index:
+        return e.mul(e.load(order, e.add(start, number)).value, size)
+
+    with e.loop(0, count) as i:
+        first, place = first_of(i), e.mul(i, size)
+        later = first_of(e.minimum(e.add(i, e.add(ahead, 1)), last))
+
+        def copy(j: Index, width: int) -> None:
             value = e.load(source, e.add(first, j), width)
             e.store(out, e.add(place, j), e.cast(value, out.dtype))
 
-        stretch(e, 0, size, lanes, copy)
+        with e.loop(0, whole, line) as j:
+            e.prefetch(source, e.add(later, j))
+            for part in range(0, line, lanes):
+                copy(e.add(j, part), lanes)
+        stretch(e, whole, size, lanes, copy)
 
 
 @kernel

@@ -21,7 +21,7 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value
 from graphkeras.ir.verify import verify
 from graphkeras.ops.bitwise import bitwise_and
-from graphkeras.ops.compare import equal, logical_not, where
+from graphkeras.ops.compare import equal, greater, logical_not, where
 from graphkeras.ops.creation import broadcast_to, cast
 from graphkeras.ops.math import (
     add,
@@ -33,6 +33,11 @@ from graphkeras.ops.math import (
     negative,
     power,
     subtract,
+)
+from graphkeras.ops.pool import (
+    average_pool2d_backward,
+    max_pool2d_places,
+    max_unpool2d,
 )
 from graphkeras.ops.reduce import max as max_over
 from graphkeras.ops.reduce import sum as sum_over
@@ -51,8 +56,17 @@ Y = input_value("y", TensorType("float32", (BATCH, 4)), 1)
 S = input_value("s", TensorType("float32", (1, 1)), 2)
 I = input_value("i", TensorType("int32", (BATCH, 4)), 3)  # noqa: E741
 B = input_value("b", TensorType("uint8", (BATCH, 4)), 4)
+IMAGE = input_value("image", TensorType("float32", (BATCH, 4, 4, 3)), 5)
+HALF = input_value("half", TensorType("float32", (BATCH, 2, 2, 3)), 6)
+WINDOW = {"window": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
 CUBE = reshape(X, (BATCH, 2, 2))
 YES = constant(True)
+
+
+def unpooled() -> Any:
+    """Gradient of the maxima of an image."""
+    return max_unpool2d(max_pool2d_places(IMAGE, **WINDOW)[1], HALF, size=(4, 4),
+                        **WINDOW)  # fmt: skip
 
 
 def sliced(x: Value, start: tuple, limit: tuple, step: tuple) -> Any:
@@ -117,9 +131,17 @@ TABLE: dict[str, tuple[Callable[[], Any], str]] = {
     "decide_where": (lambda: where(YES, X, Y), "return %x"),
     "reaches_maximum": (lambda: equal(X, maximum(X, Y)), "greater_equal(%x, %y)"),
     "reaches_minimum": (lambda: equal(X, minimum(Y, X)), "less_equal(%x, %y)"),
+    "mask_windows": (lambda: where(greater(IMAGE, 0.5), unpooled(), 0.0),
+                     "max_unpool2d(%0.1, %2, padding=((0, 0), (0, 0)), size=(4, 4), "
+                     "strides=(2, 2), window=(2, 2))"),
+    "sum_of_windows": (lambda: sum_over(unpooled(), (0, 1, 2)),
+                       "sum(%half, axis=(0, 1, 2), keepdims=False)"),
+    "sum_of_shares": (lambda: sum_over(average_pool2d_backward(HALF, size=(5, 5),
+                                                               **WINDOW), (0, 1, 2)),
+                      "sum(%half, axis=(0, 1, 2), keepdims=False)"),
 }  # fmt: skip
 
-LEAVES = (X, Y, S, I, B)
+LEAVES = (X, Y, S, I, B, IMAGE, HALF)
 NAMES = [r.name for r in (*GENERAL_RULES, *RULES.rules)]
 
 
@@ -181,6 +203,9 @@ def test_facts_hold_for_ops_defined_later() -> None:
         subtract(X, X),  # inf - inf is NaN
         sum_over(broadcast_to(X, (BATCH, 4))[0:1], axis=1),
         where(logical_not(equal(X, Y)), X, Y),
+        where(greater(IMAGE - HALF[:, :1, :1], 0.5), unpooled(), 0.0),
+        where(greater(IMAGE, 0.5), unpooled(), 1.0),
+        sum_over(unpooled(), (0, 1)),
     ],
 )
 def test_what_would_change_the_meaning_is_left_alone(value: Value) -> None:

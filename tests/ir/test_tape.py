@@ -12,6 +12,7 @@ from graphkeras.ir.interpret import interpret
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import trace_function
 from graphkeras.ir.types import TensorType
+from graphkeras.ops.recurrent import lstm
 from graphkeras.variables import Variable
 
 
@@ -140,3 +141,20 @@ def test_temporary_tensors_do_not_take_each_others_place() -> None:
         for k in range(20):
             y = y + x * ops.convert_to_tensor(np.float32(k))
     assert float(tape.gradient(y, x)) == sum(range(20))
+
+
+def test_what_several_results_share_is_walked_back_once() -> None:
+    def slope(x: Tensor, w: Tensor, bias: Tensor, h: Tensor) -> Tensor:
+        mask = ops.ones((0,), "bool")
+        with GradientTape() as tape:
+            states, last, carry = lstm(
+                x, w, w, bias, h, h, mask, activation="tanh",
+                recurrent_activation="sigmoid", reverse=False,
+            )  # fmt: skip
+            y = ops.sum(states) + ops.sum(last) + ops.sum(carry)
+        return tape.gradient(y, x)
+
+    shapes = [(2, 3, 4), (4, 16), (16,), (2, 4)]
+    graph, _ = trace_function(slope, [TensorType("float32", s) for s in shapes])
+    loops = [v for v in graph.walk() if v.op.name == "lstm_loop_backward"]
+    assert len(loops) == 1

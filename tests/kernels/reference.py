@@ -62,14 +62,19 @@ def windows(x, *, window, strides, padding):
 
 
 def pools(x, g, **attributes):
-    """Maximum, its gradient, average, its gradient."""
+    """Maximum, the taps where it lies, its gradient, average, its gradient."""
     most, mean = np.zeros_like(g), np.zeros_like(g)
+    places = np.zeros(g.shape, np.uint8)
     most_back, mean_back = np.zeros_like(x), np.zeros_like(x)
+    (_, across), (down, right) = attributes["window"], attributes["strides"]
+    top, left = (ends[0] for ends in attributes["padding"])
     for y, z, cells in windows(x, **attributes):
         patch = np.stack([x[:, i, j] for i, j in cells])
         most[:, y, z], mean[:, y, z] = patch.max(0), patch.mean(0)
         first = patch.argmax(0)
         for place, (i, j) in enumerate(cells):
+            tap = (i - y * down + top) * across + j - z * right + left
+            places[:, y, z][first == place] = tap
             most_back[:, i, j] += np.where(first == place, g[:, y, z], 0)
             mean_back[:, i, j] += g[:, y, z] / len(cells)
-    return most, most_back, mean, mean_back
+    return most, places, most_back, mean, mean_back

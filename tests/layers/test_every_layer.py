@@ -25,20 +25,21 @@ from tests.layers.samples import ELSEWHERE, SAMPLES, Sample
 ALL = pytest.mark.parametrize("name", SAMPLES)
 
 
-def feed(arrays: list[Any]) -> Any:
-    """A list of inputs, or the only one."""
-    return arrays[0] if len(arrays) == 1 else arrays
+def called(layer: Any, sample: Sample, inputs: list[Any], **more: Any) -> Any:
+    """The layer's result on these inputs."""
+    return sample.feed(layer, inputs, **sample.call, **more)
 
 
 def traced(layer: Layer, sample: Sample, training: bool) -> tuple[Graph, list[Any]]:
     """The graph of a layer whose free sizes stay free."""
     with Trace() as trace:
+        arrays = sample.arrays(np.random.default_rng(0))
         types = [
-            type_from_shape((None, *sample.shape), a.dtype, "size")
-            for a in sample.arrays(np.random.default_rng(0))
+            type_from_shape((None, *shape), a.dtype, "size")
+            for shape, a in zip(sample.shapes, arrays, strict=True)
         ]
         inputs = [trace.input(f"x{i}", t) for i, t in enumerate(types)]
-        outputs = tree.flatten(layer(feed(inputs), training=training))
+        outputs = tree.flatten(called(layer, sample, inputs, training=training))
         return trace.graph(outputs)
 
 
@@ -46,7 +47,7 @@ def built(name: str, rng: np.random.Generator) -> tuple[Sample, Layer, list[Any]
     """A sample, its layer after a first call, and arrays to feed."""
     sample = SAMPLES[name]
     layer, arrays = sample.make(), sample.arrays(rng)
-    layer(feed(arrays))
+    called(layer, sample, arrays)
     for weight in layer.trainable_weights:  # zeros and ones would hide mistakes
         weight.assign(rng.normal(size=weight.shape))
     return sample, layer, arrays
@@ -64,26 +65,28 @@ def test_every_public_layer_has_a_sample() -> None:
 @ALL
 def test_inferred_shape_is_the_real_one(name: str, rng: np.random.Generator) -> None:
     sample, layer, arrays = built(name, rng)
-    symbolic = [layers.Input(sample.shape, dtype=a.dtype) for a in arrays]
-    inferred = layer(feed(symbolic))
+    pairs = zip(sample.shapes, arrays, strict=True)
+    symbolic = [layers.Input(shape, dtype=a.dtype) for shape, a in pairs]
+    inferred = called(layer, sample, symbolic)
     for batch in (1, 16):
-        real = layer(feed(sample.arrays(rng, batch)))
+        real = called(layer, sample, sample.arrays(rng, batch))
         assert inferred.dtype == real.dtype
         for free, size in zip(inferred.shape, real.shape, strict=True):
             assert free in (None, size)
-    asked = feed([(None, *sample.shape)] * sample.several)
-    assert layer.compute_output_shape(asked) == inferred.shape
+    asked = [(None, *shape) for shape in sample.shapes]
+    assert called(layer.compute_output_shape, sample, asked) == inferred.shape
 
 
 @ALL
 def test_config_makes_the_same_layer(name: str, rng: np.random.Generator) -> None:
-    _, layer, arrays = built(name, rng)
+    sample, layer, arrays = built(name, rng)
     config = json.loads(json.dumps(layers.serialize(layer)))
     again = layers.deserialize(config)
     assert json.loads(json.dumps(layers.serialize(again)))["config"] == config["config"]
-    again(feed(arrays))
+    called(again, sample, arrays)
     again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(again(feed(arrays)), layer(feed(arrays)))
+    found, wanted = (called(x, sample, arrays) for x in (again, layer))
+    np.testing.assert_array_equal(found, wanted)
 
 
 def modes() -> list[tuple[str, bool]]:
@@ -107,7 +110,7 @@ def test_eager_interpreted_and_compiled_agree(
     (interpreted,), after = interpret(graph, arrays, before)
     state = [v.array.copy() for v in variables]
     (compiled,) = compile_graph(graph, name="layer").run(arrays, state)
-    eager = layer(feed(arrays), training=training).numpy()
+    eager = called(layer, sample, arrays, training=training).numpy()
     close = {"rtol": sample.tolerance, "atol": sample.tolerance}
     np.testing.assert_allclose(interpreted, eager, **close)
     np.testing.assert_allclose(compiled, eager, **close)
@@ -118,10 +121,11 @@ def test_eager_interpreted_and_compiled_agree(
 
 @ALL
 def test_gradients_reach_every_weight(name: str, rng: np.random.Generator) -> None:
-    _, layer, arrays = built(name, rng)
+    sample, layer, arrays = built(name, rng)
     with Trace() as trace:
         inputs = [trace.input(f"x{i}", type_of(a)) for i, a in enumerate(arrays)]
-        loss = ops.sum(ops.sin(layer(feed(inputs), training=True)))
+        outputs = called(layer, sample, inputs, training=True)
+        loss = ops.sum(ops.sin(outputs))
         leaves = [trace.read(v).value for v in layer.trainable_weights]
         slopes = gradient(loss.value, leaves) if leaves else []
         graph, variables = trace.graph(slopes)  # type: ignore[arg-type]

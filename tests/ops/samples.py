@@ -6,8 +6,11 @@ own lines in one of the tables; the sweep names the op that has none.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
+import graphkeras.ops
 from graphkeras.ir.op import OPS, Op, host_only
 from tests.ops.sample import Sample
 from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
@@ -38,6 +41,8 @@ def samples_of(op: Op) -> list[Sample]:
 
 def names() -> list[str]:
     """Return the ops of the table; what runs on the host or eagerly stands apart."""
+    for module in pkgutil.iter_modules(graphkeras.ops.__path__):
+        importlib.import_module(f"graphkeras.ops.{module.name}")
     return sorted(
         name
         for name, op in OPS.items()
@@ -51,6 +56,7 @@ def names() -> list[str]:
 EXPECTED: dict[tuple[str, str], str] = {
     ("gradient", "stop_gradient"): "it is there to have another gradient",
     ("gradient", "with_gradient"): "it is there to have another gradient",
+    ("gradient", "rounded_einsum"): "it is there to have another gradient",
     ("gradient", "lstm_loop"): "what it keeps for its gradient has none itself",
     ("gradient", "gru_loop"): "what it keeps for its gradient has none itself",
     ("onnx", "cumprod"): "ONNX has a running sum only",

@@ -68,12 +68,21 @@ NETWORKS = {
         s(x(5, 6, 4), x(4), x(4, kind="positive"), None, None, axis=-1, free=(0,)),
         s(x(5, 4, 6), x(4), x(4, kind="positive"), x(4), x(4, salt=1), axis=1),
     ],
+    "rounded_einsum": [
+        s(x(2, 3, 4), x(4, 5, kind="integer").astype("int8"),
+          x(1, 1, 5, kind="positive"), equation="abc,cd->abd", low=-127, high=127,
+          epsilon=1e-7, free=(0,)),
+        s(x(2, 3, 4), x(3, 4, 2, 5, kind="integer").astype("int8"),
+          x(1, 5, 2, kind="positive"), equation="abc,bcde->aed", low=-20, high=20,
+          epsilon=1e-7),
+    ],
     "depth_to_space": [s(x(2, 3, 2, 8), block_size=2),
                        s(x(2, 8, 3, 2), block_size=2, data_format="channels_first")],
     "space_to_depth": [s(x(2, 4, 6, 3), block_size=2)],
     "dot_product_attention": [
         s(x(2, 5, 4, 3), x(2, 6, 4, 3), x(2, 6, 4, 3, salt=1), None, None,
           free=(0, 1, 2)),
+        s(x(2, 5, 4, 3), x(2, 6, 4, 3), x(2, 6, 4, 2), None, None),
         s(x(2, 5, 4, 3), x(2, 5, 2, 3), x(2, 5, 2, 3, salt=1), x(2, 4, 5, 5),
           x(2, 1, 5, 5, kind="bool"), is_causal=True, attn_logits_soft_cap=2.0),
     ],
@@ -91,6 +100,15 @@ def conv2d(
     whole = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1),
              "groups": 1, **attrs}  # fmt: skip
     return s(x(*image), x(*kernel), free=free, **whole)
+
+
+def conv3d(
+    volume: tuple, kernel: tuple, free: tuple[int, ...] = (), **attrs: Any
+) -> Sample:
+    """Return a sample of a convolution of volumes."""
+    whole = {"strides": (1, 1, 1), "padding": ((0, 0),) * 3, "dilation": (1, 1, 1),
+             "groups": 1, **attrs}  # fmt: skip
+    return s(x(*volume), x(*kernel), free=free, **whole)
 
 
 _PADDED = {"padding": ((1, 1), (0, 2)), "strides": (2, 1)}
@@ -113,12 +131,27 @@ IMAGES = {
         conv2d((2, 5, 6, 3), (2, 3, 6, 4), window=(3, 3), **_PADDED),
         conv2d((1, 5, 7, 4), (1, 4, 3, 6), window=(2, 3), **_GROUPED),
     ],
+    "conv3d": [
+        conv3d((2, 4, 3, 5, 3), (2, 3, 2, 3, 4), free=(0,)),
+        conv3d((1, 5, 5, 4, 3), (3, 2, 2, 3, 2), strides=(2, 1, 2),
+               padding=((1, 1), (0, 1), (0, 2))),
+        conv3d((1, 5, 4, 4, 4), (2, 2, 2, 2, 6), groups=2, dilation=(3, 1, 2)),
+        conv3d((1, 3, 3, 3, 2), (1, 1, 1, 2, 2), strides=(2, 2, 2)),
+    ],
+    "conv3d_backward_data": [
+        conv3d((2, 3, 1, 4, 4), (2, 3, 2, 3, 4), size=(4, 3, 5), free=(0,)),
+        conv3d((1, 3, 5, 3, 2), (3, 2, 2, 3, 2), size=(5, 5, 4), strides=(2, 1, 2),
+               padding=((1, 1), (0, 1), (0, 2))),
+        conv3d((1, 2, 2, 2, 2), (2, 2, 2, 3, 2), size=(5, 4, 5), strides=(2, 2, 2),
+               padding=((0, -1), (0, 0), (0, -1))),
+    ],
     "conv": [
         s(x(2, 5, 6, 3), x(3, 2, 3, 4), padding="same", free=(0,)),
         s(x(2, 5, 6, 3), x(3, 2, 3, 4), strides=2, padding="same"),
         s(x(2, 9, 3), x(3, 3, 4), padding="causal", dilation_rate=2, free=(0,)),
         s(x(2, 4, 5, 6), x(3, 2, 2, 4), data_format="channels_first"),
         s(x(2, 3, 9), x(3, 3, 4), strides=2, data_format="channels_first"),
+        s(x(1, 4, 3, 5, 2), x(2, 3, 2, 2, 3), padding="same", free=(0,)),
     ],
     "depthwise_conv": [s(x(2, 5, 6, 3), x(3, 2, 3, 2), padding="same"),
                        s(x(2, 9, 3), x(3, 3, 1), strides=2)],
@@ -129,21 +162,44 @@ IMAGES = {
         s(x(2, 3, 4, 3), x(3, 3, 5, 3), strides=2, padding="same", output_padding=1),
         s(x(2, 5, 3), x(1, 2, 3), strides=3),
         s(x(2, 3, 5), x(2, 4, 3), dilation_rate=2, data_format="channels_first"),
+        s(x(1, 2, 3, 2, 3), x(2, 3, 1, 2, 3), strides=2, padding="same"),
     ],
+    "winograd_weights": [s(x(3, 4, 5, 6), turned=False), s(x(1, 5, 5, 6), turned=True)],
+    "winograd_conv2d": [s(x(2, 5, 6, 3), x(36, 3, 4), size=(5, 5), window=(3, 4),
+                          padding=((1, 1), (1, 1)), free=(0,)),
+                        s(x(2, 1, 9, 3), x(6, 3, 4), size=(1, 8), window=(1, 2),
+                          padding=((0, 0), (0, 0)))],
+    "winograd_backward_weights": [s(x(2, 5, 6, 3), x(2, 5, 5, 4), window=(3, 4),
+                                    padding=((1, 1), (1, 1)), free=(0,))],
+    "winograd_weights_gradient": [s(x(36, 3, 4), window=(3, 5)),
+                                  s(x(6, 3, 17), window=(2, 1))],
     "max_pool2d": [s(x(2, 5, 6, 3), window=(2, 2), strides=(2, 2),
                      padding=((0, 1), (0, 0)), free=(0,)),
                    s(x(1, 5, 5, 2), window=(3, 2), strides=(1, 2),
                      padding=((1, 1), (0, 1)))],
-    "max_pool2d_backward": [s(x(2, 4, 4, 3), x(2, 4, 4, 3)[:, ::2, ::2], x(2, 2, 2, 3),
-                              window=(1, 1), strides=(2, 2), padding=((0, 0), (0, 0)))],
+    "max_pool2d_places": [s(x(2, 5, 6, 3).round(), window=(2, 3), strides=(2, 2),
+                            padding=((0, 1), (1, 1)), free=(0,)),
+                          s(x(1, 18, 17, 1), window=(17, 16), strides=(1, 1),
+                            padding=((0, 0), (0, 0)))],
+    "max_unpool2d": [s(labels(6, 2, 3, 3, 3), x(2, 3, 3, 3), size=(5, 6), window=(2, 3),
+                       strides=(2, 2), padding=((0, 1), (1, 1))),
+                     s(labels(6, 2, 2, 2, 3), x(2, 2, 2, 3), size=(5, 7), window=(2, 3),
+                       strides=(2, 4), padding=((0, 0), (0, 0)))],
+    "pool_at_places2d": [s(labels(6, 2, 3, 3, 3), x(2, 5, 6, 3), window=(2, 3),
+                           strides=(2, 2), padding=((0, 1), (1, 1)))],
     "average_pool2d": [s(x(2, 5, 6, 3), window=(2, 3), strides=(2, 2),
                          padding=((0, 1), (1, 1)), free=(0,))],
     "average_pool2d_backward": [s(x(2, 3, 3, 3), size=(5, 6), window=(2, 3),
                                   strides=(2, 2), padding=((0, 1), (1, 1)))],
+    "max_pool3d": [s(x(2, 3, 4, 5, 2), window=(2, 3, 2), strides=(1, 2, 2),
+                     padding=((0, 1), (1, 1), (0, 0)), free=(0,))],
+    "average_pool3d": [s(x(2, 3, 4, 5, 2), window=(2, 3, 2), strides=(1, 2, 2),
+                         padding=((0, 1), (1, 1), (0, 0)), free=(0,))],
     "max_pool": [s(x(2, 5, 6, 3), pool_size=2, free=(0,)),
                  s(x(2, 5, 6, 3), pool_size=3, strides=2, padding="same"),
                  s(x(2, 3, 7), pool_size=2, data_format="channels_first"),
-                 s(x(2, 7, 3), pool_size=3, strides=1, padding="same")],
+                 s(x(2, 7, 3), pool_size=3, strides=1, padding="same"),
+                 s(x(1, 2, 4, 3, 5), pool_size=2, data_format="channels_first")],
     "average_pool": [s(x(2, 5, 6, 3), pool_size=(2, 3), padding="same"),
                      s(x(2, 7, 3), pool_size=2),
                      s(x(2, 3, 5, 6), pool_size=2, data_format="channels_first")],

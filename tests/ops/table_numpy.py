@@ -59,6 +59,8 @@ COLOURS = {
         s(x(6, 7, 3), size=3, strides=1, padding="same"),
         s(x(2, 3, 7, 7), size=2, strides=1, dilation_rate=2,
           data_format="channels_first"),
+        s(x(2, 3, 4, 5, 2), size=(2, 1, 3), strides=2),
+        s(x(4, 4, 5, 1), size=(2, 2, 2), padding="same"),
     ],
     "unfold": [s(x(2, 3, 5, 6), kernel_size=(2, 3), padding=1, stride=2, free=(0,))],
     "fold": [s(x(2, 12, 6), output_size=(5, 4), kernel_size=2, padding=(1, 0),

@@ -1,13 +1,15 @@
 """Small models written once, for Keras and for graphkeras: each is handed the module.
 
-``python tests/saving/zoo.py`` makes the files in tests/saving/data with the Keras that
-is installed; the tests read them without it.
+``python tests/saving/zoo.py [NAME ...]`` makes the files in tests/saving/data with the
+Keras that is installed, with ``--older`` those of Keras 2 (the package `tf_keras`); the
+tests read them without it.
 """
 
 from __future__ import annotations
 
 import functools
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -71,11 +73,51 @@ def ids(keras: Any) -> Any:
     return keras.Model(x, layers.Dense(1)(layers.GlobalAveragePooling1D()(y)))
 
 
+def frozen(keras: Any) -> Any:
+    """Weights in the order of layers, and of what trains, are not the same."""
+    layers = keras.layers
+    inner = keras.Sequential(
+        [
+            keras.Input((3,)),
+            layers.Dense(3),
+            layers.BatchNormalization(),
+            layers.Dense(3),
+        ]
+    )
+    inner.trainable = False
+    x = keras.Input((3,))
+    y = layers.Concatenate()([inner(x), layers.LeakyReLU(0.25)(inner(x))])
+    y = layers.BatchNormalization(trainable=False)(layers.Dense(3)(y))
+    return keras.Model(x, [layers.Dense(1)(y), inner(y)])
+
+
 def normalized(keras: Any) -> Any:
     given = keras.layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0])
     learned = keras.layers.Normalization()
     learned.adapt(np.arange(20, dtype="float32").reshape(10, 2))
     return keras.Sequential([keras.Input((2,)), given, learned, keras.layers.Dense(1)])
+
+
+def operations(keras: Any) -> Any:
+    """Functions of `keras.ops` on symbolic tensors, whose arguments Keras splits."""
+    ops, x = keras.ops, keras.Input((4, 6))
+    turned = ops.transpose(x, (0, 2, 1))
+    parts = [
+        x[:, ::2, :-1], x[:, 1], ops.clip(ops.sin(x) / 3.0, -0.2, 0.2), 1 - x**2,
+        ops.pad(x, ((0, 0), (1, 1), (0, 2))), ops.logsumexp(x, axis=-1),
+        ops.where(x > 0, x, ops.log1p(ops.abs(x))), ops.einsum("bij,bkj->bik", x, x),
+        ops.split(x, 2, axis=-1)[1], ops.matmul(x, turned), ops.max(x, axis=(1, 2)),
+        ops.top_k(x, 2)[0], ops.stack([x, -x], axis=1), ops.isclose(x, x),
+        ops.cast(x > 0, "int32"), ops.full_like(x, 2.0),
+        keras.activations.relu(x, negative_slope=0.1), ops.take(x, [0, 2], axis=1),
+        ops.dot_product_attention(x[:, :, None], x[:, :, None], x[:, :, None], scale=2),
+    ]  # fmt: skip
+    flat = [ops.reshape(ops.cast(p, "float32"), (-1, _size(p))) for p in parts]
+    return keras.Model(x, keras.layers.Dense(2)(ops.concatenate(flat, axis=-1)))
+
+
+def _size(x: Any) -> int:
+    return int(np.prod(x.shape[1:]))
 
 
 def subclassed(keras: Any) -> Any:
@@ -160,11 +202,12 @@ def custom(keras: Any) -> Any:
 MODELS: dict[str, Callable[[Any], Any]] = {
     f.__name__: f
     for f in (
-        sequential, deferred, shared, nested, images, ids, normalized, subclassed,
-        custom,
+        sequential, deferred, shared, nested, images, ids, frozen, normalized,
+        operations, subclassed, custom,
     )
 }  # fmt: skip
 
+OLDER = ("sequential", "deferred", "shared", "images", "ids", "frozen")  # by Keras 2
 COMPILED = ("sequential", "shared", "subclassed", "custom")
 
 
@@ -176,6 +219,8 @@ def compile_model(name: str, model: Any, keras: Any) -> None:
     elif name == "custom":
         rate = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
         model.compile(keras.optimizers.SGD(rate, momentum=0.9), "mse")
+    elif name == "frozen":
+        model.compile("rmsprop", "mse")
     else:
         model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
 
@@ -188,13 +233,15 @@ def inputs_of(model: Any, name: str) -> Any:
     if name == "shared":
         return [rng.normal(size=(3, 4)).astype("float32") for _ in range(2)]
     sizes = {"images": (6, 6, 1), "normalized": (2,), "sequential": (4,)}
-    sizes |= {"deferred": (4,)}
+    sizes |= {"deferred": (4,), "operations": (4, 6)}
     return rng.normal(size=(3, *sizes.get(name, (3,)))).astype("float32")
 
 
 def outputs_of(model: Any, name: str) -> dict[str, np.ndarray]:
     """Return what a model gives for these inputs, by name."""
     result = model.predict(inputs_of(model, name), verbose=0)
+    if isinstance(result, list):
+        result = {str(number): part for number, part in enumerate(result)}
     parts = result if isinstance(result, dict) else {"": result}
     return {f"{name}/{key}": np.asarray(value) for key, value in parts.items()}
 
@@ -203,25 +250,52 @@ def train(model: Any, name: str) -> None:
     """Take a few steps, so that no variable has its first value."""
     x = inputs_of(model, name)
     y = model.predict(x, verbose=0)
-    y = {k: v + 1 for k, v in y.items()} if isinstance(y, dict) else y + 1
+    if isinstance(y, dict):
+        y = {k: v + 1 for k, v in y.items()}
+    else:
+        y = [v + 1 for v in y] if isinstance(y, list) else y + 1
     model.fit(x, y, epochs=2, verbose=0)
 
 
 def main() -> None:
-    """Write the files with the installed Keras."""
+    """Write the files with the installed Keras: those named, or all."""
+    if "--older" in sys.argv:
+        write_older()
+        return
     import keras
 
-    expected: dict[str, np.ndarray] = {}
-    for name, build in MODELS.items():
+    known = FOLDER / "expected.npz"
+    expected = dict(np.load(known)) if known.exists() else {}
+    for name in sys.argv[1:] or MODELS:
         keras.utils.set_random_seed(3)
-        model = build(keras)
+        model = MODELS[name](keras)
         if name in COMPILED:
             compile_model(name, model, keras)
             train(model, name)
         model.save(FOLDER / f"{name}.keras")
         expected |= outputs_of(model, name)
-    model.save_weights(FOLDER / "custom.weights.h5")  # the last one's
-    np.savez(FOLDER / "expected.npz", **expected)
+        if name == "custom":
+            model.save_weights(FOLDER / "custom.weights.h5")
+            model.save(FOLDER / "custom.h5")
+    np.savez(known, **expected)
+
+
+def write_older() -> None:
+    """Write ``.h5`` files with Keras 2, and one ``.keras`` file."""
+    import tf_keras as keras
+
+    expected: dict[str, np.ndarray] = {}
+    for name in OLDER:
+        keras.utils.set_random_seed(3)
+        model = MODELS[name](keras)
+        if name in COMPILED:
+            compile_model(name, model, keras)
+            train(model, name)
+        model.save(FOLDER / "older" / f"{name}.h5")
+        expected |= outputs_of(model, name)
+    model.save(FOLDER / "older" / "frozen.keras")  # the last one
+    model.save_weights(FOLDER / "older" / "frozen_weights.h5")
+    np.savez(FOLDER / "older" / "expected.npz", **expected)
 
 
 if __name__ == "__main__":

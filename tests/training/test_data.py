@@ -10,6 +10,8 @@ import pytest
 
 import graphkeras as keras
 from graphkeras import layers, tree
+from graphkeras.data import Dataset
+from graphkeras.data.arrays import as_arrays
 from graphkeras.errors import (
     ArgumentError,
     DataError,
@@ -19,7 +21,6 @@ from graphkeras.errors import (
 )
 from graphkeras.ir.tensor import Tensor
 from graphkeras.training.arrays import (
-    as_arrays,
     class_weight_to_sample_weights,
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
@@ -77,6 +78,20 @@ class Torchlike:
 
     def numpy(self) -> np.ndarray:
         return self.array
+
+
+class Table:
+    """As a frame of pandas: columns by name, all of them as one array."""
+
+    def __init__(self, **columns: Any) -> None:
+        self.held = {name: np.asarray(column) for name, column in columns.items()}
+        self.columns = list(columns)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.held[name]
+
+    def to_numpy(self) -> np.ndarray:
+        return np.stack([column.astype(object) for column in self.held.values()], 1)
 
 
 def endless() -> Iterator[Any]:
@@ -204,6 +219,29 @@ def test_batches_pack_and_unpack() -> None:
 def test_text_stays_text() -> None:
     found = as_arrays({"a": ["x", "yy"], "b": np.array(["u", "v"])})
     assert [a.dtype for a in tree.flatten(found)] == [object, object]
+
+
+def test_a_frame_of_numbers_is_a_matrix() -> None:
+    found = as_arrays(Table(a=[1.0, 2.0], b=[True, False], c=[3, 4]))
+    np.testing.assert_array_equal(found, [[1, 1, 3], [2, 0, 4]])
+
+
+def test_a_frame_of_text_and_numbers_gives_columns_by_name() -> None:
+    job = keras.Input((1,), name="job", dtype="string")
+    age = keras.Input((1,), name="age")
+    ids = layers.StringLookup(vocabulary=["x"], output_mode="one_hot")(job)
+    model = keras.Model([age, job], layers.Concatenate()([age, ids]))
+    table = Table(job=np.array(["x", "y"], object), age=[1.5, 2.5])
+    assert model.predict(table, verbose=0).tolist() == [[1.5, 0, 1], [2.5, 1, 0]]
+    rows = list(Dataset.from_tensor_slices(table).as_numpy_iterator())
+    assert rows == [{"job": "x", "age": 1.5}, {"job": "y", "age": 2.5}]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_text_is_found_in_its_row(missing: Any) -> None:
+    table = Table(job=np.array(["x", missing], object), age=[1.5, 2.5])
+    with pytest.raises(DataError, match=r"(?s)at \[1\] among strings.*Fill missing"):
+        as_arrays(table)
 
 
 def test_one_array_of_weights_serves_all_outputs() -> None:

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from graphkeras import (
-    activations,
-    constraints,
-    initializers,
-    ops,
-    random,
-    regularizers,
-)
+from graphkeras import activations, ops, random
+from graphkeras.layers.facets import KINDS, given, keep_facets
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import positive_int
 from graphkeras.ops import recurrent
 from graphkeras.ops.recurrent_steps import ACTIVATIONS
 
-_KINDS: dict[str, Any] = {
-    "initializer": initializers, "regularizer": regularizers,
-    "constraint": constraints,
-}  # fmt: skip
 _WEIGHTS = ("kernel", "recurrent", "bias")
-FACETS = tuple(f"{weight}_{kind}" for weight in _WEIGHTS for kind in _KINDS)
-
-
-def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the named arguments of a constructor, from its `locals()`."""
-    left_out = ("self", "kwargs", "__class__")
-    return {k: v for k, v in arguments.items() if k not in left_out}
+FACETS = tuple(f"{weight}_{kind}" for weight in _WEIGHTS for kind in KINDS)
 
 
 def _loop_name(activation: Any) -> str | None:
@@ -77,8 +61,7 @@ class RecurrentCell(Layer):
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.use_bias = use_bias
-        for name in FACETS:
-            setattr(self, name, _KINDS[name.split("_")[1]].get(facets[name]))
+        keep_facets(self, **{name: facets[name] for name in FACETS})
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.implementation = 1 if self.recurrent_dropout else implementation
@@ -148,14 +131,15 @@ class RecurrentCell(Layer):
             return []
         if self._drawn is not None and what in self._drawn:
             return self._drawn[what]
-        ones = ops.ones((like.shape[0], like.shape[-1]), like.dtype)
         count = self.gates if self.implementation == 1 else 1
-        drawn = [
-            random.dropout(ones, rate, seed=self.seed_generator) for _ in range(count)
-        ]
+        drawn = [self._draw(like, rate) for _ in range(count)]
         if self._drawn is not None:
             self._drawn[what] = drawn
         return drawn
+
+    def _draw(self, like: Any, rate: float) -> Any:
+        ones = ops.ones((like.shape[0], like.shape[-1]), like.dtype)
+        return random.dropout(ones, rate, seed=self.seed_generator)
 
     def _projected(self, inputs: Any, training: Any) -> Any:
         """The inputs' share of all gates, for one step or for all."""

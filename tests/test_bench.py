@@ -1,0 +1,69 @@
+"""tools/bench.py: which rivals there are, ratios, and one real measurement."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphkeras as keras
+from tools import bench
+from tools.workloads import WORKLOADS, rows_of
+
+
+def figures(**rounds: list[float]) -> bench.Figures:
+    return bench.Figures("1", dict(rounds))
+
+
+def test_ratios_say_how_far_ahead_we_are_and_of_whom() -> None:
+    row = {
+        "graphkeras": figures(step=[1.0, 2.0, 9.0], rows=[10.0]),
+        "keras-tf": figures(step=[6.0], rows=[5.0]),
+        "torch": figures(step=[3.0], rows=[20.0]),
+    }
+    assert bench.ratio(row, ["keras-tf", "torch"], "step", more=False) == "1.50 (torch)"
+    assert bench.ratio(row, ["keras-tf"], "step", more=False) == "3.00 (keras-tf)"
+    assert bench.ratio(row, ["keras-tf", "torch"], "rows", more=True) == "0.50 (torch)"
+    assert bench.ratio(row, ["jax-scan"], "step", more=False) == "-"
+
+
+def test_the_table_shows_medians_spread_and_disturbance() -> None:
+    row = {"graphkeras": figures(step=[0.001, 0.002, 0.004], others=[0.5])}
+    text = bench.report({"lstm": row}, 3)
+    assert "| lstm | 2 (1-4)* | - | - |" in text
+
+
+def test_a_rival_is_found_only_where_it_can_be_imported() -> None:
+    homes = bench.found_in([sys.executable])
+    assert homes["onnxruntime"] == sys.executable
+    assert bench.found_in([]) == {}
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_workload_is_a_model_that_takes_its_own_data(name: str) -> None:
+    workload = WORKLOADS[name]
+    model = workload.build(keras)
+    x, y = workload.data(2)
+    shapes = model.compute_output_shape(_shapes(x))
+    wanted = {k: (2, v.shape[-1]) for k, v in y.items()} if isinstance(y, dict) else y
+    if isinstance(wanted, dict):
+        assert shapes == wanted
+    else:
+        assert shapes[0] == len(wanted)
+    assert len(rows_of(x, slice(1))) in (1, 3)
+
+
+def _shapes(x: Any) -> Any:
+    return {k: v.shape for k, v in x.items()} if isinstance(x, dict) else x.shape
+
+
+def test_one_process_measures_all_figures(tmp_path: Any) -> None:
+    options = ["--seconds", "0.01"]
+    found = bench.process(
+        sys.executable, "graphkeras", "ticket", str(tmp_path), options
+    )
+    wanted = {"version", "first", "step", "fastest", "memory", "others", "rows", "one"}
+    assert set(found) == wanted
+    assert all(np.isfinite(v) for k, v in found.items() if k != "version")
