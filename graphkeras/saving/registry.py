@@ -32,7 +32,7 @@ _PLAIN = (str, int, float, bool, type(None))
 _NAMESPACES = (
     "layers", "models", "initializers", "regularizers", "constraints", "activations",
     "losses", "metrics", "optimizers", "optimizers.schedules", "dtype_policies",
-    "callbacks", "random", "ops",
+    "callbacks", "quantizers", "random", "ops",
 )  # fmt: skip
 _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
 _WRITTEN_AS = {"GroupedQueryAttention": "GroupQueryAttention"}

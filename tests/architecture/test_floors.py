@@ -17,7 +17,7 @@ FLOOR_4 = ("ops", "variables", "ir", *GROUND)
 FLOOR_5 = ("compiler", "autodiff", "random", "saving")
 FLOOR_6 = (
     "activations", "export", "initializers", "regularizers", "constraints", "losses",
-    "metrics", "optimizers",
+    "metrics", "optimizers", "quantizers",
 )  # fmt: skip
 
 # unit -> the units it may import; itself is always allowed

@@ -51,6 +51,15 @@ class Normalization(Layer):
                     f"mean={mean}, variance={variance}", "Give both or call adapt().",
                 )
             )  # fmt: skip
+        if np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(axes):
+            raise ArgumentError(
+                message(
+                    "Normalization", "expected mean and variance of one shape, with no "
+                    f"more axes than {len(axes)}.",
+                    f"shapes {np.shape(mean)} and {np.shape(variance)}, axis={axis}",
+                    "Name the axes they go along: axis=...",
+                )
+            )  # fmt: skip
         self.axis, self.invert = axes, invert
         self.input_mean, self.input_variance = mean, variance
         self.supports_masking = True
@@ -128,8 +137,11 @@ class Normalization(Layer):
             )  # fmt: skip
         total, mean, variance = 0, 0.0, 0.0
         for batch in _batches(self.name, data):
+            if not batch.size:
+                continue
             if not self.built:
-                self.build((None, *batch.shape[1:]))
+                kept = {a % max(batch.ndim, 1) for a in self.axis}
+                self.build((batch.shape[0] if 0 in kept else None, *batch.shape[1:]))
             self._check_batch(batch)
             axes = tuple(a for a in range(batch.ndim) if a not in self._kept)
             count = math.prod(batch.shape[a] for a in axes)
