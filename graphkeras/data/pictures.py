@@ -194,27 +194,30 @@ def _window(
     return left, top, left + width, top + height
 
 
-def _opened(who: str, path: Any) -> Image:
-    """Return a picture, all of it read.
+def _opened(who: str, path: Any, gray: bool = False) -> Image:
+    """Return a picture, all of it read; a JPEG's brightness alone if `gray`.
 
     Raises:
         DTypeError: if `path` names no file.
         DataError: if the file holds no picture.
     """
-    image = pillow(who)
+    pillow(who)
     if not isinstance(path, (io.BytesIO, os.PathLike, str, bytes)):
         raise DTypeError(
             message(who, "path must be a path or an io.BytesIO.", type(path).__name__)
         )
     if isinstance(path, io.BytesIO):
-        return _read(who, image, path, "the bytes given")
+        return _read(who, path, "the bytes given", gray)
     with open(path, "rb") as file:
-        return _read(who, image, io.BytesIO(file.read()), repr(os.fspath(path)))
+        return _read(who, io.BytesIO(file.read()), repr(os.fspath(path)), gray)
 
 
-def _read(who: str, image: Any, data: io.BytesIO, shown: str) -> Image:
+def _read(who: str, data: io.BytesIO, shown: str, gray: bool) -> Image:
+    image = pillow(who)
     try:
         picture = image.open(data)
+        if gray:
+            picture.draft("L", picture.size)  # as it is held, not from red, green, blue
         picture.load()
     except (OSError, SyntaxError, ValueError, image.DecompressionBombError) as error:
         raise DataError(
@@ -229,7 +232,7 @@ def decoded(who: str, path: Any, channels: int) -> np.ndarray:
 
     Of moving pictures it is the first; of 16 bits the upper 8 are taken.
     """
-    picture = _opened(who, path)
+    picture = _opened(who, path, gray=channels == 1)
     if picture.mode.startswith("I"):  # 16 bits of grey
         wide = np.asarray(picture)
         picture = pillow(who).fromarray((wide >> 8).astype(np.uint8))
