@@ -326,8 +326,8 @@ class STFT(Initializer):
         periodic: whether the window is one turn of a longer signal.
 
     Example:
-        >>> STFT("real", None)((4, 1, 3))[:, 0, 1].round(6)
-        array([ 1., -0., -1.,  0.], dtype=float32)
+        >>> STFT("real", None)((5, 1, 3))[::2, 0, 1]
+        array([ 1., -1.,  1.], dtype=float32)
     """
 
     def __init__(
@@ -349,14 +349,17 @@ class STFT(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
         length, _, bins = shape
-        turn = np.arange(length)[:, None] * np.arange(bins) / max((bins - 1) * 2, 1)
-        wave = (np.cos if self.side == "real" else np.sin)(-2 * np.pi * turn)
+        kind = _kind(dtype)
+        # In the kernel's own precision, as Keras: its kernels are these to a rounding.
+        share = np.arange(bins, dtype=kind) / kind.type(max((bins - 1) * 2, 1))
+        turn = np.arange(length, dtype=kind)[:, None] * kind.type(-2) * share
+        wave = (np.cos if self.side == "real" else np.sin)(turn * kind.type(np.pi))
         if self.window is not None:
             window = self._window(length)
             size = {"density": np.sqrt(np.sum(window**2)), None: 1.0,
                     "spectrum": np.sum(np.abs(window))}[self.scaling]  # fmt: skip
             wave = wave * (window / size)[:, None]
-        return wave[:, None].astype(_kind(dtype))
+        return wave[:, None].astype(kind)
 
     def _window(self, length: int) -> np.ndarray:
         if isinstance(self.window, str):

@@ -89,7 +89,8 @@ def _transformed(real: Any, imag: Any, n: int) -> Pair:
 
     inner = _transformed(folded(real), None if imag is None else folded(imag), a)
     turned = _turned(inner, *_turns(b, a, n, kind))
-    outer = _transformed(*(swapaxes(x, -1, -2) for x in turned), b)
+    real, imag = (swapaxes(x, -1, -2) for x in turned)
+    outer = _transformed(real, imag, b)
     real, imag = (reshape(swapaxes(x, -1, -2), (*lead, n)) for x in outer)
     return real, imag
 

@@ -149,8 +149,10 @@ def extract_patches(
     rank = 2 if isinstance(size, int) else len(size)
     single = ndim(images) == rank + 1
     require(rank in (2, 3), f"extract_patches: expected 2 or 3 sizes, not {size}")
-    require(single or ndim(images) == rank + 2,
-            f"extract_patches: rank {ndim(images)} is not {rank + 1} or {rank + 2}")
+    require(
+        single or ndim(images) == rank + 2,
+        f"extract_patches: rank {ndim(images)} is not {rank + 1} or {rank + 2}",
+    )
     batch = expand_dims(images, 0) if single else images
     first = (data_format or config.image_data_format()) == "channels_first"
     space = tuple(range(1, rank + 1))

@@ -95,20 +95,24 @@ def _sound() -> list[Row]:
         {"window": "blackman", "periodic": True, "padding": "same"},
         {"window": None, "scaling": None, "fft_length": 16},
         {"window": "hamming", "scaling": "spectrum", "expand_dims": True},
-        {"expand_dims": True, **FIRST}, FIRST,
+        {"expand_dims": True, **FIRST}, FIRST, {"mode": "stft", **FIRST},
     ):  # fmt: skip
         how = {"mode": "magnitude", "frame_length": 8, **more}
-        rows.append(("STFTSpectrogram", how, (2, 19, 2), "float32"))
+        shape = (2, 2, 19) if "data_format" in more else (2, 19, 2)
+        rows.append(("STFTSpectrogram", how, shape, "float32"))
     return rows
 
 
 FIXED: list[Row] = [*_resizing(), *_others(), *_sound()]
 
 
-def _drawn() -> list[Row]:
-    """Random layers: what they drew is recorded with what they made of it."""
+# Random layers: what they drew is recorded with what they made of it.
+IMAGE = (2, 6, 5, 3)
+
+
+def _moved() -> list[Row]:
     rows: list[Row] = []
-    image, floats = (2, 6, 5, 3), "float32"
+    image, floats = IMAGE, "float32"
     for mode, method in itertools.product(
         ("constant", "nearest", "wrap", "reflect"), ("nearest", "bilinear")
     ):
@@ -121,6 +125,14 @@ def _drawn() -> list[Row]:
                                    **how}, image, floats),
             ("RandomShear", {"x_factor": 0.7, "y_factor": 0.3, **how}, image, floats),
         ]  # fmt: skip
+    rows += [("RandomFlip", {"mode": m}, image, floats) for m in (
+        "horizontal", "vertical", "horizontal_and_vertical")]  # fmt: skip
+    return rows
+
+
+def _coloured() -> list[Row]:
+    rows: list[Row] = []
+    image, floats = IMAGE, "float32"
     for value_range in ((0, 255), (0, 1)):
         how = {"value_range": value_range}
         rows += [
@@ -135,8 +147,6 @@ def _drawn() -> list[Row]:
         rows.append(("Solarization", {"addition_factor": 0.3, "threshold_factor": 0.7,
                                       **how}, image, floats))  # fmt: skip
         rows.append(("RandomErasing", {"fill_value": 0.5, **how}, image, floats))
-    rows += [("RandomFlip", {"mode": m}, image, floats) for m in (
-        "horizontal", "vertical", "horizontal_and_vertical")]  # fmt: skip
     rows += [
         ("RandomFlip", FIRST, (2, 3, 4, 5), floats),
         ("RandomHue", {"factor": 0.5, **FIRST}, (2, 3, 4, 5), floats),
@@ -150,7 +160,7 @@ def _drawn() -> list[Row]:
     return rows
 
 
-DRAWN: list[Row] = _drawn()
+DRAWN: list[Row] = [*_moved(), *_coloured()]
 
 
 def image_of(row: Row) -> np.ndarray:

@@ -30,8 +30,10 @@ def main() -> None:
 
     found: dict[str, np.ndarray] = {}
     for number, row in enumerate(FIXED):
-        layer = getattr(keras.layers, row[0])(**row[1])
-        found[f"fixed/{number}"] = np.asarray(layer(image_of(row)))
+        layer, x = getattr(keras.layers, row[0])(**row[1]), image_of(row)
+        found[f"fixed/{number}"] = np.asarray(layer(x))
+        if row[0] == "Equalization":
+            found[f"rest/{number}"] = np.asarray(layer(x, training=False))
     for number, row in enumerate(DRAWN):
         layer, x = getattr(keras.layers, row[0])(**row[1], seed=number), image_of(row)
         drawn = layer.get_random_transformation(x, training=True)

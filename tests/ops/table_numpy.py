@@ -1,4 +1,4 @@
-"""Samples of the rest of NumPy's functions, and of images' colours."""
+"""Samples of the rest of NumPy's functions: statistics, Fourier; images' colours."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ STATISTICS = {
     "copy": [s(x(3))],
     "empty_like": [s(x(2, 3))],
     "unravel_index": [s(i(5, 0, 3), shape=(2, 3))],
+}  # fmt: skip
+
+FOURIER = {  # one product, two rounds of products, a prime
+    "discrete_fourier": [
+        s(x(3, 8), x(3, 8, salt=1), free=(0, 1)), s(x(2, 66), x(2, 66, salt=1)),
+        s(x(7), x(7, salt=1)),
+    ],
+    "discrete_fourier_of_real": [
+        s(x(3, 8), count=5, free=(0,)), s(x(2, 3, 66), count=9), s(x(7), count=1),
+    ],
 }  # fmt: skip
 
 COLOURS = {

@@ -44,7 +44,8 @@ class MelSpectrogram(BesideLayer):
     psychological magnitude pitch" (1937).
 
     Example:
-        >>> MelSpectrogram(256, 128, num_mel_bins=16)(np.ones((2, 1000), "float32")).shape
+        >>> sound = np.ones((2, 1000), "float32")
+        >>> MelSpectrogram(256, 128, num_mel_bins=16)(sound).shape
         (2, 16, 8)
     """
 
@@ -130,8 +131,9 @@ class MelSpectrogram(BesideLayer):
         kind = dtypes.to_numpy(dtypes.standardize(dtype))
         rate = np.asarray(sampling_rate, kind)
         bins = np.linspace(kind.type(0), rate / 2, num_spectrogram_bins, dtype=kind)
-        ends = [_mel(np.asarray(f, kind)) for f in (lower_edge_hertz, upper_edge_hertz)]
-        edges = np.linspace(*ends, num_mel_bins + 2, dtype=kind)
+        lowest = _mel(np.asarray(lower_edge_hertz, kind))
+        highest = _mel(np.asarray(upper_edge_hertz, kind))
+        edges = np.linspace(lowest, highest, num_mel_bins + 2, dtype=kind)
         low, middle, high = edges[:-2], edges[1:-1], edges[2:]
         bins = _mel(bins[1:])[:, None]  # without the mean of the signal
         rising, falling = (bins - low) / (middle - low), (high - bins) / (high - middle)

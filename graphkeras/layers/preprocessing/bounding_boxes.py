@@ -121,7 +121,7 @@ def convert_format(
         across, down = ops.cast(width, dtype), ops.cast(height, dtype)
         scale = ops.multiply if shares[0] else ops.divide
         sizes = (across, down, across, down)
-        corners = tuple(scale(c, s) for c, s in zip(corners, sizes))  # type: ignore[assignment]
+        corners = tuple(scale(c, s) for c, s in zip(corners, sizes))
     return _written(corners, last)
 
 

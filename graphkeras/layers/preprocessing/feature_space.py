@@ -428,6 +428,7 @@ class FeatureSpace(Layer):
                 message(f"{self.name}: {name}", "expected integers for 'one_hot'.",
                         f"dtype {x.dtype}", "Use output_mode='float'.")
             )  # fmt: skip
+        count: int | None
         if isinstance(layer, (IntegerLookup, StringLookup)):
             count = layer.vocabulary_size()
         else:

@@ -11,7 +11,6 @@ from graphkeras import ops, random
 from graphkeras.ir import dims
 from graphkeras.layers.preprocessing.bounding_boxes import (
     affine_transform,
-    clip_to_image_size,
     convert_format,
     crop,
 )
@@ -124,9 +123,9 @@ class RandomCrop(RandomImageLayer):
         """Return the boxes as they lie in the window."""
         if not training or transformation is None:
             return bounding_boxes
-        size = (self.height, self.width)
+        size, (top, left) = (self.height, self.width), transformation
         return self._move_boxes(
-            bounding_boxes, lambda boxes: crop(boxes, *transformation, *size), size
+            bounding_boxes, lambda boxes: crop(boxes, top, left, *size), size
         )
 
 
@@ -548,5 +547,3 @@ class RandomShear(_Warped):
         )
         moved = ops.stack([x1, y1, x2, y2], axis=-1)
         return convert_format(moved, "rel_xyxy", "xyxy", height, width)
-
-

@@ -123,7 +123,8 @@ class Resizing(ImageLayer):
         """Return the boxes as they lie in the images of the new size."""
         boxes, target = bounding_boxes["boxes"], (self.height, self.width)
         empty = ops.logical_or(
-            ops.all(ops.equal(boxes, -1), axis=-1), ops.all(ops.equal(boxes, 0), axis=-1)
+            ops.all(ops.equal(boxes, -1), axis=-1),
+            ops.all(ops.equal(boxes, 0), axis=-1),
         )
         form = self.bounding_box_format or "xyxy"
         moved = convert_format(bounding_boxes, form, "xyxy", *transformation)
@@ -234,10 +235,9 @@ class CenterCrop(ImageLayer):
         """Return the boxes as they lie in the middle of the images."""
         height, width = self._size_of(transformation["input_shape"])
         target = (self.height, self.width)
-        cut = tuple(
-            (dims.floordiv(size - n, 2), n)
-            for size, n in zip((height, width), target)
-        )
+        cut: Any = [
+            (dims.floordiv(size - n, 2), n) for size, n in zip((height, width), target)
+        ]
         if is_static((height, width)) and (height < target[0] or width < target[1]):
             cut = aspect_crop(height, width, target)
 

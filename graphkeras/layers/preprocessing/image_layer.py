@@ -245,9 +245,7 @@ class ImageLayer(BesideLayer):
         after, form = after or size, self.bounding_box_format or "xyxy"
         given = convert_format(bounding_boxes, form, "xyxy", *size)
         moved = {**given, "boxes": move(given["boxes"])}
-        return convert_format(
-            clip_to_image_size(moved, *after), "xyxy", form, *after
-        )
+        return convert_format(clip_to_image_size(moved, *after), "xyxy", form, *after)
 
     def _axes(self, images: Any) -> tuple[int, int, int]:
         """Return the axes of height, width and channels."""

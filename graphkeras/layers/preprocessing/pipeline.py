@@ -45,6 +45,11 @@ class Pipeline(Layer):
         """The layers, first to last."""
         return self._pipeline_layers
 
+    def build(self, input_shape: Any) -> None:
+        """Build the layers; where no shape is known, each is by its first call."""
+        if input_shape is not None:
+            super().build(input_shape)
+
     def call(self, inputs: Any, training: Any = True, mask: Any = None) -> Any:
         """Return what the last layer makes of what the others made."""
         for layer in self._pipeline_layers:
