@@ -189,7 +189,7 @@ class Model(Trainer, Layer):
         """Write the model, preprocessing included, as one ONNX file.
 
         Inputs are named after the Input layers, outputs after the layers that give
-        them; the batch and other free sizes stay free.
+        them, or their keys in a dict; the batch and other free sizes stay free.
 
         Args:
             filepath: where the file goes.
