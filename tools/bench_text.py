@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def layers_measured(layers: Any) -> dict[str, float]:
             ("documents to ids", vectorize, some), ("counts of pairs", counts, some),
             ("StringLookup", lookup, few), ("Hashing", hashing, few),
         ):  # fmt: skip
-            took = best(lambda layer=layer, given=given: layer(given))
+            took = best(partial(layer, given))
             found[f"{name}, {batch} at once, /s"] = batch / took
     return found
 
@@ -114,10 +115,11 @@ def onnxruntime() -> dict[str, float]:
 
     texts = documents()
     found = {}
-    for name, options, export in (
+    cases: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         ("documents to ids", {}, {}),
         ("documents to characters", {"split": "character"}, {"ops": "contrib"}),
-    ):
+    )
+    for name, options, export in cases:
         layer = layers.TextVectorization(max_tokens=VOCABULARY, **options)
         layer.adapt(texts)
         text = graphkeras.Input((), dtype="string", name="text")
@@ -132,7 +134,7 @@ def onnxruntime() -> dict[str, float]:
             found[f"{name}, ms to load"] = 1e3 * (time.perf_counter() - start)
         for batch in BATCHES:
             given = {"text": np.array(texts[:batch], object)}
-            took = best(lambda s=session, g=given: s.run(None, g))
+            took = best(partial(session.run, None, given))
             found[f"{name}, {batch} at once, /s"] = batch / took
     return found
 

@@ -27,6 +27,7 @@ def tidy(b: Builder) -> None:
     _skip_identities(b)
     _join_biases(b)
     cancel_transposes(b)
+    _keep_pads_apart(b)
     _name_outputs(b)
     b.body.prune()
 
@@ -80,6 +81,22 @@ def _last(name: str, changes: dict[str, str]) -> str:
         name = changes[name]
     return name
 
+
+def _keep_pads_apart(b: Builder) -> None:
+    """Name the axes of a Pad before a pooling.
+
+    onnxruntime else makes its sizes those of the pooling, and refuses its own work
+    where they are not below the window's.
+    """
+    producers = b.body.producers()
+    for node in b.body.nodes:
+        before = producers.get(node.inputs[0]) if node.kind in _POOLINGS else None
+        if before is not None and before.kind == "Pad" and len(before.inputs) == 3:
+            rank = len(node.attrs["kernel_shape"]) + 2
+            before.inputs.append(b.ints(range(rank)))
+
+
+_POOLINGS = ("AveragePool", "MaxPool", "LpPool")
 
 # ------------------------------------------------------------------------ weights
 

@@ -63,8 +63,8 @@ class Functional(Model):
         self._allow_non_tensor_positional_args = True
         self.supports_masking = True
         self.built = True
-        if trainable is not None:
-            self.trainable = trainable
+        if trainable is False:  # True would melt layers that are frozen
+            self.trainable = False
 
     @property
     def inputs(self) -> list[SymbolicTensor]:

@@ -124,32 +124,45 @@ class Model(Trainer, Layer):
         return found | ({"_shuffler": self._shuffler} if self.compiled else {})
 
     def save(
-        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
     ) -> None:
         """Write the model, weights and state of training to a ``.keras`` file.
 
         See `keras.saving.save_model`.
         """
-        save_model(self, filepath, overwrite, zipped)
+        save_model(self, filepath, overwrite, zipped, **kwargs)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights to a ``.weights.h5`` file."""
-        save_weights(self, filepath, overwrite)
+    def save_weights(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+    ) -> None:
+        """Write the weights to a ``.weights.h5`` file, or to several.
+
+        See `keras.saving.save_weights`.
+        """
+        save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(
-        self, filepath: Any, skip_mismatch: bool = False, by_name: bool | None = None
+        self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any
     ) -> None:
         """Read the weights of a model of the same architecture from a file.
 
         Args:
-            filepath: a ``.weights.h5`` or ``.keras`` file.
+            filepath: a ``.weights.h5``, ``.weights.json``, ``.keras`` or ``.h5`` file.
             skip_mismatch: whether to warn of layers that do not fit.
-            by_name: only for older ``.h5`` files: match layers by name.
+            kwargs: ``by_name`` for older ``.h5`` files: match layers by name; and
+                ``objects_to_skip``.
 
         Raises:
             SavingError: if the file is damaged or does not fit.
         """
-        load_weights(self, filepath, skip_mismatch, by_name)
+        load_weights(self, filepath, skip_mismatch, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the model's config as JSON; `kwargs` go to `json.dumps`."""

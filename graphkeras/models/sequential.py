@@ -257,5 +257,8 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if shape is not None:
             model.build(tuple(shape))
-        model.trainable = config.get("trainable", True)
+        else:
+            model._rebuild()
+        if not config.get("trainable", True):  # True would melt layers that are frozen
+            model.trainable = False
         return model

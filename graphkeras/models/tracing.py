@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphkeras import dtypes, tree
-from graphkeras.errors import ExportError, message
+from graphkeras.errors import ExportError, GraphKerasError, message
+from graphkeras.ir import dims
 from graphkeras.ir.trace import Trace, untraced
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph
@@ -29,6 +30,9 @@ def trace_model(
 ) -> TracedModel:
     """Trace a model with its free sizes left free.
 
+    A batch size that is fixed becomes free too, where the model can be computed for
+    any: a model built by its first call has one by accident. As in Keras.
+
     Args:
         model: a built model.
         input_signature: shapes and dtypes of the inputs (InputSpec, symbolic tensors
@@ -39,11 +43,36 @@ def trace_model(
         ExportError: if nothing says what the inputs look like.
     """
     structure, names, types = _inputs(model, input_signature)
+    freed = _with_free_batch(types)
+    try:
+        return _traced(model, structure, names, freed, training)
+    except GraphKerasError:
+        if freed == types:
+            raise
+        return _traced(model, structure, names, types, training)
+
+
+def _traced(
+    model: Any,
+    structure: Any,
+    names: list[str],
+    types: list[TensorType],
+    training: bool,
+) -> TracedModel:
     with untraced(), Trace() as trace:
         tensors = [trace.input(n, t) for n, t in zip(names, types)]
         outputs = model(tree.pack_like(structure, tensors), training=training)
         graph, variables = trace.graph(tree.flatten(outputs))
     return TracedModel(graph, variables, names, _output_names(model, outputs))
+
+
+def _with_free_batch(types: list[TensorType]) -> list[TensorType]:
+    """Free the first size of all inputs if it is the same number for all."""
+    sizes = {t.shape[:1] for t in types}
+    if len(sizes) != 1 or not all(isinstance(s, int) for s in sizes.pop()):
+        return types
+    batch = dims.symbol("batch")
+    return [t.with_shape((batch, *t.shape[1:])) if t.shape else t for t in types]
 
 
 def _inputs(model: Any, signature: Any) -> tuple[Any, list[str], list[TensorType]]:

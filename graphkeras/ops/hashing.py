@@ -256,8 +256,14 @@ def fingerprint(x: Tensor, *, salt: tuple[int, ...] | None = None) -> Any:
 # arithmetic on uint64. Only what moves bits to the right, or divides, sees the sign.
 
 
+def _quotient_onnx(b: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """Div of integers drops the rest; of floats it does not."""
+    whole = b.Div(x1, x2)
+    return b.Floor(whole) if dtypes.is_float(y.dtype) else whole
+
+
 @elementwise(
-    scalar="{0} // {1}", vjp=nondifferentiable, onnx="Div", promote="same",
+    scalar="{0} // {1}", vjp=nondifferentiable, onnx=_quotient_onnx, promote="same",
 )  # fmt: skip
 def quotient(x1: Tensor, x2: Tensor) -> Any:
     """x1 // x2 of integers that are not negative, elementwise."""

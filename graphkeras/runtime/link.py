@@ -58,6 +58,12 @@ def takes(name: str, parameter: str) -> bool:
     return parameter in inspect.signature(kernel(name)).parameters
 
 
+@cache
+def cuts(name: str) -> tuple[Any, ...]:
+    """Return where the work of a CPU kernel may be cut; see `kernels.cpu.cut`."""
+    return importlib.import_module(f"{CPU}.cut").cuts_of(kernel(name))
+
+
 def compile_entry(name: str, build: Callable[..., Any]) -> Entry:
     """Jit the function that `build` adds to an LLVM module; see `kernels.jit`."""
     jit = importlib.import_module("graphkeras.kernels.jit")

@@ -3,6 +3,7 @@
 See `files` for `.keras` and `.weights.h5`, `registry` for configs.
 """
 
+from graphkeras.saving.editor import KerasFileEditor
 from graphkeras.saving.files import load_model, load_weights, save_model, save_weights
 from graphkeras.saving.registry import (
     CustomObjectScope,
@@ -17,6 +18,7 @@ from graphkeras.saving.registry import (
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",

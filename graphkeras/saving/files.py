@@ -8,30 +8,42 @@ import io
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphkeras.errors import GraphKerasError, SavingError, message
+from graphkeras.saving import legacy
 from graphkeras.saving.archive import (
+    CONFIG,
+    METADATA,
     Archive,
     read_archive,
     read_json,
     write_archive,
+    write_folder,
 )
-from graphkeras.saving.atomic import replacing
+from graphkeras.saving.atomic import replacing, replacing_folder
 from graphkeras.saving.hdf5 import Reader, Writer
-from graphkeras.saving.parts import Walk, shared_layers
+from graphkeras.saving.legacy_config import (
+    is_legacy,
+    modern_compile_config,
+    modern_config,
+)
+from graphkeras.saving.parts import shared_layers
 from graphkeras.saving.registry import (
+    CustomObjectScope,
     deserialize_keras_object,
     serialize_keras_object,
     sharing_when_read,
     sharing_when_written,
 )
+from graphkeras.saving.shards import ShardReader, check_shard_size, writing_shards
+from graphkeras.saving.state import open_weights, read_state, write_state
 from graphkeras.variables import arriving
 
 _KERAS = "3.15.1"  # the version whose format is written
-_LEGACY = (".h5", ".hdf5")
+_WEIGHTS, _SHARDS = ".weights.h5", ".weights.json"
 _ROOM = 64 << 20  # bytes of variables a file may ask for beside those it holds
 _SLOTS = 4  # times the weights: an optimizer may be made anew
 
@@ -51,14 +63,20 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     Raises:
         SavingError: if it holds a class that is not registered, or is no such JSON.
     """
-    return _revive(read_json(json_string, "the JSON"), custom_objects, True, True)
+    config = read_json(json_string, "the JSON")
+    return _revive(_modern(config, ""), custom_objects, True, True)
 
 
 # ---------------------------------------------------------------------------- writing
 
 
 def save_model(
-    model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    include_optimizer: bool = True,
+    **kwargs: Any,
 ) -> None:
     """Write config, weights and the state of training to one ``.keras`` file.
 
@@ -67,55 +85,100 @@ def save_model(
 
     Args:
         model: the model.
-        filepath: a path that ends in ``.keras``.
+        filepath: a path that ends in ``.keras``, or in ``.h5`` for the older format.
         overwrite: whether a file that is there may be replaced.
-        zipped: True; folders of loose files are not written.
+        zipped: False writes a folder with the parts of a ``.keras`` file instead.
+        include_optimizer: whether an ``.h5`` file holds the optimizer's state.
 
     Raises:
         SavingError: for another ending, a path that cannot be written, or a model that
             has no config.
     """
-    path = _target(filepath, (".keras",), overwrite, "save")
+    _check_format(kwargs)
     if zipped is False:
-        raise SavingError(
-            message("save", "expected zipped=True.", "zipped=False",
-                    "A .keras file is one zip; unpack it where a folder is needed.")
-        )  # fmt: skip
+        path = _folder_target(filepath, overwrite)
+    else:
+        path = _target(filepath, (".keras", *legacy.ENDINGS), overwrite, "save")
     if not model.built:
         warnings.warn(
             f"{model.name} is saved before it is built, so without weights: call it on "
             "data first.",
             stacklevel=2,
         )
-    config = model_to_json(model)
+    if path.name.endswith(legacy.ENDINGS):
+        with replacing(path) as staged, open(staged, "w+b") as file:
+            legacy.write_model(model, file, include_optimizer, _KERAS)
+        return
+    _save_parts(model, path, zipped)
+
+
+def _save_parts(model: Any, path: Path, zipped: bool | None) -> None:
     about = {
         "keras_version": _KERAS,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
         "saved_by": "graphkeras",
     }
+    texts = {METADATA: json.dumps(about), CONFIG: model_to_json(model)}
     weights = io.BytesIO()
-    with tempfile.TemporaryDirectory() as folder, replacing(path) as staged:
-        _write_state(model, weights, Path(folder))
-        with open(staged, "wb") as file:
-            write_archive(file, config, json.dumps(about), weights, Path(folder))
+    with tempfile.TemporaryDirectory() as assets:
+        with contextlib.closing(Writer(weights)) as writer:
+            write_state(model, writer, Path(assets))
+        if zipped is False:
+            with replacing_folder(path) as staged:
+                write_folder(staged, texts, weights, Path(assets))
+            return
+        with replacing(path) as staged, open(staged, "wb") as file:
+            write_archive(file, texts, weights, Path(assets))
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    objects_to_skip: Sequence[Any] | None = None,
+) -> None:
     """Write the weights, and the optimizer's variables, to a ``.weights.h5`` file.
 
     Args:
         model: a built model.
-        filepath: a path that ends in ``.weights.h5``.
+        filepath: a path that ends in ``.weights.h5``, or in ``.weights.json`` for the
+            list of several such files.
         overwrite: whether a file that is there may be replaced.
+        max_shard_size: largest size of one file in GiB; more go into several.
+        objects_to_skip: layers and other parts whose arrays are left out.
 
     Raises:
         SavingError: for another ending, a model that is not built, or a path that
             cannot be written.
     """
-    path = _target(filepath, (".weights.h5",), overwrite, "save_weights")
+    skipped = objects_to_skip or ()
+    if max_shard_size is None:
+        path = _target(filepath, (_WEIGHTS,), overwrite, "save_weights")
+        _require_built(model, "save_weights")
+        with (
+            replacing(path) as staged,
+            open(staged, "w+b") as file,
+            contextlib.closing(Writer(file)) as writer,
+        ):
+            write_state(model, writer, None, skipped)
+        return
+    limit = check_shard_size(max_shard_size)
+    path = _target(filepath, (_SHARDS, _WEIGHTS), overwrite, "save_weights")
     _require_built(model, "save_weights")
-    with replacing(path) as staged, open(staged, "w+b") as file:
-        _write_state(model, file, None)
+    with writing_shards(path.with_suffix(".json"), limit) as shards:
+        write_state(model, shards, None, skipped)
+
+
+def _check_format(kwargs: dict[str, Any]) -> None:
+    """`save_format` said in Keras 2 what the ending says now."""
+    kwargs.pop("save_format", None)
+    if kwargs:
+        raise SavingError(
+            message("save", "expected only known arguments.",
+                    ", ".join(f"{k}={v!r}" for k, v in kwargs.items()),
+                    "It takes filepath, overwrite, zipped and include_optimizer.")
+        )  # fmt: skip
 
 
 def _target(filepath: Any, endings: tuple[str, ...], overwrite: bool, who: str) -> Path:
@@ -125,6 +188,20 @@ def _target(filepath: Any, endings: tuple[str, ...], overwrite: bool, who: str) 
             message(who, f"expected a path that ends in {' or '.join(endings)}.",
                     repr(str(path)), f"Write {str(path.with_suffix(endings[0]))!r}.")
         )  # fmt: skip
+    return _new(path, overwrite, who)
+
+
+def _folder_target(filepath: Any, overwrite: bool) -> Path:
+    path = Path(filepath)
+    if path.name.endswith(".keras"):
+        raise SavingError(
+            message("save", "expected the path of a folder, since zipped=False.",
+                    repr(str(path)), f"Write {str(path.with_suffix(''))!r}.")
+        )  # fmt: skip
+    return _new(path, overwrite, "save")
+
+
+def _new(path: Path, overwrite: bool, who: str) -> Path:
     if path.exists() and not overwrite:
         raise SavingError(
             message(who, "expected a new path, since overwrite=False.", repr(str(path)))
@@ -140,40 +217,23 @@ def _require_built(model: Any, who: str) -> None:
         )  # fmt: skip
 
 
-def _write_state(model: Any, file: Any, assets: Path | None) -> None:
-    writer = Writer(file)
-
-    def write(path: str, part: Any) -> bool:
-        named = getattr(part, "name", None) if hasattr(part, "path") else None
-        part.save_own_variables(writer.part(path, named))
-        if assets is not None and hasattr(part, "save_assets"):
-            folder = assets / path
-            folder.mkdir(parents=True, exist_ok=True)
-            part.save_assets(str(folder))
-        return True
-
-    try:
-        Walk(write).part(model)
-    finally:
-        writer.close()
-
-
 # ---------------------------------------------------------------------------- reading
 
 
 def load_model(
     filepath: Any,
-    custom_objects: Mapping[str, Any] | None = None,
+    custom_objects: Any = None,
     compile: bool = True,  # noqa: A002  Keras's name
     safe_mode: bool = True,
 ) -> Any:
-    """Read a model that this program or Keras 3 saved.
+    """Return the model a ``.keras`` file holds, its state of training included.
 
-    Nothing in the file is run: only classes of graphkeras, and those registered or
-    passed, are ever built.
+    Nothing in the file is trusted: no code of it runs, only classes that are registered
+    or built in are made, and sizes are checked before memory is taken.
 
     Args:
-        filepath: a ``.keras`` file.
+        filepath: a ``.keras`` file, a folder with the parts of one, or an ``.h5`` file
+            of Keras 2 or 3.
         custom_objects: names to classes or functions, beside what is registered.
         compile: whether to compile the model as it was, and restore the optimizer.
         safe_mode: False lets the file bring Python code and names of files: only for
@@ -192,17 +252,56 @@ def load_model(
         (None, 2)
     """
     path = Path(filepath)
-    with _one_line_errors(path):
-        _require_file(path, (".keras",))
-        archive = read_archive(path)
-        with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(_assets_on_disk(archive))
-            weights = stack.enter_context(open_weights(io.BytesIO(archive.weights)))
-            rest = stack.enter_context(arriving(_SLOTS * weights.bytes + _ROOM))
-            model = _revive(archive.config, custom_objects, compile, safe_mode)
-            _read_state(model, weights, folder)
-            rest.initialize()
+    with _one_line_errors(path), contextlib.ExitStack() as stack:
+        if path.is_dir():
+            archive = read_archive(path)
+        else:
+            _require_file(path, (".keras", *legacy.ENDINGS))
+            if path.suffix != ".keras":
+                return _load_legacy(path, custom_objects, compile, safe_mode)
+            archive = read_archive(path)
+        source = stack.enter_context(archive.weights)
+        folder = stack.enter_context(_assets_on_disk(archive))
+        weights = stack.enter_context(open_weights(source))
+        rest = stack.enter_context(arriving(_SLOTS * weights.bytes + _ROOM))
+        config = _modern(archive.config, archive.metadata.get("keras_version"))
+        model = _revive(config, custom_objects, compile, safe_mode)
+        read_state(model, weights, folder)
+        rest.initialize()
     return model
+
+
+def _load_legacy(
+    path: Path, custom_objects: Any, compiled: bool, safe_mode: bool
+) -> Any:
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open(path, "rb"))
+        weights = stack.enter_context(open_weights(source))
+        rest = stack.enter_context(arriving(_SLOTS * weights.bytes + _ROOM))
+        stack.enter_context(CustomObjectScope(custom_objects or {}))
+        config = legacy.read_config(weights, "model_config")
+        if config is None:
+            raise SavingError(
+                "expected a whole model, and there are only weights: make the model "
+                "and use load_weights"
+            )
+        model = _revive(_modern(config, "2."), custom_objects, False, safe_mode)
+        legacy.read_layers(model, weights, "model_weights")
+        if compiled:
+            legacy.read_training(model, weights)
+        rest.initialize()
+    return model
+
+
+def _modern(config: dict[str, Any], version: Any) -> dict[str, Any]:
+    """Return a config in the form of Keras 3, whatever wrote it."""
+    if not is_legacy(config, version):
+        return config
+    compiled = config.get("compile_config")
+    config = modern_config(config)
+    if compiled:
+        config["compile_config"] = modern_compile_config(compiled)
+    return config
 
 
 def load_weights(
@@ -210,41 +309,52 @@ def load_weights(
     filepath: Any,
     skip_mismatch: bool = False,
     by_name: bool | None = None,
+    objects_to_skip: Sequence[Any] | None = None,
 ) -> None:
     """Read weights into a model of the same architecture.
 
     Args:
         model: a built model.
-        filepath: a ``.weights.h5`` or ``.keras`` file.
+        filepath: a ``.weights.h5``, ``.weights.json``, ``.keras`` or older ``.h5``
+            file, or a folder saved with ``zipped=False``.
         skip_mismatch: whether to warn of layers that do not fit rather than to fail.
-        by_name: only for older ``.h5`` files.
+        by_name: whether layers of an older ``.h5`` file go by their names rather than
+            by their order.
+        objects_to_skip: layers and other parts that keep their numbers.
 
     Raises:
         SavingError: in one line with the path and the cause.
     """
     path = Path(filepath)
-    with _one_line_errors(path):
+    with _one_line_errors(path), contextlib.ExitStack() as stack:
         _require_built(model, "load_weights")
-        _require_file(path, (".weights.h5", ".keras"))
-        if by_name:
+        if not path.is_dir():
+            _require_file(path, (_WEIGHTS, _SHARDS, ".keras", *legacy.ENDINGS))
+        older = path.name.endswith(legacy.ENDINGS) and not path.name.endswith(_WEIGHTS)
+        if by_name and not older:
             raise SavingError("by_name is for older .h5 files; these know no names")
-        with contextlib.ExitStack() as stack:
-            if path.suffix == ".keras":
-                source: Any = io.BytesIO(read_archive(path, weights_only=True).weights)
-            else:
-                source = stack.enter_context(open(path, "rb"))
-            weights = stack.enter_context(open_weights(source))
-            _read_state(model, weights, None, skip_mismatch)
+        if path.name.endswith(_SHARDS):
+            shards = stack.enter_context(ShardReader(path))
+            read_state(model, shards, None, skip_mismatch, objects_to_skip or ())
+            return
+        weights = stack.enter_context(_weights_of(path))
+        if older:
+            root = "model_weights" if "model_weights" in weights.parts else ""
+            legacy.read_layers(model, weights, root, bool(by_name), skip_mismatch)
+        else:
+            read_state(model, weights, None, skip_mismatch, objects_to_skip or ())
 
 
 @contextlib.contextmanager
-def open_weights(source: Any) -> Iterator[Reader]:
-    """Give a checked HDF5 file, closed at the end."""
-    reader = Reader(source)
-    try:
-        yield reader
-    finally:
-        reader.close()
+def _weights_of(path: Path) -> Iterator[Reader]:
+    """Give the HDF5 file that is a file, or is inside of one."""
+    packed = path.is_dir() or path.suffix == ".keras"
+    with contextlib.ExitStack() as stack:
+        if packed:
+            file = stack.enter_context(read_archive(path, weights_only=True).weights)
+        else:
+            file = stack.enter_context(open(path, "rb"))
+        yield stack.enter_context(open_weights(file))
 
 
 def _require_file(path: Path, endings: tuple[str, ...]) -> None:
@@ -291,31 +401,3 @@ def _assets_on_disk(archive: Archive) -> Iterator[Path | None]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         yield Path(folder)
-
-
-def _read_state(
-    model: Any, weights: Reader, assets: Path | None, skip_mismatch: bool = False
-) -> None:
-    failed: dict[int, str] = {}
-
-    def read(path: str, part: Any) -> bool:
-        try:
-            part.load_own_variables(weights.part(path))
-            folder = None if assets is None else assets / path
-            if folder is not None and folder.is_dir() and hasattr(part, "load_assets"):
-                part.load_assets(str(folder))
-        except Exception as error:  # layers of users may raise anything
-            text = " ".join(str(error).split())
-            failed.setdefault(id(part), f"{path or 'the model'}: {text}")
-            return False
-        failed.pop(id(part), None)
-        return True
-
-    Walk(read).part(model)
-    if failed and skip_mismatch:
-        for text in failed.values():
-            warnings.warn(f"load_weights skips {text}", stacklevel=4)
-    elif failed:
-        first, *more = failed.values()
-        others = f" (and {len(more)} more do not fit)" if more else ""
-        raise SavingError(first + others)

@@ -34,7 +34,7 @@ class Writer:
     def __init__(self, file: BinaryIO) -> None:
         import h5py
 
-        self._file = h5py.File(file, "w")
+        self.file = h5py.File(file, "w")
 
     def part(self, path: str, name: str | None) -> WrittenPart:
         """Return where the arrays of one part of a model go.
@@ -43,14 +43,14 @@ class Writer:
             path: its place in the model.
             name: its name, stored beside; without one an empty part leaves no trace.
         """
-        part = WrittenPart(self._file, f"{path}/vars".lstrip("/"))
+        part = WrittenPart(self.file, f"{path}/vars".lstrip("/"))
         if name is not None:
             part.group.attrs["name"] = name
         return part
 
     def close(self) -> None:
         """Finish the file."""
-        self._file.close()
+        self.file.close()
 
 
 class WrittenPart:
@@ -135,6 +135,36 @@ class Reader:
                 return ReadPart(found)
         return ReadPart({})
 
+    def attribute(self, path: str, name: str) -> Any:
+        """Return an attribute of a group: a text or a list of texts, or None.
+
+        Raises:
+            SavingError: if it is something else, or longer than the file.
+        """
+        group = self.file[path or "/"]
+        if name not in group.attrs:
+            return None
+        stored = self._h5py.h5a.open(group.id, name.encode())
+        size = math.prod(stored.shape or (0,)) * stored.dtype.itemsize
+        if len(stored.shape or ()) > 1 or size > self._size:
+            raise SavingError(f"expected attribute {name} to be one text, or a list")
+        value = group.attrs[name]
+        listed = isinstance(value, np.ndarray)
+        texts = [_text(x, name) for x in (value.tolist() if listed else [value])]
+        return texts if listed else texts[0]
+
+    def array(self, path: str) -> Stored:
+        """Return one array by its path.
+
+        Raises:
+            SavingError: if there is none.
+        """
+        group, _, name = path.rpartition("/")
+        found = self.parts.get(group, {}).get(name)
+        if found is None:
+            raise SavingError(f"expected an array {path} in the file")
+        return found
+
     def _look_at(self, group: Any, path: str, depth: int) -> None:
         if depth > _DEPTH:
             raise SavingError(f"expected at most {_DEPTH} groups inside one another")
@@ -189,6 +219,18 @@ class Reader:
         if dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2:
             return dtypes.to_numpy("bfloat16")
         return dataset.dtype
+
+
+def _text(value: Any, name: str) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise SavingError(f"expected attribute {name} to be UTF-8 text") from None
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise SavingError(f"expected attribute {name} to be text, and it is {kind}")
+    return value
 
 
 class ReadPart(Mapping[str, np.ndarray]):

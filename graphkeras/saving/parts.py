@@ -7,7 +7,7 @@ or dict by class name and number. Each part counts once, where it is met first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphkeras.naming import to_snake_case
@@ -38,11 +38,12 @@ class Walk:
     Args:
         visit: called with the path and the part; says whether it is done with it. One
             it is not done with is visited again where it is met next.
+        left_out: parts that are not visited, nor what they hold.
     """
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, left_out: Sequence[Any] = ()) -> None:
         self.visit = visit
-        self._done: set[int] = set()
+        self._done = {id(part) for part in left_out}
         self._open: set[int] = set()  # a part may refer to the one that holds it
 
     def part(self, part: Any, path: str = "") -> None:

@@ -158,3 +158,31 @@ def test_model_that_never_saw_data_says_how_to_tell_its_inputs(tmp_path: Path) -
     with pytest.raises(ExportError, match=r"twice: expected(.|\n)*input_signature"):
         Twice().export(tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_size_seen_by_accident_is_free_in_the_file(tmp_path: Path) -> None:
+    model = keras.Sequential([layers.Dense(2)])
+    model(np.ones((1, 3), "float32"))
+    model.save(tmp_path / "m.keras")
+    report = keras.saving.load_model(tmp_path / "m.keras").export(tmp_path / "m.onnx")
+    assert [type_ for _, type_ in report.inputs] == ["f32[batch, 3]"]
+
+
+def test_a_batch_size_the_model_needs_stays_fixed(tmp_path: Path) -> None:
+    x = keras.Input(batch_shape=(2, 3))
+    model = keras.Model(x, keras.ops.reshape(x, (2, 3, 1)) * np.ones((2, 1, 1), "f"))
+    report = model.export(tmp_path / "m.onnx")
+    assert [type_ for _, type_ in report.inputs] == ["f32[2, 3]"]
+
+
+def test_half_floats_inside_may_differ_by_some_of_their_steps(tmp_path: Path) -> None:
+    half = layers.Dense(8, dtype="float16", bias_initializer="ones")
+    model = keras.Sequential([keras.Input((5,)), half, layers.Dense(2)])
+    assert 0 < model.export(tmp_path / "m.onnx", atol=1e-6).difference < 4e-3
+
+
+def test_a_pad_before_a_pooling_may_be_as_wide_as_the_window(tmp_path: Path) -> None:
+    pad, pool = layers.ZeroPadding2D(2), layers.AveragePooling2D(2)
+    convolve = layers.Conv2D(2, 1)
+    model = keras.Sequential([keras.Input((4, 4, 2)), convolve, pad, pool])
+    assert model.export(tmp_path / "m.onnx").difference < 1e-6

@@ -184,8 +184,8 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "twice": (lambda: member(CONFIG, b"{}"), "is twice"),
     "bomb of assets": (lambda: bomb("assets/x"), "does not grow 20 times"),
     "bomb of JSON": (lambda: bomb(CONFIG), "does not grow 20 times"),
-    "no config": (lambda: zipped({WEIGHTS: b""}), "expected config.json in the zip"),
-    "no weights": (lambda: zipped({CONFIG: b""}), "expected model.weights.h5 in the"),
+    "no config": (lambda: zipped({WEIGHTS: b""}), "expected config.json among"),
+    "no weights": (lambda: zipped({CONFIG: b""}), "expected model.weights.h5 among"),
     # the JSON
     "no JSON": (lambda: json_text("{"), "expected config.json to be JSON"),
     "no object": (lambda: json_text("[1]"), "an object in braces"),

@@ -1,7 +1,8 @@
 """Small models written once, for Keras and for graphkeras: each is handed the module.
 
 ``python tests/saving/zoo.py [NAME ...]`` makes the files in tests/saving/data with the
-Keras that is installed; the tests read them without it.
+Keras that is installed, with ``--older`` those of Keras 2 (the package `tf_keras`); the
+tests read them without it.
 """
 
 from __future__ import annotations
@@ -70,6 +71,24 @@ def ids(keras: Any) -> Any:
     x = keras.Input((5,), dtype="int32")
     y = layers.Embedding(7, 3)(x)
     return keras.Model(x, layers.Dense(1)(layers.GlobalAveragePooling1D()(y)))
+
+
+def frozen(keras: Any) -> Any:
+    """Weights in the order of layers, and of what trains, are not the same."""
+    layers = keras.layers
+    inner = keras.Sequential(
+        [
+            keras.Input((3,)),
+            layers.Dense(3),
+            layers.BatchNormalization(),
+            layers.Dense(3),
+        ]
+    )
+    inner.trainable = False
+    x = keras.Input((3,))
+    y = layers.Concatenate()([inner(x), layers.LeakyReLU(0.25)(inner(x))])
+    y = layers.BatchNormalization(trainable=False)(layers.Dense(3)(y))
+    return keras.Model(x, [layers.Dense(1)(y), inner(y)])
 
 
 def normalized(keras: Any) -> Any:
@@ -183,11 +202,12 @@ def custom(keras: Any) -> Any:
 MODELS: dict[str, Callable[[Any], Any]] = {
     f.__name__: f
     for f in (
-        sequential, deferred, shared, nested, images, ids, normalized, operations,
-        subclassed, custom,
+        sequential, deferred, shared, nested, images, ids, frozen, normalized,
+        operations, subclassed, custom,
     )
 }  # fmt: skip
 
+OLDER = ("sequential", "deferred", "shared", "images", "ids", "frozen")  # by Keras 2
 COMPILED = ("sequential", "shared", "subclassed", "custom")
 
 
@@ -199,6 +219,8 @@ def compile_model(name: str, model: Any, keras: Any) -> None:
     elif name == "custom":
         rate = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
         model.compile(keras.optimizers.SGD(rate, momentum=0.9), "mse")
+    elif name == "frozen":
+        model.compile("rmsprop", "mse")
     else:
         model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
 
@@ -218,6 +240,8 @@ def inputs_of(model: Any, name: str) -> Any:
 def outputs_of(model: Any, name: str) -> dict[str, np.ndarray]:
     """Return what a model gives for these inputs, by name."""
     result = model.predict(inputs_of(model, name), verbose=0)
+    if isinstance(result, list):
+        result = {str(number): part for number, part in enumerate(result)}
     parts = result if isinstance(result, dict) else {"": result}
     return {f"{name}/{key}": np.asarray(value) for key, value in parts.items()}
 
@@ -226,18 +250,23 @@ def train(model: Any, name: str) -> None:
     """Take a few steps, so that no variable has its first value."""
     x = inputs_of(model, name)
     y = model.predict(x, verbose=0)
-    y = {k: v + 1 for k, v in y.items()} if isinstance(y, dict) else y + 1
+    if isinstance(y, dict):
+        y = {k: v + 1 for k, v in y.items()}
+    else:
+        y = [v + 1 for v in y] if isinstance(y, list) else y + 1
     model.fit(x, y, epochs=2, verbose=0)
 
 
 def main() -> None:
     """Write the files with the installed Keras: those named, or all."""
+    if "--older" in sys.argv:
+        write_older()
+        return
     import keras
 
     known = FOLDER / "expected.npz"
     expected = dict(np.load(known)) if known.exists() else {}
-    names = sys.argv[1:] or MODELS
-    for name in names:
+    for name in sys.argv[1:] or MODELS:
         keras.utils.set_random_seed(3)
         model = MODELS[name](keras)
         if name in COMPILED:
@@ -247,7 +276,26 @@ def main() -> None:
         expected |= outputs_of(model, name)
         if name == "custom":
             model.save_weights(FOLDER / "custom.weights.h5")
+            model.save(FOLDER / "custom.h5")
     np.savez(known, **expected)
+
+
+def write_older() -> None:
+    """Write ``.h5`` files with Keras 2, and one ``.keras`` file."""
+    import tf_keras as keras
+
+    expected: dict[str, np.ndarray] = {}
+    for name in OLDER:
+        keras.utils.set_random_seed(3)
+        model = MODELS[name](keras)
+        if name in COMPILED:
+            compile_model(name, model, keras)
+            train(model, name)
+        model.save(FOLDER / "older" / f"{name}.h5")
+        expected |= outputs_of(model, name)
+    model.save(FOLDER / "older" / "frozen.keras")  # the last one
+    model.save_weights(FOLDER / "older" / "frozen_weights.h5")
+    np.savez(FOLDER / "older" / "expected.npz", **expected)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -233,8 +234,14 @@ class TextVectorization(DirectLayer):
         self._lookup_layer.load_own_variables(store)
 
     def save_assets(self, dir_path: str) -> None:
-        """Write a learned vocabulary to a folder; a given one is in the config."""
-        self._lookup_layer.save_assets(dir_path)
+        """Write a learned vocabulary to a folder; a given one is in the config.
+
+        It is there twice, since Keras's layer holds another one that reads it too.
+        """
+        inner = Path(dir_path) / "_lookup_layer"
+        inner.mkdir(exist_ok=True)
+        for place in (dir_path, str(inner)):
+            self._lookup_layer.save_assets(place)
 
     def load_assets(self, dir_path: str) -> None:
         """Read what `save_assets`, or Keras, wrote."""
