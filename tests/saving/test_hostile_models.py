@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +84,8 @@ def calls_of_one(count: int) -> bytes:
 def backwards(count: int) -> bytes:
     """A chain of layers, listed from the last to the first."""
     names = ["x", *(f"r{i}" for i in range(count))]
-    chain = [layer("ReLU", b, tensor(a)) for a, b in zip(names, names[1:])]
+    pairs = itertools.pairwise(names)
+    chain = [layer("ReLU", b, tensor(a)) for a, b in pairs]
     first = layer("InputLayer", "x", batch_shape=[None, 3])
     return of(model("m", [first, *chain[::-1]], ["none", 0, 0]))
 
@@ -130,7 +132,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "parts": (
         lambda: raw(**{CONFIG: b"[" + b"{}," * 1_100_000, "model.weights.h5": b""}),
         "at most 1,000,000 parts",
-    ),  # fmt: skip
+    ),
     # other things than a model
     "pickle": (lambda: raw(**{"data.pkl": PICKLE}), "expected model.weights.h5 among"),
     "torch": (lambda: raw(**{"archive/data.pkl": PICKLE}), "expected model.weights.h5"),
@@ -187,7 +189,7 @@ def test_a_bad_model_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
 def test_a_chain_listed_backwards_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "m.keras"
     path.write_bytes(backwards(50).replace(b'"none"', b'"r49" '))
-    with pytest.raises(SavingError, match="0 saved|saved variables|zip|CRC"):
+    with pytest.raises(SavingError, match="saved variables"):
         keras.saving.load_model(path)
 
 
