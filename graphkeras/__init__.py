@@ -17,13 +17,15 @@ if not os.path.isdir(os.path.join(_here, "kernels")):
     __path__.append(os.path.dirname(_here))
 
 _SUBMODULES = (
-    "activations", "autodiff", "backend", "callbacks", "config", "constraints",
-    "data", "dtype_policies", "export", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "random", "regularizers", "saving", "tree", "utils",
+    "activations", "applications", "autodiff", "backend", "callbacks", "config",
+    "constraints", "data", "datasets", "dtype_policies", "export", "initializers",
+    "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
+    "quantizers", "random", "regularizers", "saving", "tree", "utils",
 )  # fmt: skip
 
 _NAMES = {
     "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
     "GradientTape": "autodiff",
     "Initializer": "initializers",
     "Input": "layers",
@@ -34,6 +36,7 @@ _NAMES = {
     "Metric": "metrics",
     "Model": "models",
     "Optimizer": "optimizers",
+    "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "variables",

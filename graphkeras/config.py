@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from typing import Any
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -16,7 +17,9 @@ _settings: dict[str, Any] = {
     "debug": os.environ.get("GRAPHKERAS_DEBUG", ""),
     "interactive_logging": True,
     "safe_deserialization": True,
+    "threads": None,
     "flash_attention": False,
+    "dtype_policy": None,
     "seed": None,
     "seeds": random.Random(),
 }
@@ -84,6 +87,85 @@ def functions_run_eagerly() -> bool:
     return _settings["run_eagerly"]
 
 
+def get_threads() -> int:
+    """Return how many threads one program may use.
+
+    Set by `set_threads`, or else by the environment variable ``GRAPHKERAS_THREADS``, or
+    else the number of cores this process may run on. Programs for which fewer are
+    faster use fewer. Results are the same to the bit for every number.
+
+    Returns:
+        A number of at least 1.
+
+    Raises:
+        ValueError: if ``GRAPHKERAS_THREADS`` is set, and not to such a number.
+    """
+    if _settings["threads"] is None:
+        given = os.environ.get("GRAPHKERAS_THREADS", "").strip()
+        _settings["threads"] = _number_of(given) if given else _cores()
+    return _settings["threads"]
+
+
+def set_threads(threads: int | None) -> None:
+    """Set how many threads one program may use; None is as if it had not been set.
+
+    Args:
+        threads: at least 1.
+
+    Raises:
+        ValueError: for any other number.
+
+    Example:
+        >>> keras.config.set_threads(1)
+        >>> keras.config.get_threads()
+        1
+        >>> keras.config.set_threads(None)
+    """
+    valid = isinstance(threads, int) and not isinstance(threads, bool) and threads >= 1
+    if threads is not None and not valid:
+        raise ValueError(
+            "set_threads: expected a number of at least 1, or None."
+            f"\n  Received threads={threads!r}."
+        )
+    _settings["threads"] = threads
+
+
+def _number_of(given: str) -> int:
+    if not given.isdigit() or int(given) < 1:
+        raise ValueError(
+            "GRAPHKERAS_THREADS: expected a number of at least 1.\n"
+            f"  Received {given!r}.\n  Set it to one, or unset it."
+        )
+    return int(given)
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use, each counted once."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    found = set()
+    for core in os.sched_getaffinity(0):
+        path = f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
+        found.add(_first_line(path) or core)
+    return max(1, min(len(found), _quota()))
+
+
+def _quota() -> int:
+    """Return how many cores the process's control group may keep busy."""
+    words = _first_line("/sys/fs/cgroup/cpu.max").split()
+    if len(words) != 2 or not all(word.isdigit() for word in words):
+        return sys.maxsize
+    return -(-int(words[0]) // int(words[1]))
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.readline().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def debug(what: str) -> bool:
     """Return whether the environment asks to debug `what` (``GRAPHKERAS_DEBUG=ir``)."""
     return what in _settings["debug"].split(",")
@@ -118,6 +200,25 @@ def safe_deserialization() -> bool:
 def enable_unsafe_deserialization() -> None:
     """Run the code that loaded models bring: only if all files are your own."""
     _settings["safe_deserialization"] = False
+
+
+def held_policy() -> Any:
+    """Return the policy set by `set_dtype_policy`, None before."""
+    return _settings["dtype_policy"]
+
+
+def dtype_policy() -> Any:
+    """Return the policy of layers made without a dtype: that of `floatx` at first."""
+    from graphkeras.dtype_policies import default_policy  # it asks here for floatx
+
+    return default_policy()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy of layers made without a dtype, such as ``"mixed_float16"``."""
+    from graphkeras.dtype_policies import get
+
+    _settings["dtype_policy"] = get(policy)
 
 
 def is_flash_attention_enabled() -> bool:

@@ -93,5 +93,7 @@ def nearest(name: str, known: object, what: str = "name") -> str:
         close = [lowered[f] for f in found]
     if close:
         return "Did you mean " + " or ".join(repr(c) for c in close) + "?"
+    if not names:
+        return ""
     listed = ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
     return f"Known {what}s: {listed}."

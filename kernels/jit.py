@@ -1,5 +1,6 @@
-"""The one place that says njit and intrinsic: LLVM IR in, a callable out."""
+"""The one place that says njit: LLVM IR or a Python function in, a callable out."""
 
+import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +20,11 @@ from graphkeras.kernels.cpu import libm
 
 Build = Callable[[ir.Module], ir.Function]
 SIGNATURE = types.void(types.int64, types.int64)
+# Numba functions that need no Python around them, nor while they run.
+PLAIN: dict[str, Any] = {
+    "nogil": True, "error_model": "numpy", "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}  # fmt: skip
 _numbers = itertools.count()
 
 
@@ -36,7 +42,8 @@ def compile_entry(name: str, build: Build) -> Any:
     * `texts`: "llvm" and "asm", functions that return the code to read.
     """
     libm.register()
-    body = _Body(f"{name}.{next(_numbers)}", build)
+    # A kernel's functions are called "name.number" too, as the program may be.
+    body = _Body(f"{name}.entry.{next(_numbers)}", build)
     with _settings(OPT=2, LOOP_VECTORIZE=False, SLP_VECTORIZE=False):
         entry: Any = njit(SIGNATURE, nogil=True)(_calling(body))
     (overload,) = entry.overloads.values()
@@ -45,6 +52,42 @@ def compile_entry(name: str, build: Build) -> Any:
     entry.symbol, entry.object = body.symbol, body.object
     entry.texts = {"llvm": library.get_llvm_str, "asm": library.get_asm_str}
     return entry
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Let functions compiled by `compile_function` call this one."""
+    return njit(**PLAIN)(function)
+
+
+def compile_function(function: Callable[..., int]) -> Any:
+    """Compile a Python function of some int64 that gives an int64.
+
+    It is to work on memory by its address (see `cpu.memory`) and to raise nothing:
+    then the code needs nothing of Python or Numba. The result has the attributes of
+    that of `compile_entry`; `object.function` makes it something to call.
+    """
+    count = len(inspect.signature(function).parameters)
+    signature = types.int64(*[types.int64] * count)
+    with _settings(SLP_VECTORIZE=False):
+        compiled: Any = njit(signature, **PLAIN)(function)
+    (overload,) = compiled.overloads.values()
+    library, symbol = overload.library, overload.fndesc.llvm_func_name
+    try:
+        code = bytes(library._get_compiled_object())
+    except (AttributeError, RuntimeError) as error:
+        code = None
+        _warn_of_no_object(error)
+    texts = {"llvm": library.get_llvm_str, "asm": library.get_asm_str}
+    address = library.get_pointer_to_function(symbol)
+    return object_code.Code(address, symbol, code, texts, library)
+
+
+def _warn_of_no_object(error: Exception) -> None:
+    """How to get object code is nothing that Numba promises."""
+    warnings.warn(
+        f"this Numba gives no object code ({error}): none will be kept",
+        RuntimeWarning, stacklevel=3,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -101,38 +144,35 @@ class _Body:
         try:
             library = context.codegen().create_library(self.symbol)
             library.enable_object_caching()
-            optimised = _optimised(module)
+            code = optimised(module, object_code.machine())
             with _settings(OPT=0):
-                library.add_llvm_module(optimised)
+                library.add_llvm_module(code)
                 library.finalize()
             self.object = bytes(library._get_compiled_object())
             self.library = library
         except (AttributeError, TypeError, RuntimeError) as error:
             self.object = None
-            warnings.warn(
-                f"this Numba gives no object code ({error}): none will be kept",
-                RuntimeWarning, stacklevel=2,
-            )  # fmt: skip
+            _warn_of_no_object(error)
         return self.library is not None
 
 
-def _optimised(module: ir.Module) -> llvm.ModuleRef:
-    """Parse a module and run LLVM's passes over it: emitted code is in its final form.
+# Emitted code is in its final form: vectors and loops are written out. What is left is
+# to put locals in registers and to fold addresses; more passes take ten times as long
+# for some percent of speed, if any.
+PASSES = ("sroa", "instruction_combine", "simplify_cfg", "new_gvn")
+ROUNDS = (*PASSES, *PASSES[1:3])
 
-    Looking for vectors and for loops to unroll would double the time to compile, for
-    at most some percent of speed.
-    """
+
+def optimised(module: ir.Module, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """Parse a module and run LLVM's passes over it."""
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
-    machine = object_code.machine()
     parsed.data_layout = str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(
-        speed_level=int(getattr(config, "OPT", 2))
-    )
-    options.loop_vectorization = options.slp_vectorization = False
-    options.loop_unrolling = False
-    passes = llvm.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(parsed, passes)
+    manager = llvm.create_new_module_pass_manager()
+    for name in ROUNDS:
+        getattr(manager, f"add_{name}_pass")()
+    options = llvm.create_pipeline_tuning_options()
+    manager.run(parsed, llvm.create_pass_builder(machine, options))
     return parsed
 
 

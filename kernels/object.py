@@ -3,7 +3,8 @@
 import ctypes
 import functools
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import llvmlite
@@ -15,6 +16,46 @@ CALL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)  # releases the GI
 ELF64 = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 UNDEFINED, WEAK = 0, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A compiled function: where it is, and what to keep for another process.
+
+    Attributes:
+        owner: what holds its memory.
+    """
+
+    address: int
+    symbol: str
+    object: bytes | None
+    texts: Mapping[str, Callable[[], str]]
+    owner: Any
+
+
+def function(code: Any, locked: bool = False) -> Callable[..., int]:
+    """Return what calls code of `jit.compile_function`, of this process or another.
+
+    Args:
+        code: something with an `address`, held as long as the result is.
+        locked: whether it needs the interpreter's lock; else that is released.
+    """
+    kind = ctypes.PYFUNCTYPE if locked else ctypes.CFUNCTYPE
+    pair, address_of = ctypes.c_int64 * 2, ctypes.addressof
+    called: dict[int, Any] = {}  # by how many arguments it takes: filled once
+
+    def call(*arguments: int) -> int:
+        raw = called.get(len(arguments))
+        if raw is None:
+            # Numba's way: a place for the result, one for an exception, never used.
+            words = (ctypes.c_void_p,) * 2 + (ctypes.c_int64,) * len(arguments)
+            raw = called[len(arguments)] = kind(ctypes.c_int32, *words)(code.address)
+        place = pair()
+        result = address_of(place)
+        raw(result, result + 8, *arguments)
+        return place[0]
+
+    return call
 
 
 @functools.cache

@@ -25,9 +25,13 @@ from typing import Any
 
 LISTED = Path(__file__).resolve().parent.parent / "tests" / "api.txt"
 NAMESPACES = (
-    "", "activations", "callbacks", "config", "constraints", "data", "dtype_policies",
-    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
-    "optimizers.schedules", "random", "regularizers", "saving", "utils",
+    "", "activations", "callbacks", "config", "constraints", "data",
+    "datasets.boston_housing",
+    "datasets.california_housing", "datasets.cifar10", "datasets.cifar100",
+    "datasets.fashion_mnist", "datasets.imdb", "datasets.mnist", "datasets.reuters",
+    "dtype_policies", "initializers", "layers", "losses", "metrics", "models", "ops",
+    "optimizers", "optimizers.schedules", "preprocessing", "preprocessing.image",
+    "preprocessing.sequence", "random", "regularizers", "saving", "utils",
 )  # fmt: skip
 
 

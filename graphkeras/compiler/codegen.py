@@ -11,24 +11,37 @@ Steps that differ only in the buffers they touch share one function.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Protocol
 
 from llvmlite import ir
 
-from graphkeras.compiler.emit_loop import emit_loop, epilogue_of
+from graphkeras.compiler.emit_call import elements_of, emit_call
+from graphkeras.compiler.emit_loop import emit_loop
+from graphkeras.compiler.emit_share import Parts
 from graphkeras.compiler.loops import Loop
-from graphkeras.compiler.lower import Buffer, Call, Step, reads_of, writes_of
+from graphkeras.compiler.lower import (
+    Barrier,
+    Buffer,
+    Call,
+    Step,
+    Work,
+    reads_of,
+    writes_of,
+)
 from graphkeras.compiler.memory import Memory
+from graphkeras.compiler.shares import divisor_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.op import describe
-from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Origin, Value, attribute_key
-from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
-from graphkeras.runtime import link
+from graphkeras.kernels.cpu.tile import YES
+from graphkeras.kernels.cpu.value import multiple
+from graphkeras.runtime.control import CONTROL
 
 KINDS = ("input", "state", "output", "constant", "arena")
 
@@ -65,7 +78,8 @@ class Sizes:
             at = self.words.sizes.setdefault(dim, len(self.words.sizes))
             with self.e.builder.goto_entry_block():
                 place = self.e.address(self.pointer, "int64", at)
-                self._loaded[dim] = self.e.builder.load(place, typ=I64)
+                loaded = self.e.builder.load(place, typ=I64)
+            self._loaded[dim] = multiple(loaded, divisor_of(dim))
         return self._loaded[dim]
 
 
@@ -89,45 +103,85 @@ class Codegen:
         self._functions: dict[Any, ir.Function] = {}
 
     def run_function(self, module: ir.Module) -> ir.Function:
-        """Add `run(table)`: every step once."""
-        kind = ir.FunctionType(VOID, [POINTER])
+        """Add `run(table, low, high)`: parts [low, high) of every step, once.
+
+        Steps that are not shared belong to part 0. Where threads wait for each other
+        the team's function is called, if there is a team: see `kernels.cpu.team`.
+        """
+        kind = ir.FunctionType(VOID, [POINTER, I64, I64])
         function = ir.Function(module, kind, module.get_unique_name("run"))
         function.linkage = "internal"
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         table = e.arguments[0]
         pointers: dict[int, ir.Value] = {}
-        for number, step in enumerate(self.memory.steps):
-            places = self._places(step)
-            for word in (0, *(self.words.of(b) for b in places.values())):
+        first = e.eq(e.arguments[1], 0)
+        numbered = enumerate(self.memory.steps)
+        for alone, steps in groupby(numbered, lambda pair: _is_alone(pair[1])):
+            stretch = list(steps)
+            for word in self._words_of([step for _, step in stretch]):
                 if word not in pointers:
                     pointers[word] = load_pointer(e, table, word)
-            used = dict.fromkeys(self.words.of(b) for b in places.values())
-            callee = self._function(e, step, places)
-            arguments = [pointers[0], *(pointers[w] for w in used)]
-            began = self.watch.before(e) if self.watch else None
-            e.call(callee, arguments)
-            if self.watch:
-                self.watch.after(e, number, began)
+            with e.when(first if alone else YES):
+                for number, step in stretch:
+                    self._watched(e, number, step, pointers)
         if self.watch:
-            self.watch.ran(e)
+            with e.when(first):
+                self.watch.ran(e)
         return e.finish()
+
+    def _words_of(self, steps: Sequence[Step]) -> Iterator[int]:
+        """Yield the words of the table that steps need."""
+        yield 0
+        for step in steps:
+            yield from (self.words.of(b) for b in self._places(step).values())
+
+    def _watched(
+        self, e: Emit, number: int, step: Step, pointers: dict[int, ir.Value]
+    ) -> None:
+        """Run a step; count its time on the first thread, if somebody watches."""
+        began = self.watch.before(e) if self.watch else None
+        self._run(e, step, pointers)
+        if self.watch and began is not None:
+            with e.when(e.eq(e.arguments[1], 0)):
+                self.watch.after(e, number, began)
+
+    def _run(self, e: Emit, step: Step, pointers: dict[int, ir.Value]) -> None:
+        """Call the function of a step, or wait."""
+        table, *parts = e.arguments
+        if isinstance(step, Barrier):
+            e.call(self._waiting(e), [table])
+            return
+        places = self._places(step)
+        used = dict.fromkeys(self.words.of(b) for b in places.values())
+        callee = self._function(e, step, places)
+        e.call(callee, [pointers[0], *parts, *(pointers[w] for w in used)])
+
+    def _waiting(self, e: Emit) -> ir.Function:
+        """Return the function of all barriers."""
+        if Barrier not in self._functions:
+            inner = e.function("barrier", [POINTER])
+            wait(inner, inner.arguments[0], self.words)
+            self._functions[Barrier] = inner.finish()
+        return self._functions[Barrier]
 
     def _places(self, step: Step) -> dict[Any, Buffer]:
         """Return the buffer of everything a step touches."""
         touched = [*reads_of(step), *writes_of(step)]
         return {place: self.memory.buffer(place) for place in touched}
 
-    def _function(self, e: Emit, step: Step, places: dict[Any, Buffer]) -> ir.Function:
+    def _function(self, e: Emit, step: Work, places: dict[Any, Buffer]) -> ir.Function:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
         key = _key(step, slot_of)
         if key not in self._functions:
-            inner = e.function(step_name(step), [POINTER] * (1 + len(slots)))
-            sizes = Sizes(inner, self.words, inner.arguments[0])
-            pointers = {p: inner.arguments[1 + slot] for p, slot in slot_of.items()}
+            kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
+            inner = e.function(step_name(step), kinds)
+            table, low, high, *buffers = inner.arguments
+            sizes = Sizes(inner, self.words, table)
+            pointers = {p: buffers[slot] for p, slot in slot_of.items()}
             try:
-                _write(inner, step, pointers, sizes)
+                _write(inner, step, pointers, sizes, Parts(low, high))
             except Exception as error:
                 raise KernelError(_unwritable(step, error)) from error
             self._functions[key] = inner.finish()
@@ -139,7 +193,30 @@ def load_pointer(e: Emit, table: ir.Value, word: int) -> ir.Value:
     return e.builder.load(e.address(table, "int64", word), typ=POINTER)
 
 
-def _unwritable(step: Step, error: Exception) -> str:
+def wait(e: Emit, table: ir.Value, words: Words) -> None:
+    """Wait for all other threads, if there are any."""
+    team, seat, function = (
+        e.builder.load(e.address(table, "int64", words.control + at), typ=I64)
+        for at in (CONTROL.index(n) for n in ("team", "seat", "wait"))
+    )
+    with e.when(e.ne(team, 0)):
+        call_address(e, function, team, seat)
+
+
+def call_address(e: Emit, address: ir.Value, pointer: ir.Value, number: Index) -> None:
+    """Call a void(pointer, i64) function by its address."""
+    kind = ir.FunctionType(VOID, [POINTER, I64])
+    function = e.builder.inttoptr(address, kind.as_pointer())
+    if pointer.type == I64:
+        pointer = e.builder.inttoptr(pointer, POINTER)
+    e.builder.call(function, [pointer, e.index(number)])
+
+
+def _is_alone(step: Step) -> bool:
+    return not isinstance(step, Barrier) and step.share is None
+
+
+def _unwritable(step: Work, error: Exception) -> str:
     """Return the message about a step no machine code can be written for."""
     targets = [t for t in writes_of(step) if isinstance(t, Value)]
     value = step.value if isinstance(step, Call) else targets[0]
@@ -155,12 +232,14 @@ def _unwritable(step: Step, error: Exception) -> str:
 
 def step_name(step: Step) -> str:
     """Return what a step is called in the code, and by a profile."""
+    if isinstance(step, Barrier):
+        return "barrier"
     if isinstance(step, Call):
         return step.value.op.name
     return "fold" if step.folds else "loop"
 
 
-def _key(step: Step, slots: dict[Any, int]) -> Any:
+def _key(step: Work, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
     if isinstance(step, Call):
         views = tuple(
@@ -171,12 +250,12 @@ def _key(step: Step, slots: dict[Any, int]) -> Any:
         attrs = tuple((k, attribute_key(v)) for k, v in step.value.attrs)
         finish = step.finish
         after = finish and (_loop_key(finish.nest, slots), finish.arg)
-        return step.kernel, views, results, attrs, after
+        return step.kernel, views, results, attrs, after, step.share
     return _loop_key(step, slots)
 
 
 def _loop_key(loop: Loop, slots: dict[Any, int]) -> Any:
-    parts: list[Any] = [loop.outer, loop.inner, loop.columns, loop.folds]
+    parts: list[Any] = [loop.outer, loop.inner, loop.columns, loop.folds, loop.share]
     for section in loop.sections:
         for i in section.code:
             detail = i.detail
@@ -187,69 +266,10 @@ def _loop_key(loop: Loop, slots: dict[Any, int]) -> Any:
     return tuple(parts)
 
 
-def _write(e: Emit, step: Step, pointers: dict[Any, ir.Value], sizes: Sizes) -> None:
-    if isinstance(step, Loop):
-        emit_loop(e, step, _elements(step, pointers), sizes)
-    else:
-        _write_call(e, step, pointers, sizes)
-
-
-def _elements(step: Loop, pointers: dict[Any, ir.Value]) -> dict[Any, Array]:
-    """Return the memory of a loop's sources and targets, addressed by element."""
-    arrays = {}
-    for section in step.sections:
-        for i in section.code:
-            if i.kind == "read":
-                arrays[i.detail[0]] = (i.detail[0], i.dtype)
-        for store in section.stores:
-            arrays[store.target] = (store.target, section.code[store.arg].dtype)
-    return {
-        place: Array(pointers[place], dtype, (), ())
-        for place, (_, dtype) in arrays.items()
-    }
-
-
-def _write_call(
-    e: Emit, step: Call, pointers: dict[Any, ir.Value], sizes: Sizes
+def _write(
+    e: Emit, step: Work, pointers: dict[Any, ir.Value], sizes: Sizes, parts: Parts
 ) -> None:
-    """Call the kernel with its operands, results and scratch arrays."""
-    arrays = []
-    for view, operand in zip(step.operands, step.value.inputs, strict=True):
-        dtype = operand.dtype
-        pointer = e.address(pointers[view.source], dtype, sizes(view.offset))
-        shape = tuple(sizes(n) for n in operand.shape)
-        strides = tuple(sizes(n) for n in view.strides)
-        arrays.append(Array(pointer, dtype, shape, strides))
-    # A finished result may be a reshape of the kernel's own: it goes by the latter.
-    for result, type_ in zip(step.results, types_of(step.value), strict=True):
-        arrays.append(_array(e, pointers[result], type_, sizes))
-    kernel = link.kernel(step.kernel)
-    # Attributes that only say how large a result is are seen in the arrays.
-    attrs = {
-        k: _attribute(v, sizes)
-        for k, v in step.value.attrs
-        if link.takes(step.kernel, k)
-    }
-    if step.finish is not None:
-        elements = _elements(step.finish.nest, pointers)
-        nest, arg = step.finish.nest, step.finish.arg
-        attrs["epilogue"] = epilogue_of(e, nest, arg, elements, sizes)
-    kernel(e, *arrays, **attrs)
-
-
-def types_of(value: Value) -> tuple[TensorType, ...]:
-    """Return the types of all results of an op."""
-    return value.type if isinstance(value.type, tuple) else (value.type,)
-
-
-def _array(e: Emit, pointer: ir.Value, type_: TensorType, sizes: Sizes) -> Array:
-    return contiguous(pointer, type_.dtype, tuple(sizes(n) for n in type_.shape), e)
-
-
-def _attribute(value: Any, sizes: Sizes) -> Any:
-    """Return an attribute with its sizes as indices."""
-    if isinstance(value, SymbolicDim):
-        return sizes(value)
-    if isinstance(value, tuple):
-        return tuple(_attribute(v, sizes) for v in value)
-    return value
+    if isinstance(step, Loop):
+        emit_loop(e, step, elements_of(step, pointers), sizes, parts)
+    else:
+        emit_call(e, step, pointers, sizes, parts)

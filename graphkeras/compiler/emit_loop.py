@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from graphkeras import dtypes
+from graphkeras.compiler.emit_draws import Draws, draw_together, in_groups, is_draw
 from graphkeras.compiler.emit_index import Indices, Sizes
+from graphkeras.compiler.emit_share import WHOLE, Parts
 from graphkeras.compiler.indexing import Test, coefficient, variables
-from graphkeras.compiler.loops import Fold, Instruction, Loop, Section, Store
+from graphkeras.compiler.loops import Axis, Fold, Instruction, Loop, Section, Store
+from graphkeras.compiler.shares import Share
 from graphkeras.ir.dims import Dim
 from graphkeras.kernels.cpu import limits, loop
 from graphkeras.kernels.cpu.array import Array
@@ -24,9 +27,11 @@ from graphkeras.kernels.cpu.scalar import evaluate
 Arrays = Mapping[object, Array]
 
 
-def emit_loop(e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes) -> None:
-    """Write a loop nest whose sources and targets lie at `arrays`."""
-    _Nest(e, nest, arrays, sizes).write()
+def emit_loop(
+    e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes, parts: Parts = WHOLE
+) -> None:
+    """Write the parts of a loop nest whose sources and targets lie at `arrays`."""
+    _Nest(e, nest, arrays, sizes).write(parts)
 
 
 def epilogue_of(
@@ -75,6 +80,7 @@ class _Level:
 
     def __init__(self, indices: Indices, values: dict[int, Scalar]) -> None:
         self.indices, self.values = indices, values
+        self.draws: Draws | None = None
 
 
 class _Code:
@@ -130,6 +136,8 @@ class _Code:
                 return self._inside(level, instruction, args, lanes)
             case "cast":
                 return e.cast(args[0], dtype)
+        if level.draws is not None and is_draw(instruction):
+            return level.draws.take(e, instruction, args)
         return e.cast(evaluate(e, instruction.detail, args), dtype)
 
     # ---- places
@@ -260,6 +268,8 @@ class _Nest:
         tail_vector = nest.outer[-1][0] if nest.columns else ""
         self.tail = _Code(target, nest.tail, tail_vector)
         self.lanes = self._width()
+        self.starts: dict[str, Index] = {}  # of what does not begin at 0, is cut
+        self.turns: dict[str, Index] = {}
 
     def _width(self) -> int:
         """Return the lanes of a vector: one where the axis is shorter than two."""
@@ -270,22 +280,54 @@ class _Nest:
             lanes //= 2
         return lanes
 
-    def write(self) -> None:
+    def write(self, parts: Parts) -> None:
         """Write the nest into the function."""
+        share = self.nest.share
+        if share is None or share.parts:
+            self._write(parts)
+            return
+        first, turns = parts.turns(self.e, share, self.sizes)
+        self.starts[share.variable], self.turns[share.variable] = first, turns
+        with self.e.when(self.e.gt(turns, 0)):
+            self._write(parts)
+
+    def _write(self, parts: Parts) -> None:
         top = _Level(Indices(self.e, self.sizes, {}, None), {})
         self.body.enter(top, False)
-        if self.nest.folds:
-            self._fold(top)
-        else:
+        if not self.nest.folds:
             self._elementwise(top)
+            return
+        after = _Level(top.indices, {})
+        self.tail.enter(after, False)
+        share = self.nest.share
+        if share is None or not share.parts:
+            self._fold(self.nest.outer, top, after)
+            return
+        (name, _), *outer = self.nest.outer
+        with self.e.loop(parts.low, parts.high) as part:
+            self._cut_to(parts, share, part)
+            level, below = (self._inner(up, [name], [part]) for up in (top, after))
+            self.body.enter(level, False)
+            self.tail.enter(below, False)
+            self._fold(outer, level, below)
+
+    def _cut_to(self, parts: Parts, share: Share, part: Index) -> None:
+        """Let what is folded be what belongs to a part."""
+        e, name = self.e, share.variable
+        first = parts.first(e, share, self.sizes, part)
+        stop = parts.first(e, share, self.sizes, e.add(part, 1))
+        self.starts[name], self.turns[name] = first, e.sub(stop, first)
 
     def _turns(self, axes: Sequence[tuple[str, Dim]]) -> list[Index]:
-        return [self.sizes(size) for _, size in axes]
+        return [self.turns.get(name, self.sizes(size)) for name, size in axes]
 
     def _inner(
         self, level: _Level, names: Sequence[str], at: Sequence[Index]
     ) -> _Level:
-        known_here = dict(zip(names, at, strict=True))
+        known_here = {
+            name: self.e.add(self.starts.get(name, 0), index)
+            for name, index in zip(names, at, strict=True)
+        }
         indices = Indices(self.e, self.sizes, known_here, level.indices)
         return _Level(indices, dict(level.values))
 
@@ -300,21 +342,24 @@ class _Nest:
             level = self._inner(top, names[:-1], outer)
             self.body.enter(level, False)
 
-            def element(i: Index, lanes: int) -> None:
+            def element(i: Index, lanes: int, draws: Draws | None = None) -> None:
                 inner = self._inner(level, names[-1:], [i])
+                inner.draws = draws
                 self.body.enter(inner, True, lanes)
                 self.body.store(inner, lanes)
 
-            loop.stretch(self.e, 0, turns[-1], self.lanes, element)
+            if draw_together(self.nest, self.lanes):
+                first = self.starts.get(names[-1], 0)
+                in_groups(self.e, first, turns[-1], self.lanes, element)
+            else:
+                loop.stretch(self.e, 0, turns[-1], self.lanes, element)
 
         loop.nest(self.e, turns[:-1], row)
 
-    def _fold(self, top: _Level) -> None:
+    def _fold(self, axes: Sequence[Axis], top: _Level, after: _Level) -> None:
         nest, e = self.nest, self.e
-        outer = [name for name, _ in nest.outer]
+        outer = [name for name, _ in axes]
         inner = [name for name, _ in nest.inner]
-        after = _Level(top.indices, {})
-        self.tail.enter(after, False)
 
         def load(
             at: Sequence[Index], within: Sequence[Index], lanes: int
@@ -335,7 +380,7 @@ class _Nest:
         fold = loop.reduce_columns if nest.columns else loop.reduce
         wide = self.lanes == native_lanes("float32")
         fold(
-            e, self._turns(nest.outer), self._turns(nest.inner), load, self._combine,
+            e, self._turns(axes), self._turns(nest.inner), load, self._combine,
             tuple(_identity(e, f) for f in nest.folds), store, wide,
         )  # fmt: skip
 

@@ -9,6 +9,10 @@
         each collected output: written to its rows
         run
         output 0 tracked, progress told
+        wait for all threads
+
+Every thread of a team runs this, each with a table of its own. The one that has part 0
+shuffles, tracks and tells, and decides for all whether there is another step.
 """
 
 from __future__ import annotations
@@ -20,15 +24,18 @@ from llvmlite import ir
 
 from graphkeras import config
 from graphkeras.compiler import profile
-from graphkeras.compiler.codegen import Codegen, Words
+from graphkeras.compiler.codegen import Codegen, Words, call_address, wait
+from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.memory import Memory
 from graphkeras.errors import KernelError
 from graphkeras.kernels.cpu.array import Array, contiguous
-from graphkeras.kernels.cpu.emit import Emit, Index, Scalar
+from graphkeras.kernels.cpu.emit import Counter, Emit, Index, Scalar
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
+from graphkeras.kernels.cpu.team import GO, add_team
 from graphkeras.runtime import link
 from graphkeras.runtime.control import (
     CONTROL,
+    FEED,
     FEEDER,
     collect_word,
     feed_word,
@@ -40,10 +47,14 @@ from graphkeras.runtime.link import Entry
 class Driver:
     """Writes the entry of a program: mode 0 runs one step, mode 1 an epoch."""
 
-    def __init__(self, e: Emit, words: Words, run: ir.Function, tracked: str) -> None:
-        self.e, self.words, self.run = e, words, run
+    def __init__(
+        self, e: Emit, words: Words, run: ir.Function, tracked: str, tile: int
+    ) -> None:
+        self.e, self.words, self.run, self.tile = e, words, run, tile
         self.table = e.arguments[0]
         self.tracked = tracked  # dtype of output 0 if it is a scalar, else ""
+        self.parts = Parts(self._control("low"), self._control("high"))
+        self.leads = e.eq(self.parts.low, 0)
         self.inputs, self.outputs = words.counts["input"], words.counts["output"]
 
     def write(self) -> None:
@@ -51,9 +62,13 @@ class Driver:
         e = self.e
         with e.when_else(e.eq(e.arguments[1], 0)) as (once, epoch):
             with once:
-                e.call(self.run, [self.table])
+                self._run()
             with epoch:
                 self._epoch()
+
+    def _run(self) -> None:
+        low, high = (self.e.index(part) for part in (self.parts.low, self.parts.high))
+        self.e.call(self.run, [self.table, low, high])
 
     # ---- words
 
@@ -75,22 +90,43 @@ class Driver:
     def _epoch(self) -> None:
         e = self.e
         rows, batch = self._control("rows"), self._control("batch_size")
-        with e.when(e.ne(self._control("shuffle"), 0)):
+        with e.when(e.both(self.leads, e.ne(self._control("shuffle"), 0))):
             self._shuffle(rows)
-        step = e.counter(0)
-        steps = self._control("steps")
-        self._tell(0)
-
-        def more() -> ir.Value:
-            return e.both(e.lt(step.get(), steps), e.eq(self._stop(), 0))
-
-        with e.loop_while(more):
+        made = self._control("made")
+        step, more = e.counter(made), e.counter(0)
+        self._tell(made)
+        self._agree(made, more)
+        with e.loop_while(lambda: e.ne(more.get(), 0)):
             here = step.get()
             start = e.mul(e.add(self._control("start"), here), batch)
             count = e.minimum(batch, e.sub(rows, start))
             self._one(here, start, count, batch)
             step.step()
             self._tell(step.get())
+            self._agree(step.get(), more)
+
+    def _agree(self, step: Index, more: Counter) -> None:
+        """Wait for all; let `more` be whether the leading thread wants another step.
+
+        It may be one step ahead of those who read, so there are two words.
+        """
+        e = self.e
+        with e.when(self.leads):
+            wanted = e.lt(step, self._control("steps"))
+            wanted = e.both(wanted, e.eq(self._stop(), 0))
+            more.set(e.choose(wanted, 1, 0))
+        team = self._control("team")
+        with e.when(e.ne(team, 0)):
+            place = self._word_of(team, e.add(GO, e.mod(step, 2)))
+            with e.when(self.leads):
+                e.builder.store_atomic(more.get(), place, "monotonic", 8)
+            wait(e, self.table, self.words)
+            more.set(e.builder.load_atomic(place, "monotonic", 8))
+
+    def _word_of(self, address: ir.Value, word: Index) -> ir.Value:
+        """Return a pointer to a word, counted from an address."""
+        place = self.e.add(address, self.e.mul(word, 8))
+        return self.e.builder.inttoptr(self.e.index(place), I64.as_pointer())
 
     def _shuffle(self, rows: Index) -> None:
         e = self.e
@@ -111,16 +147,16 @@ class Driver:
             self._feed(number, start, count)
         for number in range(self.outputs):
             self._direct(number, start)
-        e.call(self.run, [self.table])
+        self._run()
         if self.tracked:
-            self._track(step)
+            with e.when(self.leads):
+                self._track(step)
 
     def _feed(self, number: int, start: Index, count: Index) -> None:
         """Let an input be its rows of this batch."""
         e = self.e
-        source, row_bytes, elements, feeder, staging = (
-            self._get(feed_word(number, name))
-            for name in ("source", "row_bytes", "row_elements", "feeder", "staging")
+        source, row_bytes, elements, feeder, staging, staged = (
+            self._get(feed_word(number, name)) for name in FEED
         )
         word = 1 + number
         with e.when_else(e.eq(feeder, 0)) as (in_place, gathered):
@@ -128,18 +164,25 @@ class Driver:
                 self._put(word, e.add(source, e.mul(start, row_bytes)))
             with gathered:
                 order = self._control("order")
-                given = (source, order, start, count, staging, elements)
+                begin, rows = self._rows(count)
+                target = e.add(staging, e.mul(begin, staged))
+                given = (source, order, e.add(start, begin), rows, target, elements)
                 first = self.words.control + feeder_word(self.inputs, self.outputs)
                 for i, value in enumerate(given):
                     self._put(first + i, value)
-                self._call(feeder, e.address(self.table, "int64", first))
+                place = e.address(self.table, "int64", first)
+                call_address(e, feeder, place, 0)
                 self._put(word, staging)
 
-    def _call(self, address: ir.Value, argument: ir.Value) -> None:
-        """Call a void(pointer, i64) function by its address."""
-        kind = ir.FunctionType(VOID, [POINTER, I64])
-        function = self.e.builder.inttoptr(address, kind.as_pointer())
-        self.e.builder.call(function, [argument, ir.Constant(I64, 0)])
+    def _rows(self, count: Index) -> tuple[Index, Index]:
+        """Return the first of a batch's rows that this thread has, and how many."""
+        e, tile = self.e, self.tile
+        cells = e.ceildiv(count, tile)
+        begin, stop = (
+            first_turn(e, cells, tile, count, part)
+            for part in (self.parts.low, self.parts.high)
+        )
+        return begin, e.sub(stop, begin)
 
     def _direct(self, number: int, start: Index) -> None:
         """Let an output that is collected be written to its rows."""
@@ -178,7 +221,10 @@ class Driver:
         e = self.e
         self._put(self.words.control + CONTROL.index("done"), done)
         value = e.index(done)
-        self._progress(0, lambda p: e.builder.store_atomic(value, p, "monotonic", 8))
+        with e.when(self.leads):
+            self._progress(
+                0, lambda p: e.builder.store_atomic(value, p, "monotonic", 8)
+            )
 
     def _stop(self) -> ir.Value:
         """Return whether another thread asks to stop."""
@@ -217,6 +263,11 @@ def compile_feeder(name: str, source: str, target: str) -> Entry:
     return link.compile_entry(name, build)
 
 
+def compile_team() -> Entry:
+    """Return the compiled function by which threads find together."""
+    return link.compile_entry("team", add_team)
+
+
 def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> Entry:
     """Return the compiled entry of a program.
 
@@ -238,7 +289,7 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> En
         kind = ir.FunctionType(VOID, [POINTER, I64])
         function = ir.Function(module, kind, module.get_unique_name("program"))
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
-        Driver(e, words, run, tracked).write()
+        Driver(e, words, run, tracked, memory.lead.tile).write()
         return e.finish()
 
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphkeras.ir.dims import SymbolicDim
-from graphkeras.ir.op import constant, host_only, is_constant, run
+from graphkeras.ir.op import constant, is_constant, run
 from graphkeras.ir.pattern import rewrite
 from graphkeras.ir.value import Graph, Value
 
@@ -28,7 +28,7 @@ def is_foldable(value: Value) -> bool:
     """Whether a value has one known result that is no burden to keep."""
     if isinstance(value.type, tuple) or not value.inputs:
         return False
-    if value.op.family == "leaf" or value.op.kernel is host_only:
+    if value.op.family == "leaf" or value.op.is_hosted:
         return False
     if not all(map(is_constant, value.inputs)) or _is_free(value.attrs):
         return False

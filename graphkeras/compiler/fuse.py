@@ -23,6 +23,7 @@ from graphkeras.compiler.storage import (
     takes_epilogue,
 )
 from graphkeras.compiler.views import base, view_of
+from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import ITEM
 from graphkeras.ir.value import Graph, Value
@@ -239,15 +240,17 @@ class _Merger:
     def _fits_finish(self, first: Group, call: Value, second: Group) -> bool:
         """Whether a kernel can compute `second` of each of its own results.
 
-        Not the updates of variables: a variable is too large to be read in the
-        order of a product, and kernels may use their result's memory for sums.
+        The updates of variables only if it goes row by row: a variable is too large to
+        be read in the order of a product, and may use its result's memory for sums.
         """
         if not takes_epilogue(call):
             return False
-        if second.folds or second.domain != domain_of(call.shape):
+        if second.folds or not _same_rows(second.domain, domain_of(call.shape)):
             return False
         size = self.sizes[first] + self.sizes[second]
-        if size > LONGEST_FINISH or not self.updated.isdisjoint(second.values):
+        if size > LONGEST_FINISH:
+            return False
+        if not call.op.fact("ordered") and not self.updated.isdisjoint(second.values):
             return False
         if not self._in_step(first, second, first.made):
             return False
@@ -265,7 +268,8 @@ class _Merger:
         for source, place in self.reads[second]:
             if source not in own:
                 continue
-            here = flat(index_of(source.shape), source.shape)
+            shape = source.shape if first.call is None else second.domain
+            here = flat(index_of(shape), shape)
             if source not in made or place is None or place != here:
                 return False
         return True
@@ -345,6 +349,13 @@ class _Merger:
                 left[later] -= 1
                 if not left[later]:
                     heapq.heappush(ready, (later.place, number[later]))
+
+
+def _same_rows(shape: tuple[Dim, ...], other: tuple[Dim, ...]) -> bool:
+    """Whether two shapes have equal columns and as many rows, by whatever axes."""
+    if shape[-1:] != other[-1:]:
+        return False
+    return dims.product(shape) == dims.product(other)
 
 
 def _narrow(group: Group) -> bool:

@@ -1,20 +1,22 @@
-"""The part of a graph that strings force onto the interpreter, and what follows it.
+"""The part of a graph that strings force onto the host, and what follows it.
 
-String ops have no machine code. They, and all that leads to them, run first; their
-numeric results are inputs of the rest.
+Strings are Python's. Ops on them, and all that leads to them, run first, one by one;
+their numeric results are inputs of the rest.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from graphkeras.errors import KernelError, message
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import bind_sizes, evaluate
-from graphkeras.ir.op import STATE, host_only, input_value, rebuild
+from graphkeras.ir.op import STATE, Host, Op, input_value, rebuild, run
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, dims_of, walk
 
@@ -44,9 +46,19 @@ class HostPart:
             array = np.asarray(data)
             bind_sizes(str(leaf.attributes["name"]), leaf.type, array.shape, sizes)
             known[leaf] = array
-        found = evaluate([*self.fed, *self.outputs.values()], known, sizes)
+        found = evaluate([*self.fed, *self.outputs.values()], known, sizes, _run)
         rest = found[len(self.fed) :]
         return found[: len(self.fed)], dict(zip(self.outputs, rest))
+
+
+def _run(op: Op, operands: list[Any], attrs: dict[str, Any]) -> Any:
+    """Compute an op by its compiled function, if it has one, else by its reference."""
+    name = op.kernel.function if isinstance(op.kernel, Host) else ""
+    if not name:
+        return run(op, operands, attrs)
+    module, _, function = name.partition(".")
+    found = importlib.import_module(f"graphkeras.compiler.{module}")
+    return getattr(found, function)(*operands, **attrs)
 
 
 def split_host(graph: Graph) -> tuple[HostPart, Graph] | None:
@@ -79,7 +91,7 @@ def _leaf(value: Value, number: int) -> Value:
 
 def _is_hosted(value: Value) -> bool:
     """Whether a value is or takes strings."""
-    if value.op.kernel is host_only:
+    if value.op.is_hosted:
         return True
     return any("string" in _dtypes(v) for v in (value, *value.inputs))
 
@@ -95,7 +107,7 @@ def _boundary(rest: Graph, closure: set[Value]) -> tuple[Value, ...]:
     given = {n for leaf in rest.inputs for n in _symbols(leaf)}
     for value in rest.walk():
         if value in closure:
-            numeric = value.op.kernel is host_only and value.dtype != "string"
+            numeric = value.op.is_hosted and value.dtype != "string"
             if numeric and _symbols(value) - given:
                 found[value] = None
             continue

@@ -230,6 +230,20 @@ def flat(indices: Sequence[Dim], shape: Sequence[Dim]) -> Dim:
     return total
 
 
+def element_index(shape: Sequence[Dim], domain: Sequence[Dim]) -> tuple[Dim, ...]:
+    """Return where, in an array of a shape, the element of a loop's turn lies.
+
+    The loop runs over as many elements, in C order, maybe by other axes.
+    """
+    names = [variable(i) for i in range(len(domain))]
+    left = Place(flat(names, domain), {str(v): n for v, n in zip(names, domain)})
+    index: list[Dim] = []
+    for size in reversed(shape):
+        index.insert(0, 0 if size == 1 else plain(left % size))
+        left = left // size
+    return tuple(index)
+
+
 def move(
     value: Value, out: Sequence[Dim], ranges: Ranges
 ) -> tuple[tuple[Dim, ...], tuple[Test, ...]]:

@@ -25,6 +25,7 @@ from graphkeras.compiler.indexing import (
     nonnegative,
     variable,
 )
+from graphkeras.compiler.shares import Share
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import CONSTANT, DIM, Op
@@ -132,6 +133,7 @@ class Loop:
         inner: axes folded away (none where there is no fold).
         columns: whether neighbouring elements lie along the last outer axis although
             there are inner axes.
+        share: how its turns are cut; None: one thread makes all of them.
     """
 
     outer: tuple[Axis, ...]
@@ -140,6 +142,7 @@ class Loop:
     folds: tuple[Fold, ...] = ()
     tail: Section = field(default_factory=Section)
     columns: bool = False
+    share: Share | None = None
 
     @property
     def sections(self) -> tuple[Section, Section]:

@@ -18,9 +18,11 @@ from graphkeras.compiler.loops import (
     index_of,
 )
 from graphkeras.compiler.nests import collapse, finish_of
+from graphkeras.compiler.shares import Share
 from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.op import item_of
+from graphkeras.ir.types import Shape, TensorType
 from graphkeras.ir.value import Origin, Value
 from graphkeras.runtime import link
 
@@ -29,12 +31,16 @@ from graphkeras.runtime import link
 class Buffer:
     """Memory by kind and number.
 
-    Kinds: "input", "state", "output", "constant", "arena", and "kept" for a copy of a
-    variable's old value until it gets a place in the arena.
+    Kinds: "input", "state", "output", "constant", "arena", and until they get a place
+    in the arena "kept" for a copy of a variable's old value, "partial" for what the
+    parts of a step leave.
     """
 
     kind: str
     number: int
+
+
+Place = Value | Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,12 @@ class Finish:
     Attributes:
         nest: rows and columns, and in its tail the code and what else is stored.
         arg: the instruction of the tail that the kernel stores as its result.
+        own: how it does so, if what it stores is not its own result.
     """
 
     nest: Loop
     arg: int
+    own: Store | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +64,24 @@ class Call:
 
     Attributes:
         results: what the kernel's own result arrays hold in the end.
+        share: how its arrays are cut; None: one thread does it all.
     """
 
     value: Value
     kernel: str
     operands: tuple[View, ...]
-    results: tuple[Value, ...]
+    results: tuple[Place, ...]
     finish: Finish | None = None
+    share: Share | None = None
 
 
-Step = Loop | Call
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """Where each thread waits for all others."""
+
+
+Work = Loop | Call
+Step = Work | Barrier
 
 
 def steps_of(plan: Plan) -> list[Step]:
@@ -90,7 +106,7 @@ def _finished(plan: Plan, call: Call, group: Group) -> Call:
     if own is None:
         return replace(call, finish=Finish(nest, 0))
     rest = Section(nest.tail.code, tuple(s for s in stores if s is not own))
-    finish = Finish(replace(nest, tail=rest), own.arg)
+    finish = Finish(replace(nest, tail=rest), own.arg, own)
     return replace(call, results=(own.target,), finish=finish)
 
 
@@ -119,6 +135,17 @@ def _no_kernel(value: Value) -> str:
     )  # fmt: skip
 
 
+def types_of(value: Value) -> tuple[TensorType, ...]:
+    """Return the types of all results of an op."""
+    return value.type if isinstance(value.type, tuple) else (value.type,)
+
+
+def shapes_of(call: Call) -> list[Shape]:
+    """Return the shapes of a call's arrays: operands, then results."""
+    results = (type_.shape for type_ in types_of(call.value))
+    return [*(operand.shape for operand in call.value.inputs), *results]
+
+
 def copy_of(value: Value, target: Buffer, source: Buffer | None = None) -> Loop:
     """Return the loop that copies a leaf or stored value to a buffer.
 
@@ -136,11 +163,10 @@ def copy_of(value: Value, target: Buffer, source: Buffer | None = None) -> Loop:
     return collapse(Loop(tuple(axes), (), Section(code, (Store(target, place, arg),))))
 
 
-Place = Value | Buffer
-
-
 def reads_of(step: Step) -> Iterator[Place]:
     """Yield the values a step reads from memory."""
+    if isinstance(step, Barrier):
+        return
     if isinstance(step, Call):
         yield from (view.source for view in step.operands)
         if step.finish is not None:
@@ -152,6 +178,8 @@ def reads_of(step: Step) -> Iterator[Place]:
 
 def writes_of(step: Step) -> Iterator[Place]:
     """Yield the values (or buffers) a step writes."""
+    if isinstance(step, Barrier):
+        return
     if isinstance(step, Call):
         yield from step.results
         if step.finish is not None:
@@ -161,9 +189,11 @@ def writes_of(step: Step) -> Iterator[Place]:
         yield from (store.target for store in section.stores)
 
 
-def in_place(loop: Loop, source: Place, target: Place) -> bool:
+def in_place(step: Step, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written."""
-    for section in loop.sections:
+    if isinstance(step, Barrier) or not _only_elements(step, source):
+        return False
+    for section in _sections(step):
         places = [s.place for s in section.stores if s.target is target]
         reads = [(p, guard) for v, p, guard in section.reads() if v is source]
         if reads and not places:
@@ -171,3 +201,21 @@ def in_place(loop: Loop, source: Place, target: Place) -> bool:
         if any(place != places[0] or guard for place, guard in reads):
             return False
     return True
+
+
+def _only_elements(step: Work, source: Place) -> bool:
+    """Whether a step reads a source element by element, if at all."""
+    if isinstance(step, Loop):
+        return True
+    whole = any(view.source is source for view in step.operands)
+    return step.finish is not None and not whole
+
+
+def _sections(step: Work) -> tuple[Section, ...]:
+    """Return what a step does element by element."""
+    if isinstance(step, Loop):
+        return step.sections
+    assert step.finish is not None
+    tail, own = step.finish.nest.tail, step.finish.own
+    stores = tail.stores if own is None else (*tail.stores, own)
+    return (replace(tail, stores=stores),)

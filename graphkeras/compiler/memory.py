@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphkeras import dtypes
+from graphkeras.compiler.barriers import Schedule
 from graphkeras.compiler.binding import Block
+from graphkeras.compiler.cells import Lead, lead_of
 from graphkeras.compiler.fuse import Plan
 from graphkeras.compiler.lower import (
     Buffer,
-    Call,
     Loop,
     Place,
     Step,
@@ -26,6 +27,7 @@ from graphkeras.compiler.lower import (
     steps_of,
     writes_of,
 )
+from graphkeras.compiler.sharing import Room, Sharing
 from graphkeras.compiler.storage import is_leaf
 from graphkeras.compiler.views import base
 from graphkeras.ir.dims import Dim
@@ -35,10 +37,15 @@ from graphkeras.ir.value import Graph, Value
 
 @dataclass(slots=True)
 class Memory:
-    """The steps of a program and the buffer of everything they touch."""
+    """The steps of a program and the buffer of everything they touch.
+
+    Attributes:
+        lead: what counts samples.
+    """
 
     steps: list[Step]
     buffers: dict[Place, Buffer]
+    lead: Lead
     blocks: list[Block] = field(default_factory=list)
     constants: list[np.ndarray] = field(default_factory=list)
 
@@ -51,10 +58,32 @@ class Memory:
 def plan_memory(plan: Plan) -> Memory:
     """Return the steps of a plan with a place in memory for everything they touch."""
     roots = _Roots(plan.graph, steps_of(plan))
-    memory = Memory([*roots.early, *roots.steps, *roots.late], roots.buffers)
+    steps = [*roots.early, *roots.steps, *roots.late]
+    lead = lead_of(plan.graph, (s for s in steps if isinstance(s, Loop)))
+    sharing = Sharing(lead)
+    memory = Memory(sharing.steps(steps), roots.buffers, lead)
     _place_leaves(plan.graph, memory)
-    _Blocks(memory, roots.kept).run()
+    kept = {place: _room(leaf) for place, leaf in roots.kept.items()}
+    _Blocks(memory, {**kept, **sharing.rooms}).run()
+    _schedule(plan.graph, memory)
     return memory
+
+
+def _schedule(graph: Graph, memory: Memory) -> None:
+    """Order the steps, with barriers; blocks live from one barrier to another."""
+    schedule = Schedule(memory.lead, memory.buffer, memory.blocks)
+    schedule.feed(graph.inputs)
+    schedule.run(memory.steps)
+    memory.steps = schedule.steps
+    lives: dict[int, list[int]] = {}
+    for step, span in zip(schedule.steps, schedule.spans, strict=True):
+        for place in (*reads_of(step), *writes_of(step)):
+            buffer = memory.buffer(place)
+            if buffer.kind == "arena":
+                lives.setdefault(buffer.number, []).append(span)
+    for number, spans in lives.items():
+        block = memory.blocks[number]
+        block.first, block.last = min(spans), max(spans)
 
 
 class _Roots:
@@ -96,7 +125,7 @@ class _Roots:
         step = self.steps[at]
         if at not in readers:
             return True
-        return isinstance(step, Loop) and in_place(step, old, source)
+        return in_place(step, old, source)
 
     def _keep(self, leaf: Value, target: Buffer) -> None:
         """Copy a leaf that may be overwritten before its turn."""
@@ -131,11 +160,15 @@ def _place_leaves(graph: Graph, memory: Memory) -> None:
                 memory.constants.append(place.data.array)
 
 
+def _room(value: Value) -> Room:
+    return Room(value.type.size, value.dtype)  # type: ignore[union-attr]
+
+
 class _Blocks:
     """Gives everything that is left a block of the arena."""
 
-    def __init__(self, memory: Memory, kept: dict[Buffer, Value]) -> None:
-        self.memory, self.kept = memory, kept
+    def __init__(self, memory: Memory, rooms: dict[Buffer, Room]) -> None:
+        self.memory, self.rooms = memory, rooms
         self.last: dict[Place, int] = {}
         for i, step in enumerate(memory.steps):
             for place in reads_of(step):
@@ -151,12 +184,12 @@ class _Blocks:
     def _is_free(self, place: Place) -> bool:
         if place in self.memory.buffers:
             return False
-        return not isinstance(place, Buffer) or place in self.kept
+        return not isinstance(place, Buffer) or place in self.rooms
 
     def _place(self, i: int, step: Step, place: Place) -> None:
-        value = self.kept[place] if isinstance(place, Buffer) else place
+        room = self.rooms[place] if isinstance(place, Buffer) else _room(place)
         last = self.last.get(place, i)
-        size, itemsize = value.type.size, dtypes.itemsize(value.dtype)  # type: ignore[union-attr]
+        size, itemsize = room.size, dtypes.itemsize(room.dtype)
         taken = self._overwritten(i, step, place, size, itemsize)
         if taken is None:
             buffer = self._new(Block(size, itemsize, i, last))
@@ -173,7 +206,7 @@ class _Blocks:
         self, i: int, step: Step, place: Place, size: Dim, itemsize: int
     ) -> Buffer | None:
         """Return the block of an operand that ends here, if it may be taken over."""
-        if isinstance(step, Call):
+        if not isinstance(step, Loop):
             return None
         for source in dict.fromkeys(reads_of(step)):
             buffer = self.memory.buffers.get(source)

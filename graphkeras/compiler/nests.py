@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-from graphkeras.compiler.indexing import coefficient, flat
+from graphkeras.compiler.indexing import coefficient, element_index, flat
 from graphkeras.compiler.loops import (
     Axis,
     Fold,
@@ -54,7 +54,7 @@ def loop_of(
     axes = axes_of(domain_of(shape))
     own = {*values, *folds, *tail}
     body = Writer(dict(axes), Except(in_memory, own))
-    stores = _stores(body, values, None, wanted)
+    stores = _stores(body, {v: index_of(v.shape) for v in values}, wanted)
     made = tuple(_fold(r, body) for r in folds)
     inner = _folded(folds[0], axes) if folds else []
     outer = [a for a in axes if a not in inner]
@@ -62,7 +62,8 @@ def loop_of(
     names = [name for name, _ in outer]
     for k, r in enumerate(folds):
         after.given(r, index_of(r.shape, names), k)
-    finished = _stores(after, [*folds, *tail], names, wanted)
+    places = {v: index_of(v.shape, names) for v in (*folds, *tail)}
+    finished = _stores(after, places, wanted)
     columns = bool(folds) and bool(outer) and outer[-1] == axes[-1]
     return Loop(
         tuple(outer), tuple(inner), Section(tuple(body.code), stores), made,
@@ -79,29 +80,28 @@ def finish_of(
     """Return what is done to each result of a kernel before it is stored.
 
     The nest has at most two axes, rows and columns (`inner`), as kernels count them;
-    None if its memory does not allow that.
+    None if its memory does not allow that. Shapes of the tail may count the same rows
+    by several axes.
     """
-    axes = axes_of(domain_of(call.shape))
+    domain = max((domain_of(v.shape) for v in (call, *tail)), key=len)
+    axes = axes_of(domain)
     columns = axes[-1:] if call.shape[-1] != 1 else []
     rows = axes[: len(axes) - len(columns)]
     own = {call, *tail}
     writer = Writer(dict(axes), Except(in_memory, own))
-    writer.given(call, index_of(call.shape), 0)
-    stores = _stores(writer, [call, *tail], None, wanted)
+    places = {v: element_index(v.shape, domain) for v in (call, *tail)}
+    writer.given(call, places[call], 0)
+    stores = _stores(writer, places, wanted)
     after = Section(tuple(writer.code), stores)
     nest = collapse(Loop(tuple(rows), tuple(columns), tail=after))
     return nest if len(nest.outer) <= 1 else None
 
 
 def _stores(
-    writer: Writer,
-    values: Sequence[Value],
-    names: Sequence[str] | None,
-    wanted: Container[Value],
+    writer: Writer, places: Mapping[Value, tuple[Dim, ...]], wanted: Container[Value]
 ) -> tuple[Store, ...]:
     made = []
-    for value in values:
-        index = index_of(value.shape, names)
+    for value, index in places.items():
         arg = writer.element(value, index)
         if value in wanted:
             made.append(Store(value, flat(index, value.shape), arg))

@@ -8,6 +8,7 @@ from graphkeras import config
 from graphkeras.compiler.agree import check_agreement
 from graphkeras.compiler.binding import Sizing
 from graphkeras.compiler.checks import checks_of
+from graphkeras.compiler.convolutions import save_products
 from graphkeras.compiler.expand import expand
 from graphkeras.compiler.fold import fold
 from graphkeras.compiler.fuse import fuse
@@ -45,6 +46,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("expand", expand),
     ("settle", settle),
     ("places", share_places),
+    ("products", save_products),
 )
 
 

@@ -148,13 +148,12 @@ def _operations(step: Step, sizes: Mapping[str, int]) -> int:
 
 def _moved(step: Step, sizes: Mapping[str, int]) -> int:
     if isinstance(step, Call):
-        values = [*step.value.inputs, *step.results]
+        places = [*step.value.inputs, *step.results]
     else:
-        values = [p for p in (*reads_of(step), *writes_of(step))
-                  if isinstance(p, Value)]  # fmt: skip
+        places = [*reads_of(step), *writes_of(step)]
     total = 0
-    for value in dict.fromkeys(values):
-        for type_ in value.types:
+    for value in dict.fromkeys(places):
+        for type_ in value.types if isinstance(value, Value) else ():
             count = _number(dims.product(type_.shape), sizes)
             total += count * dtypes.to_numpy(type_.dtype).itemsize
     return total

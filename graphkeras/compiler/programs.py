@@ -110,6 +110,19 @@ def feeder(source: str, target: str) -> Any:
     return found.entry
 
 
+@cache
+def team() -> Any:
+    """Return the compiled function by which threads find together."""
+    key = digest("team", ())
+    found = stored.read(key)
+    if found is None:
+        from graphkeras.compiler import epoch  # needs llvmlite and numba
+
+        found = Built(epoch.compile_team())
+        stored.write(key, "team", found)
+    return found.entry
+
+
 def _ready(graph: Graph, built: Built) -> Code:
     """Return the code with all that a `Program` needs around it."""
 
@@ -121,7 +134,7 @@ def _ready(graph: Graph, built: Built) -> Code:
     return Code(
         built.entry, _inputs(graph), _ports(graph.state), _ports(graph.outputs),
         built.constants, len(built.sizing.blocks),
-        Binder(graph, built.sizing, explain), feeder,
+        Binder(graph, built.sizing, explain), feeder, team,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.compiler.loops import Axis, Instruction, Loop, Section
-from graphkeras.compiler.lower import Call
+from graphkeras.compiler.lower import Barrier, Call, Step
 from graphkeras.compiler.memory import Memory
 from graphkeras.ir.value import Value
 
@@ -20,11 +20,18 @@ def program_text(memory: Memory) -> str:
     """Return all steps as pseudo-code, one block a step."""
     blocks = []
     for number, step in enumerate(memory.steps):
-        lines = list(
-            _call(memory, step) if isinstance(step, Call) else _loop(memory, step)
-        )
-        blocks.append("\n".join([f"# step {number}", *lines]))
+        blocks.append("\n".join([f"# step {number}", *_step(memory, step)]))
     return "\n\n".join(blocks)
+
+
+def _step(memory: Memory, step: Step) -> Iterator[str]:
+    if isinstance(step, Barrier):
+        yield "barrier"
+        return
+    if step.share is not None:
+        share = step.share
+        yield f"# cut: {_plain(share.cells)} x {_plain(share.grain)}"
+    yield from _call(memory, step) if isinstance(step, Call) else _loop(memory, step)
 
 
 def _name(memory: Memory, place: Any) -> str:
@@ -51,7 +58,9 @@ def _call(memory: Memory, call: Call) -> Iterator[str]:
         nest = call.finish.nest
         lines = _section(memory, nest.tail, 2, "u")
         yield from (line.replace("fold0", "result", 1) for line in lines)
-        yield f"        {results} = u{call.finish.arg}{_origin(call.results[0])}"
+        (result,) = call.results
+        origin = _origin(result) if isinstance(result, Value) else ""
+        yield f"        {results} = u{call.finish.arg}{origin}"
 
 
 def _loop(memory: Memory, loop: Loop) -> Iterator[str]:

@@ -83,6 +83,13 @@ class _Tar:
                 raise _refused(member.name, "a link or a device")
             yield Entry(member.name, member.size, member.isdir(), member)
 
+    def finish(self, allowance: int) -> None:
+        """Read what comes behind the last file: only then is the sum checked."""
+        while chunk := self.file.fileobj.read(_CHUNK):
+            allowance -= len(chunk)
+            if allowance < 0:
+                raise _refused("the end", "the archive goes on without files")
+
     def open(self, entry: Entry) -> IO[bytes]:
         found = self.file.extractfile(entry.held)
         assert found is not None  # only of folders
@@ -104,6 +111,9 @@ class _Zip:
                 raise _refused(info.filename, "a link or a device")
             yield Entry(info.filename, info.file_size, info.is_dir(), info)
 
+    def finish(self, allowance: int) -> None:
+        """Each file was checked when it was read."""
+
     def open(self, entry: Entry) -> IO[bytes]:
         return self.file.open(entry.held)
 
@@ -124,7 +134,9 @@ def _unpack(path: str, folder: str, kind: Any) -> None:
     try:
         archive = kind(path)
         try:
-            _take(archive, place, max(FREE, RATIO * os.path.getsize(path)))
+            allowance = max(FREE, RATIO * os.path.getsize(path))
+            _take(archive, place, allowance)
+            archive.finish(allowance)
         finally:
             archive.close()
         _move(place, folder)

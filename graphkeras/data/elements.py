@@ -216,8 +216,9 @@ def _pad(parts: Sequence[np.ndarray], shape: Any, value: Any) -> np.ndarray:
     kind = parts[0].dtype
     blank = "" if kind.kind == "O" else 0
     out = np.full((len(parts), *size), blank if value is None else value, kind)
-    for row, part in zip(out, parts):
-        row[tuple(map(slice, part.shape))] = part
+    for place, part in enumerate(parts):
+        corner: tuple[Any, ...] = (place, *(slice(size) for size in part.shape))
+        out[corner] = part
     return out
 
 

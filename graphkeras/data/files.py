@@ -70,17 +70,11 @@ def get_file(
     target, unpacked = _places(folder, name, bool(fname), extract or untar)
     if force_download or not _is_there(target, file_hash, hash_algorithm):
         fetch(origin, target, file_hash, hash_algorithm)
-    if not unpacked or _is_newer(unpacked, target):
-        return unpacked or target
+    if not unpacked:
+        return target
     if not unpack(target, unpacked, "tar" if untar else archive_format):
         warnings.warn(f"get_file: {target} is no archive.", stacklevel=2)
     return unpacked
-
-
-def _is_newer(folder: str, archive: str) -> bool:
-    """Whether a folder was unpacked from this archive: it appears there as a whole."""
-    there = os.path.isdir(folder) and bool(os.listdir(folder))
-    return there and os.stat(folder).st_mtime >= os.stat(archive).st_ctime
 
 
 def _name(fname: Any, origin: str) -> str:

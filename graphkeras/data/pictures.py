@@ -206,19 +206,19 @@ def _opened(who: str, path: Any) -> Image:
         raise DTypeError(
             message(who, "path must be a path or an io.BytesIO.", type(path).__name__)
         )
-    source = path if isinstance(path, io.BytesIO) else os.fspath(path)
+    if isinstance(path, io.BytesIO):
+        return _read(who, image, path, "the bytes given")
+    with open(path, "rb") as file:
+        return _read(who, image, io.BytesIO(file.read()), repr(os.fspath(path)))
+
+
+def _read(who: str, image: Any, data: io.BytesIO, shown: str) -> Image:
     try:
-        with warnings.catch_warnings():
-            # A picture too large for comfort: what Pillow warns of is refused.
-            warnings.simplefilter("error", image.DecompressionBombWarning)
-            picture = image.open(source)
-            picture.load()
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError, Warning) as error:
-        shown = "the bytes given" if source is path else source
+        picture = image.open(data)
+        picture.load()
+    except (OSError, SyntaxError, ValueError, image.DecompressionBombError) as error:
         raise DataError(
-            message(who, f"expected a picture in {shown!r}.", f"{error}",
+            message(who, f"expected a picture in {shown}.", f"{error}",
                     "Remove the file, or save it anew.")
         ) from error  # fmt: skip
     return picture

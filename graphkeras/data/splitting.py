@@ -82,7 +82,8 @@ def _arrays(dataset: Any) -> tuple[Any, int | None]:
                 message(_WHO, "expected arrays or a data set.", type(dataset).__name__,
                         "Give an array, a tuple of arrays, or something that iterates.")
             )  # fmt: skip
-        dataset = (dataset[i] for i in range(len(dataset)))  # as torch has them
+        numbered = dataset  # as torch has them
+        dataset = (numbered[i] for i in range(len(numbered)))
     return _stacked([elements.as_element(item) for item in dataset]), size and int(size)
 
 

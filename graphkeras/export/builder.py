@@ -17,6 +17,7 @@ from graphkeras import dtypes
 from graphkeras.errors import ExportError, ShapeError, message
 from graphkeras.export.gaps import GAPS, Gap
 from graphkeras.export.nodes import (
+    CONTRIB,
     DTYPE_CODES,
     DTYPE_NAMES,
     ELEMENTWISE,
@@ -47,6 +48,7 @@ class Builder:
 
     Args:
         opset: version of the ``ai.onnx`` operators.
+        contrib: whether rules may use onnxruntime's own operators.
 
     Attributes:
         body: the outermost graph.
@@ -59,8 +61,8 @@ class Builder:
         'Mul'
     """
 
-    def __init__(self, opset: int = 20) -> None:
-        self.opset = opset
+    def __init__(self, opset: int = 20, contrib: bool = False) -> None:
+        self.opset, self.contrib = opset, contrib
         self.body = Body("main")
         self.initializers: dict[str, np.ndarray] = {}
         self.who = "export"
@@ -84,7 +86,7 @@ class Builder:
         **attrs: Any,
     ) -> Any:  # fmt: skip
         """Add an operator and return the name of its result, or a tuple of names."""
-        if domain not in ("", ML):
+        if domain not in ("", ML) and not (self.contrib and domain == CONTRIB):
             self.refuse(f"{domain}.{kind} is not a standard operator")
         names = ["" if r is None else self._checked(kind, r) for r in refs]
         gap, dtype = self._gap(kind, names)

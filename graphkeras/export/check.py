@@ -83,11 +83,18 @@ def _for_halves(graph: Graph, atol: float, rtol: float) -> tuple[float, float]:
     inside = {
         value.dtype for value in graph.walk() if not isinstance(value.type, tuple)
     }
-    steps = [step for name, step in _HALVES.items() if name in inside]
+    steps = [_steps(dtypes.to_numpy(name)) for name in inside & {*_HALVES}]
     return max([atol, *steps]), max([rtol, *steps])
 
 
-_HALVES = {"float16": 2.0**-8, "bfloat16": 2.0**-5}  # four steps at one
+_HALVES = ("float16", "bfloat16")
+
+
+def _steps(dtype: Any) -> float:
+    import ml_dtypes
+
+    about: Any = ml_dtypes.finfo
+    return 4 * float(about(dtype).eps)
 
 
 # ---------------------------------------------------------------- the file by itself

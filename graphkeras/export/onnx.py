@@ -33,6 +33,7 @@ def export_graph(
     input_names: Sequence[str],
     output_names: Sequence[str],
     opset: int = 20,
+    ops: str = "standard",
     metadata: Mapping[str, str] | None = None,
     name: str = "model",
     check: bool = True,
@@ -49,6 +50,7 @@ def export_graph(
         input_names: names of the inputs.
         output_names: names of the outputs.
         opset: version of the ``ai.onnx`` operators, 18 or later.
+        ops: "standard", or "contrib" to allow operators that only onnxruntime has.
         metadata: pairs for the file's ``metadata_props``.
         name: name of the graph inside the file.
         check: run the file in onnxruntime and compare it with the NumPy references.
@@ -64,7 +66,7 @@ def export_graph(
             the file does not compute what the graph does.
     """
     _check_opset(opset)
-    b = _build(graph, state, input_names, output_names, opset)
+    b = _build(graph, state, input_names, output_names, Emitter(opset, _contrib(ops)))
     with _staged(Path(path)) as staged:
         data = _data_path(staged) if proto.too_large(b.initializers) else None
         model = proto.to_model(
@@ -84,12 +86,11 @@ def _build(
     state: Sequence[np.ndarray],
     input_names: Sequence[str],
     output_names: Sequence[str],
-    opset: int,
+    b: Emitter,
 ) -> Emitter:
-    """Return a builder that holds the finished ONNX graph."""
+    """Return the builder with the finished ONNX graph in it."""
     _check_names(input_names, "input", len(graph.inputs))
     _check_names(output_names, "output", len(graph.outputs))
-    b = Emitter(opset)
     known: dict[Value, Any] = {}
     for leaf, name in zip(graph.inputs, input_names):
         known[leaf] = b.input(name, TensorType(leaf.dtype, leaf.shape))
@@ -114,6 +115,17 @@ def _check_names(names: Sequence[str], what: str, count: int) -> None:
                 f"{what}_names={[*names]}", "Name the layers apart.",
             )
         )  # fmt: skip
+
+
+def _contrib(ops: str) -> bool:
+    if ops not in ("standard", "contrib"):
+        raise ExportError(
+            message(
+                "export", "expected ops to be 'standard' or 'contrib'.", f"{ops!r}",
+                "Leave it out for operators that every runtime has.",
+            )
+        )  # fmt: skip
+    return ops == "contrib"
 
 
 def _check_opset(opset: int) -> None:

@@ -14,7 +14,15 @@ import numpy as np
 
 from graphkeras import __version__
 from graphkeras.errors import ExportError, message
-from graphkeras.export.nodes import DTYPE_CODES, ML, Body, Node
+from graphkeras.export.nodes import (
+    CONTRIB,
+    CONTRIB_ATTRIBUTES,
+    CONTRIB_RESULTS,
+    DTYPE_CODES,
+    ML,
+    Body,
+    Node,
+)
 from graphkeras.ir.types import TensorType
 
 # A protobuf message cannot be written past 2 GiB: larger weights go beside the model.
@@ -50,10 +58,13 @@ def to_model(
     imports = [helper.make_opsetid("", opset)]
     if ML in domains:
         imports.append(helper.make_opsetid(ML, 4 if opset >= 20 else 3))
+    standard = helper.find_min_ir_version_for(imports)
+    if CONTRIB in domains:
+        imports.append(helper.make_opsetid(CONTRIB, 1))
     model = helper.make_model(
         graph, opset_imports=imports, producer_name="graphkeras",
         producer_version=__version__,
-        ir_version=helper.find_min_ir_version_for(imports),
+        ir_version=standard,
     )  # fmt: skip
     helper.set_model_props(model, dict(sorted(metadata.items())))
     return model
@@ -76,7 +87,17 @@ def _to_graph(body: Body, opset: int) -> Any:
         [_to_node(node, opset) for node in body.nodes], body.name,
         [_value_info(*named) for named in body.inputs],
         [_value_info(*named) for named in body.outputs],
+        value_info=[
+            helper.make_tensor_value_info(name, *_contrib_type(node))
+            for node in body.nodes if node.domain == CONTRIB for name in node.outputs
+        ],
     )  # fmt: skip
+
+
+def _contrib_type(node: Node) -> tuple[int, list[None]]:
+    """Return dtype and sizes of what onnx infers nothing of."""
+    dtype, rank = CONTRIB_RESULTS[node.kind]
+    return DTYPE_CODES[dtype], [None] * rank
 
 
 def _value_info(name: str, type_: TensorType | str | None) -> Any:
@@ -114,6 +135,8 @@ def _attribute_types(node: Node, opset: int) -> dict[str, str]:
     """Return the type each attribute has by the standard: "FLOAT", "INTS" ..."""
     from onnx import defs
 
+    if node.domain == CONTRIB:
+        return CONTRIB_ATTRIBUTES[node.kind]
     version = opset if not node.domain else 4 if opset >= 20 else 3
     try:
         schema = defs.get_schema(node.kind, version, node.domain)

@@ -213,6 +213,11 @@ def maximum(a: Dim, b: Dim) -> Dim:
     return SymbolicDim({((("max", a, b), 1),): 1})
 
 
+def minimum(a: Dim, b: Dim) -> Dim:
+    """Return the smaller of two sizes."""
+    return a + b - maximum(a, b)
+
+
 def product(dims: Iterable[Dim]) -> Dim:
     """Return the product of sizes (1 for none)."""
     return math.prod(dims, start=1)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphkeras.errors import ShapeError
 from graphkeras.ir import dims
-from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, as_dtype, host_only, run
+from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE, Op, as_dtype, run
 from graphkeras.ir.value import Graph, Value, walk
 
 
@@ -64,9 +64,16 @@ def bind_sizes(
 
 
 def evaluate(
-    roots: Sequence[Value], known: Mapping[Value, Any], sizes: Mapping[str, int]
+    roots: Sequence[Value],
+    known: Mapping[Value, Any],
+    sizes: Mapping[str, int],
+    run: Callable[[Op, list[Any], dict[str, Any]], Any] = run,
 ) -> list[Any]:
-    """Return the arrays of `roots`, computing only what `known` does not hold."""
+    """Return the arrays of `roots`, computing only what `known` does not hold.
+
+    Args:
+        run: what computes an op on arrays; by default the references.
+    """
     computed: dict[Value, Any] = {}
     sizes = dict(sizes)
 
@@ -74,8 +81,9 @@ def evaluate(
         return known[value] if value in known else computed[value]
 
     for value in host_first(roots, known):
-        computed[value] = _evaluate_one(value, [find(i) for i in value.inputs], sizes)
-        if value.op.kernel is host_only:  # the words of a text: a size found only now
+        operands = [find(i) for i in value.inputs]
+        computed[value] = _evaluate_one(value, operands, sizes, run)
+        if value.op.is_hosted:  # the words of a text: a size found only now
             bind_sizes(value.op.name, value.type, computed[value].shape, sizes)
     return [find(root) for root in roots]
 
@@ -83,11 +91,13 @@ def evaluate(
 def host_first(roots: Sequence[Value], stop: Container[Value] = ()) -> list[Value]:
     """Return ``walk(roots, stop)``, string ops first: they find sizes for others."""
     order = walk(roots, stop)
-    hosts = [value for value in order if value.op.kernel is host_only]
+    hosts = [value for value in order if value.op.is_hosted]
     return walk([*hosts, *roots], stop) if hosts else order
 
 
-def _evaluate_one(value: Value, operands: list[Any], sizes: Mapping[str, int]) -> Any:
+def _evaluate_one(
+    value: Value, operands: list[Any], sizes: Mapping[str, int], run: Any
+) -> Any:
     if value.op is CONSTANT:
         return value.data.array
     if value.op is ITEM:

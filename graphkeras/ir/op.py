@@ -36,8 +36,21 @@ class Word:
         return self.name + (f"({self.reason!r})" if self.reason else "")
 
 
+class Host(Word):
+    """Says that an op runs before the compiled part of a program, as strings must.
+
+    Args:
+        function: ``"module.function"`` under ``compiler`` that does so quickly, by the
+            name of the op's operands and attributes; "" for the reference.
+    """
+
+    def __init__(self, function: str = "") -> None:
+        super().__init__("host", function)
+        self.function = function
+
+
 nondifferentiable = Word("nondifferentiable")
-host_only = Word("host_only")
+host_only = Host()
 inline = Word("inline")  # composites: the body stands in for the facet
 
 
@@ -71,6 +84,11 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether it runs before the compiled part of a program."""
+        return isinstance(self.kernel, Host)
 
     def fact(self, name: str, default: Any = None) -> Any:
         """Return a stated fact such as ``commutative`` or ``domain``."""

@@ -21,7 +21,6 @@ from graphkeras.ir.op import (
     apply_to_values,
     constant,
     dim_value,
-    host_only,
     input_value,
     invoke_reference,
     run,
@@ -218,7 +217,7 @@ def _graph_value(operand: Any) -> Any:
 def _apply_eagerly(op: Op, operands: list[Any], given: Any, trace: Any) -> Any:
     arrays = [o.numpy_view() if isinstance(o, Tensor) else o for o in operands]
     result = run(op, arrays, op.complete(given))
-    if trace is None or op.fact("data_dependent") or op.kernel is host_only:
+    if trace is None or op.fact("data_dependent") or op.is_hosted:
         if isinstance(result, tuple):  # no history: nothing differentiates strings
             return tuple(Tensor(None, r) for r in result)
         return Tensor(None, result)

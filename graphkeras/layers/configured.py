@@ -62,7 +62,7 @@ class ConfiguredLayer:
     def _library_config(self) -> dict[str, Any]:
         """Arguments of the nearest class of graphkeras, read from the attributes."""
         cls = next(c for c in type(self).__mro__ if is_library_class(c))
-        left_out = (*_BASE_ARGUMENTS, *self._not_in_config)
+        left_out = {*_BASE_ARGUMENTS, *self._not_in_config} - {"activity_regularizer"}
         names = [n for n in init_arguments(cls) if n not in left_out]
         return {n: self._serialized_argument(n, getattr(self, n)) for n in names}
 

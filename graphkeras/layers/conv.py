@@ -1,4 +1,4 @@
-"""Convolutions in one and two dimensions."""
+"""Convolutions in one, two and three dimensions."""
 
 from __future__ import annotations
 
@@ -196,6 +196,21 @@ class Conv2D(_Conv):
     """
 
     __doc__ = f"{__doc__}\n{_Conv.__doc__}"
+
+
+class Conv3D(_Conv):
+    """Convolution of volumes.
+
+    Shapes: x: (batch, depth, height, width, channels) -> (batch, ..., filters).
+
+    Example:
+        >>> import numpy as np
+        >>> Conv3D(8, 3)(np.ones((1, 5, 6, 7, 1), "float32")).shape
+        (1, 3, 4, 5, 8)
+    """
+
+    __doc__ = f"{__doc__}\n{_Conv.__doc__}"
+    rank = 3
 
 
 class _DepthwiseConv(Convolution):
@@ -413,6 +428,12 @@ class Conv2DTranspose(_ConvTranspose):
     __doc__ = _ConvTranspose.__doc__
 
 
-Convolution1D, Convolution2D = Conv1D, Conv2D
+class Conv3DTranspose(_ConvTranspose):
+    __doc__ = _ConvTranspose.__doc__
+    rank = 3
+
+
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
 Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

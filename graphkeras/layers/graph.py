@@ -459,6 +459,22 @@ def call_of(tensor: SymbolicTensor) -> Call:
     return operation._inbound_nodes[node]
 
 
+def sources_of(tensor: SymbolicTensor) -> list[SymbolicTensor]:
+    """Return the tensors of the Inputs that a tensor was made of, in order.
+
+    Public as `keras.utils.get_source_inputs`.
+
+    Example:
+        >>> from graphkeras import Input
+        >>> x = Input((3,))
+        >>> sources_of(x * 2 + 1)[0] is x
+        True
+    """
+    calls, _ = _search(set(), [tensor])
+    found = [t for event in calls if event.is_input for t in event.output_tensors]
+    return list(dict.fromkeys(found))
+
+
 def order_calls(
     inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]
 ) -> CallGraph:

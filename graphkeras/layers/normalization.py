@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphkeras import config, initializers, ops
+from graphkeras import config, dtypes, initializers, ops
 from graphkeras.errors import ArgumentError, ShapeError, message
-from graphkeras.ir.types import normalize_axis
+from graphkeras.ir.types import normalize_axes, normalize_axis
 from graphkeras.layers.facets import add_weight, keep_facets
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
@@ -25,6 +25,11 @@ class _Affine(Layer):
     def _add_affine(self, shape: tuple[int, ...]) -> None:
         self.gamma = add_weight(self, "gamma", shape) if self.scale else None
         self.beta = add_weight(self, "beta", shape) if self.center else None
+
+
+def _wide(x: Any) -> Any:
+    """Return x in float32 at least: half floats do not hold sums of squares."""
+    return ops.cast(x, dtypes.result_type(x.dtype, "float32"))
 
 
 def _known_size(input_shape: Any, axis: int) -> int:
@@ -119,7 +124,7 @@ class BatchNormalization(_Affine):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Return the normalized inputs."""
-        x = ops.cast(inputs, self.variable_dtype)
+        x = _wide(inputs)
         mean, variance = self.moving_mean, self.moving_variance
         if training and self.trainable:
             mean, variance = self._moments(x, mask)
@@ -178,6 +183,7 @@ class LayerNormalization(_Affine):
         beta_initializer, gamma_initializer: first values.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of the
             weights.
+        rms_scaling: only for older files: divide by the deviation, and do no more.
 
     Shapes: x: any -> the same.
     """
@@ -196,6 +202,7 @@ class LayerNormalization(_Affine):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        self.rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
         self.axis, self.epsilon = _axes_of("LayerNormalization", axis), epsilon
         self._keep(
@@ -207,14 +214,28 @@ class LayerNormalization(_Affine):
 
     def build(self, input_shape: Any) -> None:
         """Make gamma and beta of the sizes of `axis`."""
-        axes = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
-        self._add_affine(tuple(_known_size(input_shape, a) for a in axes))
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        sizes = tuple(_known_size(input_shape, a) for a in self.axis)
+        if self.rms_scaling:
+            self.gamma, self.beta = add_weight(self, "gamma", sizes), None
+        else:
+            self._add_affine(sizes)
 
     def call(self, inputs: Any) -> Any:
         """Return the normalized inputs."""
-        axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis
-        x = ops.cast(inputs, self.variable_dtype)
-        return ops.layer_normalization(x, self.gamma, self.beta, axes, self.epsilon)
+        x = _wide(inputs)
+        axes = normalize_axes(self.axis, len(x.shape))
+        if self.rms_scaling:
+            spread = ops.var(x, axis=axes, keepdims=True)
+            shape = [s if a in axes else 1 for a, s in enumerate(x.shape)]
+            x = x * ops.rsqrt(spread + self.epsilon) * ops.reshape(self.gamma, shape)
+        else:
+            x = ops.layer_normalization(x, self.gamma, self.beta, axes, self.epsilon)
+        return ops.cast(x, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}
 
 
 class GroupNormalization(_Affine):
@@ -279,7 +300,7 @@ class GroupNormalization(_Affine):
         shape = tuple(inputs.shape)
         place = normalize_axis(self.axis, len(shape))
         split = (self.groups, shape[place] // self.groups)
-        x = ops.cast(inputs, self.variable_dtype)
+        x = _wide(inputs)
         x = ops.reshape(x, (*shape[:place], *split, *shape[place + 1 :]))
         axes = tuple(a for a in range(1, len(shape) + 1) if a != place)
         mean, variance = ops.moments(x, axes, keepdims=True)
@@ -313,14 +334,13 @@ class RMSNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make scale of the sizes of `axis`."""
-        axes = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
-        sizes = tuple(_known_size(input_shape, a) for a in axes)
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        sizes = tuple(_known_size(input_shape, a) for a in self.axis)
         self.scale = self.add_weight(sizes, "ones", name="scale")
 
     def call(self, inputs: Any) -> Any:
         """Return the normalized inputs."""
-        axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis
-        return ops.rms_normalization(inputs, self.scale, axes, self.epsilon)
+        return ops.rms_normalization(inputs, self.scale, tuple(self.axis), self.epsilon)
 
 
 class UnitNormalization(Layer):

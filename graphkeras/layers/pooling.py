@@ -31,9 +31,10 @@ class _Pooling(Layer):
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         who, rank = type(self).__name__, self.rank
         self.pool_size = int_tuple(who, "pool_size", pool_size, rank)
         strides = self.pool_size if strides is None else strides
@@ -68,6 +69,12 @@ class MaxPooling2D(_Pooling):
     _fold = staticmethod(ops.max_pool)
 
 
+class MaxPooling3D(_Pooling):
+    __doc__ = _Pooling.__doc__
+    rank = 3
+    _fold = staticmethod(ops.max_pool)
+
+
 class AveragePooling1D(_Pooling):
     __doc__ = _Pooling.__doc__
     rank = 1
@@ -76,6 +83,12 @@ class AveragePooling1D(_Pooling):
 
 class AveragePooling2D(_Pooling):
     __doc__ = _Pooling.__doc__
+    _fold = staticmethod(ops.average_pool)
+
+
+class AveragePooling3D(_Pooling):
+    __doc__ = _Pooling.__doc__
+    rank = 3
     _fold = staticmethod(ops.average_pool)
 
 
@@ -116,12 +129,22 @@ class GlobalMaxPooling1D(GlobalMaxPooling2D):
     rank = 1
 
 
+class GlobalMaxPooling3D(GlobalMaxPooling2D):
+    __doc__ = _GlobalPooling.__doc__
+    rank = 3
+
+
 class GlobalAveragePooling2D(_GlobalPooling):
     __doc__ = _GlobalPooling.__doc__
 
     def call(self, inputs: Any) -> Any:
         """Return the mean of each channel."""
         return ops.mean(inputs, axis=self._axes, keepdims=self.keepdims)
+
+
+class GlobalAveragePooling3D(GlobalAveragePooling2D):
+    __doc__ = _GlobalPooling.__doc__
+    rank = 3
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
@@ -151,7 +174,77 @@ class GlobalAveragePooling1D(_GlobalPooling):
         return None
 
 
-MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
-AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+class _AdaptivePooling(Layer):
+    """As many windows as asked for, which cover each spatial axis evenly.
+
+    Args:
+        output_size: how many, an int or one for each spatial axis.
+        data_format: "channels_last" or "channels_first".
+
+    Shapes: x: (batch, *space, channels) -> (batch, *output_size, channels).
+    """
+
+    rank = 2
+    _fold: Any
+
+    def __init__(
+        self, output_size: Any, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        who = type(self).__name__
+        self.output_size = int_tuple(who, "output_size", output_size, self.rank)
+        self.data_format = image_format(who, data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the folded windows."""
+        return type(self)._fold(inputs, self.output_size, self.data_format)
+
+
+class AdaptiveAveragePooling1D(_AdaptivePooling):
+    __doc__ = _AdaptivePooling.__doc__
+    rank = 1
+    _fold = staticmethod(ops.adaptive_average_pool)
+
+
+class AdaptiveAveragePooling2D(_AdaptivePooling):
+    """Mean of each of as many windows as asked for.
+
+    Example:
+        >>> import numpy as np
+        >>> AdaptiveAveragePooling2D((2, 3))(np.ones((1, 7, 7, 4), "float32")).shape
+        (1, 2, 3, 4)
+    """
+
+    __doc__ = f"{__doc__}\n{_AdaptivePooling.__doc__}"
+    _fold = staticmethod(ops.adaptive_average_pool)
+
+
+class AdaptiveAveragePooling3D(_AdaptivePooling):
+    __doc__ = _AdaptivePooling.__doc__
+    rank = 3
+    _fold = staticmethod(ops.adaptive_average_pool)
+
+
+class AdaptiveMaxPooling1D(_AdaptivePooling):
+    __doc__ = _AdaptivePooling.__doc__
+    rank = 1
+    _fold = staticmethod(ops.adaptive_max_pool)
+
+
+class AdaptiveMaxPooling2D(_AdaptivePooling):
+    __doc__ = _AdaptivePooling.__doc__
+    _fold = staticmethod(ops.adaptive_max_pool)
+
+
+class AdaptiveMaxPooling3D(_AdaptivePooling):
+    __doc__ = _AdaptivePooling.__doc__
+    rank = 3
+    _fold = staticmethod(ops.adaptive_max_pool)
+
+
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
 GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool3D, GlobalAvgPool3D = GlobalMaxPooling3D, GlobalAveragePooling3D

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphkeras import random, regularizers
+from graphkeras import ops, random, regularizers
 from graphkeras.errors import ArgumentError, message
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import image_format, rate_of
+from graphkeras.ops.nn import SELU_ALPHA, SELU_SCALE
 
 
 class _Random(Layer):
@@ -55,40 +56,100 @@ class Dropout(_Random):
         return random.dropout(inputs, self.rate, shape, seed=self.seed_generator)
 
 
-class SpatialDropout1D(Dropout):
-    """Dropout of whole channels of (batch, steps, channels)."""
+class _SpatialDropout(Dropout):
+    """Base: dropout of whole channels."""
 
-    _not_in_config = ("trainable",)  # Keras's takes none
-
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(rate, seed=seed, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
-
-    def _mask_shape(self, inputs: Any) -> Any:
-        return (inputs.shape[0], 1, inputs.shape[2])
-
-
-class SpatialDropout2D(Dropout):
-    """Dropout of whole channels of images."""
-
-    _not_in_config = ("trainable",)
-
-    def __init__(
-        self,
-        rate: float,
-        data_format: str | None = None,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(rate, seed=seed, **kwargs)
-        self.data_format = image_format("SpatialDropout2D", data_format)
-        self.input_spec = InputSpec(ndim=4)
+    _not_in_config = ("trainable", "noise_shape")  # Keras's takes none
+    data_format = "channels_last"
+    rank = 2
 
     def _mask_shape(self, inputs: Any) -> Any:
         batch, *sizes = inputs.shape
+        ones = (1,) * self.rank
         if self.data_format == "channels_last":
-            return (batch, 1, 1, sizes[-1])
-        return (batch, sizes[0], 1, 1)
+            return (batch, *ones, sizes[-1])
+        return (batch, sizes[0], *ones)
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Dropout of whole channels of (batch, steps, channels).
+
+    Args:
+        rate: share that is dropped.
+        seed: int that fixes the numbers.
+    """
+
+    rank = 1
+
+    def __init__(
+        self, rate: float, seed: Any = None, name: str | None = None,
+        dtype: Any = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Dropout of whole channels of images.
+
+    Args:
+        rate: share that is dropped.
+        data_format: "channels_last" or "channels_first".
+        seed: int that fixes the numbers.
+    """
+
+    def __init__(
+        self, rate: float, data_format: str | None = None, seed: Any = None,
+        name: str | None = None, dtype: Any = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
+        self.data_format = image_format(type(self).__name__, data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+
+class SpatialDropout3D(SpatialDropout2D):
+    """Dropout of whole channels of volumes.
+
+    The arguments are those of `SpatialDropout2D`.
+    """
+
+    rank = 3
+
+
+# Klambauer, Unterthiner, Mayr and Hochreiter, arXiv:1706.02515, section 3.
+_FLOOR = -SELU_ALPHA * SELU_SCALE
+
+
+class AlphaDropout(Dropout):
+    """In training: a share set to selu's lowest value; mean and variance stay.
+
+    Args:
+        rate: share that is dropped.
+        noise_shape: shape of the mask, None where it has the size of the inputs.
+        seed: int that fixes the numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).normal(size=(1, 10000)).astype("float32")
+        >>> y = AlphaDropout(0.3, seed=1)(x, training=True).numpy()
+        >>> bool(abs(y.mean()) < 0.05 and abs(y.std() - 1) < 0.05)
+        True
+    """
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        """Return the inputs, thinned out in training."""
+        if not training or self.rate == 0:
+            return inputs
+        kept = self._kept(inputs)
+        gain = ((1 - self.rate) * (1 + self.rate * _FLOOR**2)) ** -0.5
+        x = ops.where(kept, inputs, _FLOOR)
+        return x * gain - gain * _FLOOR * self.rate
+
+    def _kept(self, inputs: Any) -> Any:
+        given = self.noise_shape or (None,) * len(inputs.shape)
+        sizes = [s if g is None else g for g, s in zip(given, inputs.shape)]
+        drawn = random.uniform(tuple(sizes), seed=self.seed_generator)
+        return ops.greater_equal(drawn, self.rate)
 
 
 class GaussianNoise(_Random):

@@ -164,7 +164,7 @@ class ZeroPadding2D(_Border):
     """
 
     def __init__(
-        self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any
+        self, padding: Any = 1, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.padding = self._pairs("padding", padding, data_format)
@@ -172,6 +172,17 @@ class ZeroPadding2D(_Border):
     def call(self, inputs: Any) -> Any:
         """Return the padded inputs."""
         return ops.pad(inputs, self._around(self.padding))
+
+
+class ZeroPadding3D(ZeroPadding2D):
+    """Zeros around the volumes.
+
+    Args:
+        padding: an int, three ints (depth, height, width), or three pairs.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    rank = 3
 
 
 class ZeroPadding1D(_Border):
@@ -231,6 +242,22 @@ class Cropping2D(_Border):
         return _cropped(inputs, self._around(self.cropping))
 
 
+class Cropping3D(Cropping2D):
+    """The volumes without their borders.
+
+    Args:
+        cropping: an int, three ints (depth, height, width), or three pairs.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    rank = 3
+
+    def __init__(
+        self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(cropping, data_format, **kwargs)
+
+
 class Cropping1D(_Border):
     """The steps without the first and the last.
 
@@ -271,23 +298,50 @@ class UpSampling2D(Layer):
         interpolation: "nearest".
     """
 
+    rank = 2
+
     def __init__(
         self,
-        size: Any = (2, 2),
+        size: Any = 2,
         data_format: str | None = None,
         interpolation: str = "nearest",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.size = int_tuple("UpSampling2D", "size", size, 2)
-        self.data_format = image_format("UpSampling2D", data_format)
+        self._keep(size, data_format)
         self.interpolation = one_of(
             "UpSampling2D", "interpolation", interpolation, ("nearest",)
         )
-        self.input_spec = InputSpec(ndim=4)
+
+    def _keep(self, size: Any, data_format: str | None) -> None:
+        who = type(self).__name__
+        self.size = int_tuple(who, "size", size, self.rank)
+        self.data_format = image_format(who, data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Any) -> Any:
         """Return the larger images."""
+        return self._repeated(inputs)
+
+    def _repeated(self, x: Any) -> Any:
         first = 1 if self.data_format == "channels_last" else 2
-        tall = ops.repeat(inputs, self.size[0], axis=first)
-        return ops.repeat(tall, self.size[1], axis=first + 1)
+        for axis, times in enumerate(self.size, first):
+            x = ops.repeat(x, times, axis=axis)
+        return x
+
+
+class UpSampling3D(UpSampling2D):
+    """Each cell of a volume repeated.
+
+    Args:
+        size: an int or three (depth, height, width).
+        data_format: "channels_last" or "channels_first".
+    """
+
+    rank = 3
+
+    def __init__(
+        self, size: Any = 2, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        Layer.__init__(self, **kwargs)
+        self._keep(size, data_format)

@@ -312,7 +312,8 @@ class _Reader:
         """Return the model's inputs or outputs from a structure of references."""
         if _is_reference(structure):
             name, call, index = structure
-            return self.tensor(name, call - _first_number(self.layers[name]), index)
+            first = _first_number(self.layers.get(name))
+            return self.tensor(name, call - first, index)
         if isinstance(structure, Mapping):
             return {k: self.tensors(v) for k, v in structure.items()}
         found = [self.tensors(v) for v in structure]

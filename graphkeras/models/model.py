@@ -176,6 +176,7 @@ class Model(Trainer, Layer):
         input_signature: Any = None,
         *,
         opset: int = 20,
+        ops: str = "standard",
         metadata: Mapping[str, str] | None = None,
         check: bool = True,
         samples: Any = None,
@@ -194,6 +195,8 @@ class Model(Trainer, Layer):
             input_signature: what the inputs look like, for a subclassed model that was
                 never called: InputSpecs, symbolic tensors or arrays.
             opset: version of ONNX's operators.
+            ops: "standard"; "contrib" also allows operators that only onnxruntime has
+                (and every build of it has), for what no standard one can do.
             metadata: pairs to store in the file.
             check: run the file in onnxruntime and compare before it is put in place.
             samples: arrays to check on; random ones by default.
@@ -212,8 +215,8 @@ class Model(Trainer, Layer):
         report = export_graph(
             traced.graph, [v.array for v in traced.variables], filepath,
             input_names=traced.input_names, output_names=traced.output_names,
-            opset=opset, metadata=about, check=check, samples=samples, atol=atol,
-            name=name or self.name,
+            opset=opset, ops=ops, metadata=about, check=check, samples=samples,
+            atol=atol, name=name or self.name,
         )  # fmt: skip
         if verbose:
             print(report)

@@ -10,7 +10,7 @@ import numpy as np
 from graphkeras import dtypes
 from graphkeras.errors import ArgumentError, DataError, message
 from graphkeras.ir.definers import composite, require, structured
-from graphkeras.ir.op import host_only, nondifferentiable
+from graphkeras.ir.op import Host, nondifferentiable
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import ConstantData
 from graphkeras.ops.compare import equal, greater_equal, less, logical_or, where
@@ -49,13 +49,23 @@ def _type(
 @lru_cache(maxsize=32)
 def _entries(keys: ConstantData | None, values: ConstantData) -> dict[Any, Any]:
     if keys is None:
-        raise ArgumentError(
-            message(
-                "lookup", "expected a vocabulary.", "none",
-                "Call adapt(data) or set_vocabulary(words) before the model runs.",
-            )
-        )  # fmt: skip
+        refuse_no_table()
+    assert keys is not None
     return dict(zip(keys.array.tolist(), values.array.tolist(), strict=True))
+
+
+def refuse_no_table() -> None:
+    """Say what is to be done first.
+
+    Raises:
+        ArgumentError: always.
+    """
+    raise ArgumentError(
+        message(
+            "lookup", "expected a vocabulary.", "none",
+            "Call adapt(data) or set_vocabulary(words) before the model runs.",
+        )
+    )  # fmt: skip
 
 
 def _kind(array: np.ndarray) -> str:
@@ -80,7 +90,7 @@ def _onnx(b: Any, y: Any, x: Any) -> Any:
 
 
 @structured(
-    infer=_type, kernel=host_only, vjp=nondifferentiable, onnx=_onnx,
+    infer=_type, kernel=Host("host_ops.look_up"), vjp=nondifferentiable, onnx=_onnx,
     canonical=_canonical,
 )  # fmt: skip
 def look_up(x: Tensor, *, keys: Any, values: Any, default: Any = None) -> Any:
@@ -106,22 +116,26 @@ def look_up(x: Tensor, *, keys: Any, values: Any, default: Any = None) -> Any:
         array([6, 0])
     """
     entries = _entries(keys, values)
-    if default is None:
-        _refuse_unknown(x, entries)
+    unknown = [k for k in np.ravel(x).tolist() if k not in entries]
+    if unknown and default is None:
+        refuse_unknown(unknown)
     found = np.frompyfunc(lambda key: entries.get(key, default), 1, 1)(x)
     return np.asarray(found).astype(values.array.dtype)
 
 
-def _refuse_unknown(x: Any, entries: dict[Any, Any]) -> None:
-    unknown = [k for k in np.ravel(x).tolist() if k not in entries]
-    if unknown:
-        raise DataError(
-            message(
-                "lookup", "expected only words of the vocabulary.",
-                ", ".join(map(repr, dict.fromkeys(unknown[:5]))),
-                "num_oov_indices=1 gives all others an id of their own.",
-            )
-        )  # fmt: skip
+def refuse_unknown(words: Any) -> None:
+    """Say which words are in no vocabulary.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError(
+        message(
+            "lookup", "expected only words of the vocabulary.",
+            ", ".join(map(repr, dict.fromkeys(words[:5]))),
+            "num_oov_indices=1 gives all others an id of their own.",
+        )
+    )  # fmt: skip
 
 
 # --------------------------------------------------------------------------- encoding

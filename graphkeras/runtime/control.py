@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+PARTS = 16  # of each step's work; as in `kernels.cpu.cut`
+
 # One word each, after the addresses of the buffers.
 CONTROL = (
     "rows",  # rows to visit
     "batch_size",
-    "start",  # number of the first step
-    "steps",  # how many steps to make
-    "done",  # written by the program: how many were made
+    "start",  # number of the first step of all
+    "made",  # how many steps were made before
+    "steps",  # how many there will be after
+    "done",  # written by the program: how many there are
     "order",  # address of int64 row numbers, or 0: rows as they come
     "shuffle",  # 1: write a permutation to `order` first
     "key0",
@@ -17,6 +20,11 @@ CONTROL = (
     "progress",  # address of int64[2]: steps done, request to stop; or 0
     "sizes",  # address of the sizes of a full batch
     "last_sizes",  # address of the sizes of the last batch
+    "low",  # this thread does the parts [low, high) of each step
+    "high",
+    "team",  # address of what the threads share, or 0
+    "seat",  # of this thread in the team
+    "wait",  # address of the function (team, seat) that waits for all others
 )
 # For each input after that.
 FEED = (
@@ -25,6 +33,7 @@ FEED = (
     "row_elements",
     "feeder",  # address of a function that gathers and casts rows, or 0: used in place
     "staging",  # address of the batch it fills
+    "staged_bytes",  # of a row of that batch
 )
 # For each output after that.
 COLLECT = (

@@ -58,10 +58,28 @@ def takes(name: str, parameter: str) -> bool:
     return parameter in inspect.signature(kernel(name)).parameters
 
 
+@cache
+def cuts(name: str) -> tuple[Any, ...]:
+    """Return where the work of a CPU kernel may be cut; see `kernels.cpu.cut`."""
+    return importlib.import_module(f"{CPU}.cut").cuts_of(kernel(name))
+
+
 def compile_entry(name: str, build: Callable[..., Any]) -> Entry:
     """Jit the function that `build` adds to an LLVM module; see `kernels.jit`."""
     jit = importlib.import_module("graphkeras.kernels.jit")
     return jit.compile_entry(name, build)
+
+
+def compile_function(name: str) -> Any:
+    """Compile the function called ``"module.function"``; see `kernels.jit`."""
+    jit = importlib.import_module("graphkeras.kernels.jit")
+    return jit.compile_function(kernel(name))
+
+
+def function(code: Any, locked: bool = False) -> Callable[..., int]:
+    """Return what calls such a function; see `kernels.object`."""
+    module = importlib.import_module("graphkeras.kernels.object")
+    return module.function(code, locked)
 
 
 def load(code: bytes, symbol: str) -> Entry:

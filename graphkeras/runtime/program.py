@@ -6,21 +6,29 @@ bind anew and compile nothing.
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from graphkeras import dtypes
+from graphkeras import config, dtypes
 from graphkeras.errors import ArgumentError, DataError, message
-from graphkeras.runtime import control, cpu
-from graphkeras.runtime.control import CONTROL, collect_word, feed_word
+from graphkeras.runtime import control, cpu, team
+from graphkeras.runtime.control import CONTROL, PARTS, collect_word, feed_word
 from graphkeras.runtime.held import HeldState
+from graphkeras.runtime.link import Entry
+from graphkeras.runtime.pace import Pace
 
 Shapes = Sequence[tuple[int, ...]]
 Arrays = Sequence[np.ndarray]
+ONCE, EPOCH = 0, 1  # modes of the entry
+# Seconds of a step on one thread that a second one may shorten.
+WORTH_WAKING, WORTH_WAITING = 2e-4, 5e-5  # if it has to be woken; if it is awake
 MOST_BINDINGS = 8  # sizes remembered, so that train and test batches can alternate
 
 
@@ -72,9 +80,10 @@ class Code:
         constants: arrays that the code reads.
         blocks: number of blocks in the arena.
         feeder: from (dtype of rows, dtype of batch) to the function that gathers them.
+        team: gives the function by which threads find together.
     """
 
-    entry: Callable[[int, int], None]
+    entry: Entry
     inputs: tuple[Port, ...]
     state: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -82,12 +91,14 @@ class Code:
     blocks: int
     layout: Layout
     feeder: Callable[[str, str], Any]
+    team: Callable[[], Entry]
 
 
 class _Binding(NamedTuple):
     cases: list[Case]
     arena: Arena
     first: int  # address of the first case's words
+    paces: tuple[Pace, Pace]  # of single runs, of epochs
 
 
 class Program:
@@ -101,6 +112,7 @@ class Program:
     def __init__(self, name: str, code: Code) -> None:
         self.name, self.code = name, code
         self._lock = threading.Lock()
+        _programs.add(self)
         self._bindings: dict[Any, _Binding] = {}
         self._bound: Any = None  # the key of the binding that is in the table
         self._arena = cpu.aligned(0)
@@ -115,6 +127,7 @@ class Program:
         self._start = cpu.address(self._table)
         self._kinds = [p.kind for p in code.inputs]
         self._state = HeldState(name, code.state)
+        self._set("high", PARTS)
         self._constants = [np.require(c, requirements="C") for c in code.constants]
         self._point(3, self._constants)
 
@@ -141,8 +154,32 @@ class Program:
             self._point(0, arrays)
             self._point(2, outputs)
             self._words[0] = binding.first
-            self.code.entry(self._start, 0)
+            self._call(ONCE, binding, 1)
         return outputs
+
+    def _call(self, mode: int, binding: _Binding, steps: int) -> None:
+        """Run the code on as many threads as are worth it."""
+        pace = binding.paces[mode]
+        if pace.settled:
+            self.code.entry(self._start, mode)
+            return
+        threads = pace.threads(min(config.get_threads(), PARTS))
+        began = time.perf_counter()
+        if threads == 1 or not self._call_together(mode, threads):
+            threads = 1
+            self.code.entry(self._start, mode)
+        pace.note(threads, time.perf_counter() - began, steps)
+
+    def _call_together(self, mode: int, threads: int) -> bool:
+        """Run the code on several threads; whether they were free to do it."""
+        tables = np.repeat(self._table[np.newaxis], threads, 0)
+        entry = self.code.entry.address
+        if not team.run(self.code.team, entry, mode, tables, self._control):
+            return False
+        self._table[:] = tables[0]
+        for name, value in (("low", 0), ("high", PARTS), ("team", 0)):
+            self._set(name, value)
+        return True
 
     def _hold(self, state: Arrays) -> None:
         """Let the variables be these arrays."""
@@ -174,7 +211,8 @@ class Program:
         found, arena = self.code.layout.bind(whole)
         while len(self._bindings) >= MOST_BINDINGS:
             del self._bindings[next(iter(self._bindings))]
-        return _Binding(found, arena, cpu.address(found[0].words))
+        paces = Pace(WORTH_WAKING), Pace(WORTH_WAITING)
+        return _Binding(found, arena, cpu.address(found[0].words), paces)
 
     def _check_counts(self, inputs: Sequence[Any], state: Sequence[Any]) -> None:
         for what, given, ports in (
@@ -248,9 +286,37 @@ class Program:
         self._point(2, epoch.outputs)
         words = epoch.words(binding.cases)
         self._table[self._control : self._control + len(words)] = words
-        self.code.entry(cpu.address(self._table), 1)
-        done = int(self._table[self._control + CONTROL.index("done")])
+        done = self._run_stretches(epoch, binding)
         return epoch.results(done, binding.cases)
+
+    def _run_stretches(self, epoch: _Epoch, binding: _Binding) -> int:
+        """Make the steps, a number at a time; return how many were made."""
+        made, going = 0, True
+        self._set("shuffle", int(epoch.shuffle is not None))
+        while going:
+            stop = made + binding.paces[EPOCH].steps(epoch.steps - made)
+            self._set("made", made)
+            self._set("steps", stop)
+            self._call(EPOCH, binding, stop - made)
+            made = self._words[self._control + CONTROL.index("done")]
+            self._set("shuffle", 0)
+            going = made == stop < epoch.steps
+        return made
+
+    def _set(self, name: str, value: int) -> None:
+        """Write a word of the control block."""
+        self._words[self._control + CONTROL.index(name)] = value
+
+
+def _unlock() -> None:
+    """Let the child of a fork run what another thread was running at that moment."""
+    for program in _programs:
+        program._lock = threading.Lock()
+
+
+_programs: weakref.WeakSet[Program] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 class _Epoch:
@@ -408,8 +474,7 @@ class _Epoch:
         keys = self.shuffle or (0, 0)
         values = {
             "rows": self.rows, "batch_size": self.batch, "start": self.start,
-            "steps": self.steps, "shuffle": int(self.shuffle is not None),
-            "key0": keys[0], "key1": keys[1],
+            "high": PARTS, "key0": keys[0], "key1": keys[1],
             "sizes": cpu.address(cases[0].words),
             "last_sizes": cpu.address(cases[-1].words),
         }  # fmt: skip
@@ -447,4 +512,6 @@ class _Epoch:
         entry = self.code.feeder(dtypes.of_array(source), port.dtype)
         staging = cpu.empty((self.batch, elements), port.kind)
         self.kept.append(staging)
-        return {**words, "feeder": entry.address, "staging": cpu.address(staging)}
+        row = elements * port.kind.itemsize
+        found = {"feeder": entry.address, "staging": cpu.address(staging)}
+        return {**words, **found, "staged_bytes": row}

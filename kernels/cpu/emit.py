@@ -8,10 +8,11 @@ at compile time costs nothing at run time.
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
+from weakref import WeakKeyDictionary
 
 from llvmlite import ir
 
@@ -48,6 +49,7 @@ __all__ = [
 Branches = tuple[AbstractContextManager[None], AbstractContextManager[None]]
 P = ParamSpec("P")
 _numbers = itertools.count()
+_shared: WeakKeyDictionary[ir.Module, dict[Hashable, ir.Function]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,24 @@ class Emit:
         body(inner)
         function = inner.finish()
         self.call(function, capture(function))
+
+    def shared(
+        self,
+        key: Hashable,
+        name: str,
+        arguments: Sequence[ir.Value],
+        body: Callable[..., None],
+    ) -> None:
+        """Call the function `body(inner, *arguments)` writes: once for equal keys.
+
+        Whatever the body uses beside its arguments must follow from the key.
+        """
+        functions = _shared.setdefault(self.module, {})
+        if key not in functions:
+            inner = self.function(name, [a.type for a in arguments])
+            body(inner, *inner.arguments)
+            functions[key] = inner.finish()
+        self.call(functions[key], arguments)
 
     def external(
         self, name: str, result: ir.Type, kinds: Sequence[ir.Type]
@@ -501,17 +521,17 @@ class Emit:
         place = self.address(array.pointer, array.dtype, offset)
         self.builder.store(raw, place, align=itemsize(array.dtype))
 
-    def prefetch(self, array: "Array", offset: Index) -> None:
-        """Ask for the cache line of an element that will be read soon.
+    def prefetch(self, array: "Array", offset: Index, *, write: bool = False) -> None:
+        """Ask for the cache line of an element that will be used soon.
 
-        The second-level cache takes it: it may be long before it is needed. The
-        address need not be one of the array's.
+        To be read, it goes to the second-level cache, since it may be long before it
+        is; to be written, to the first. The address need not be one of the array's.
         """
         kinds = [POINTER, I32, I32, I32]
         function = self.external("llvm.prefetch.p0", VOID, kinds)
         place = self.address(array.pointer, array.dtype, offset)
-        read, level, data = (ir.Constant(I32, number) for number in (0, 2, 1))
-        self.builder.call(function, [place, read, level, data])
+        kind = (1, 3, 1) if write else (0, 2, 1)  # write?, how near, data
+        self.builder.call(function, [place, *(ir.Constant(I32, n) for n in kind)])
 
     def load_some(
         self, array: "Array", offset: Index, lanes: int, live: Index

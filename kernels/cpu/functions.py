@@ -6,9 +6,9 @@ Functions of floats refuse integers: the caller says in what precision by a cast
 import math
 from collections.abc import Callable
 
-from graphkeras.kernels.cpu import libm_call, vector
+from graphkeras.kernels.cpu import libm_call, vector, vector_arcs
 from graphkeras.kernels.cpu.term import Term
-from graphkeras.kernels.random import PARITY, ROTATIONS, ROUNDS
+from graphkeras.kernels.random import FEWEST_ROUNDS, PARITY, ROTATIONS, ROUNDS
 from graphkeras.kernels.scalar_names import FUNCTIONS
 
 Function = Callable[..., Term]
@@ -96,11 +96,30 @@ def pow_any(x: Term, y: Term) -> Term:
 
 def logaddexp(x: Term, y: Term) -> Term:
     """log(e**x + e**y) without overflow"""
+    if x.dtype == "float32":
+        return vector.logaddexp(x, y)
     larger = x.maximum(y)
     gap = (x - y).abs()
     smooth = larger + TABLE["log1p"](TABLE["exp"](-gap))
     # Equal infinities have no difference.
     return (x == y).select(x + math.log(2.0), smooth)
+
+
+def fmod(x: Term, y: Term) -> Term:
+    """Rest of the division rounded to zero."""
+    if x.dtype == "float32":
+        return vector.fmod(x, y)
+    return x.fmod(y)
+
+
+def floor_divide(x: Term, y: Term) -> Term:
+    """Quotient rounded down."""
+    return x.floored(y, fmod(x, y))[0] if x.dtype == "float32" else x // y
+
+
+def remainder(x: Term, y: Term) -> Term:
+    """What is left by `floor_divide`."""
+    return x.floored(y, fmod(x, y))[1] if x.dtype == "float32" else x % y
 
 
 def digamma(x: Term) -> Term:
@@ -154,9 +173,14 @@ def erfinv(x: Term) -> Term:
 
 def threefry2x32(key0: Term, key1: Term, counter: Term) -> Term:
     """First word of the Threefry block (counter, 0); all are uint32."""
+    return _block(key0, key1, counter, ROUNDS)[0]
+
+
+def _block(key0: Term, key1: Term, counter: Term, rounds: int) -> tuple[Term, Term]:
+    """Both words of a Threefry block."""
     keys = (key0, key1, key0 ^ key1 ^ PARITY)
     x0, x1 = counter + keys[0], keys[1]
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         bits = ROTATIONS[turn % 8]
         x0 = x0 + x1
         x1 = ((x1 << bits) | (x1 >> (32 - bits))) ^ x0
@@ -164,7 +188,29 @@ def threefry2x32(key0: Term, key1: Term, counter: Term) -> Term:
             step = turn // 4 + 1
             x0 = x0 + keys[step % 3]
             x1 = x1 + keys[(step + 1) % 3] + step
-    return x0
+    return x0, x1
+
+
+def random_words(key0: Term, key1: Term, position: Term) -> tuple[Term, Term]:
+    """The block that has the random bits of a position, and of three more."""
+    counter = ((position >> 6) << 4) | (position & 15)
+    return _block(key0, key1, counter, FEWEST_ROUNDS)
+
+
+def random_half(words: tuple[Term, Term], which: int) -> Term:
+    """The bits of the first, second, third or fourth position of a block."""
+    word = words[which // 2]
+    return word >> 16 if which % 2 else word & 0xFFFF
+
+
+def random_bits16(key0: Term, key1: Term, position: Term) -> Term:
+    """Sixteen random bits for each position; see `graphkeras.ops.random`."""
+    words = random_words(key0, key1, position)
+    low, high = (
+        ((position & 32) != 0).select(random_half(words, k + 2), random_half(words, k))
+        for k in (0, 1)
+    )
+    return ((position & 16) != 0).select(high, low)
 
 
 _SINGLE: dict[str, Function] = {
@@ -172,10 +218,23 @@ _SINGLE: dict[str, Function] = {
     "expm1": vector.expm1,
     "log": vector.log,
     "log1p": vector.log1p,
+    "log2": vector.log2,
+    "log10": vector.log10,
+    "cbrt": vector.cbrt,
     "sin": vector.sin,
     "cos": vector.cos,
+    "tan": vector.tan,
     "tanh": vector.tanh,
     "erf": vector.erf,
+    "asin": vector_arcs.asin,
+    "acos": vector_arcs.acos,
+    "atan": vector_arcs.atan,
+    "atan2": vector_arcs.atan2,
+    "sinh": vector_arcs.sinh,
+    "cosh": vector_arcs.cosh,
+    "asinh": vector_arcs.asinh,
+    "acosh": vector_arcs.acosh,
+    "atanh": vector_arcs.atanh,
 }
 _OWN: dict[str, Function] = {
     "sqrt": sqrt,
@@ -186,7 +245,7 @@ _OWN: dict[str, Function] = {
     "isinf": isinf,
     "isfinite": isfinite,
     "pow": pow_any,
-    "fmod": Term.fmod,
+    "fmod": fmod,
     "abs": Term.abs,
     "minimum": Term.minimum,
     "maximum": Term.maximum,
@@ -198,6 +257,9 @@ _OWN: dict[str, Function] = {
     "digamma": digamma,
     "erfinv": erfinv,
     "threefry2x32": threefry2x32,
+    "random_bits16": random_bits16,
+    # What it holds is rounded there: no product becomes part of a later sum.
+    "unfused": _intrinsic("unfused", "arithmetic.fence"),
 }
 TABLE: dict[str, Function] = {
     name: _OWN[name] if name in _OWN else _by_precision(name, _SINGLE.get(name))

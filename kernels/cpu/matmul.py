@@ -10,14 +10,21 @@ float32 and float64 go through the register tile, in three nested blocks:
 Other dtypes, and views no axis of which is contiguous, go through plain blocks.
 """
 
+from dataclasses import dataclass, replace
+
+from llvmlite import ir
+
+from graphkeras.kernels.cpu import matmul_thin, target
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest
+from graphkeras.kernels.cpu.matmul_plain import multiply
 from graphkeras.kernels.cpu.pack import copy_rows, pack_panel, pack_turned
-from graphkeras.kernels.cpu.target import accumulator, itemsize
-from graphkeras.kernels.cpu.term import Term
+from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import (
     DTYPES,
+    NO,
     Epilogue,
     Panel,
     Result,
@@ -30,13 +37,18 @@ from graphkeras.kernels.cpu.tile import (
 )
 from graphkeras.kernels.cpu.value import Index, known
 
-ROWS = 4  # of the plain block
-VECTORS = 2
 DEPTH = 256  # 256 rows of 32 columns of float32 are 32 KiB
 HEIGHT = 40  # tiles: 40 * 13 rows of 256 are 520 KiB
+FEW = 8  # tiles, if the rows are copied
+ROWS = 4  # fewer go one by one
 PAGE = 4096  # rows this far apart share their cache sets
 
 
+@cut(a=-4, b=-4, out=-4)
+@cut(a=-3, b=-3, out=-3)
+@cut(a=-2, out=-2)
+@cut(b=-1, out=-1, grain=64)
+@summed(a=-1, b=-2)
 @kernel
 def gemm(
     e: Emit, a: Array, b: Array, out: Array, *, epilogue: Epilogue | None = None
@@ -94,38 +106,203 @@ def _fits_tile(a: Array, b: Array, out: Array) -> bool:
 def multiply_tiled(
     e: Emit, a: Array, b: Array, out: Array, epilogue: Epilogue | None, first: Index
 ) -> None:
-    """a[m, k], b[k, n] -> out[m, n] by register tiles."""
-    (m, n), k = out.shape, a.shape[1]
-    vectors = vectors_for(out.dtype, m, n)
-    lanes, most = native_lanes(out.dtype), rows_for(vectors)
-    width = vectors * lanes
+    """a[m, k], b[k, n] -> out[m, n] by register tiles of a shape that fits."""
+    m = a.shape[0]
+    if known(out.shape[1]) == 1 and matmul_thin.fits_column(a, b):
+        matmul_thin.multiply_column(e, a, b, out, _finish(epilogue, first))
+        return
+    if known(out.shape[1]) == 1 and epilogue is None and known(a.strides[0]) == 1:
+        # Turned about, what are rows here are vectors of columns.
+        a, b, out = (_turned(x) for x in (b, a, out))
+        m = 1
+    if known(b.strides[1]) != 1:
+        _multiply_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
+        return
+    with e.when_else(e.lt(m, ROWS)) as (thin, usual):
+        if known(m) is None or m < ROWS:
+            with thin:
+                _multiply_blocks(e, a, b, out, epilogue, first, Tiles.thin(out))
+        if known(m) is None or m >= ROWS:
+            with usual:
+                _multiply_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
+
+
+def _turned(x: Array) -> Array:
+    """Rows for columns."""
+    return Array(x.pointer, x.dtype, x.shape[::-1], x.strides[::-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The shape of the tiles: at most so many rows, and so many vectors."""
+
+    rows: int
+    vectors: int
+
+    @classmethod
+    def usual(cls, out: Array) -> "Tiles":
+        """All columns if they are few, so that a is read once; else two vectors."""
+        width, lanes = known(out.shape[1]), native_lanes(out.dtype)
+        if width is not None and width <= 4 * lanes:
+            vectors = max(1, -(-width // lanes))
+        else:
+            vectors = vectors_for(out.dtype, *out.shape)
+        return cls(rows_for(vectors), vectors)
+
+    @classmethod
+    def thin(cls, out: Array) -> "Tiles":
+        """One row, so wide that reading b from where it lies goes on and on."""
+        width, lanes = known(out.shape[1]), native_lanes(out.dtype)
+        most = target.vector_registers() // 2
+        vectors = most if width is None else min(most, max(1, -(-width // lanes)))
+        return cls(1, vectors)
+
+
+def _multiply_blocks(
+    e: Emit,
+    a: Array,
+    b: Array,
+    out: Array,
+    epilogue: Epilogue | None,
+    first: Index,
+    tiles: Tiles,
+) -> None:
+    """a[m, k], b[k, n] -> out[m, n] in blocks of k and of rows."""
+    m, k = a.shape
+    width = tiles.vectors * native_lanes(out.dtype)
+    crowded = tiles.rows > 1 and _is_crowded(a)
+    height = (FEW if crowded else HEIGHT) * tiles.rows
     # Even an empty sum has to be written: there is always a first block.
     blocks = e.maximum(1, e.ceildiv(k, DEPTH))
     packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())
-    with e.loop(0, blocks) as block:
-        start = e.mul(block, DEPTH)
+    apart = _room_apart(e, a, height) if crowded else None
+    with e.loop(0, blocks) as number:
+        start = e.mul(number, DEPTH)
         depth = e.minimum(DEPTH, e.sub(k, start))
-        fresh, last = e.eq(block, 0), e.eq(block, e.sub(blocks, 1))
-        height = HEIGHT * most
+        part = _Part(start, depth, e.eq(number, 0), e.eq(number, e.sub(blocks, 1)))
         with e.loop(0, m, height) as top:
             bottom = e.minimum(m, e.add(top, height))
             if (rows := known(m)) is not None and rows <= height:
                 bottom = m
+            left = Left(a, top, bottom)
+            if apart is not None:
+                left = _moved_apart(e, left, part, apart)
+            _rows_by_panels(e, left, b, out, part, packed, tiles, epilogue, first)
 
-            def panel(column: Index, cut: Panel) -> None:
-                part, part_step = _panel(e, a, b, (start, column), depth, cut, packed)
 
-                def strip(row: Index, rows: int) -> None:
-                    left, left_row, left_k = _rows(e, a, (row, start), rows, depth)
-                    to = out.at(e, row, column)
-                    step, above = out.strides[0], e.add(first, row)
-                    result = Result(to, step, fresh, last, epilogue, above, column)
-                    walk = Walk(depth, left_k, part_step)
-                    tile(e, rows, cut, left, left_row, part, [walk], result)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A block of k; whether it is the first, and the last."""
 
-                strips(e, top, bottom, most, strip)
+    start: Index
+    depth: Index
+    fresh: ir.Value
+    last: ir.Value
 
-            panels(e, n, vectors, lanes, panel)
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Rows of a from `top` to `bottom`; maybe a copy, which begins there."""
+
+    a: Array
+    top: Index
+    bottom: Index
+    copy: Array | None = None
+
+    def at(self, e: Emit, row: Index, start: Index) -> Array:
+        """The rows from one on, from a k on."""
+        if self.copy is not None:
+            return self.copy.at(e, e.sub(row, self.top), 0)
+        return self.a.at(e, row, start)
+
+    @property
+    def strides(self) -> tuple[Index, ...]:
+        """Steps from row to row, and along k."""
+        return (self.copy or self.a).strides
+
+
+def _rows_by_panels(
+    e: Emit,
+    left: Left,
+    b: Array,
+    out: Array,
+    part: _Part,
+    packed: Array,
+    tiles: Tiles,
+    epilogue: Epilogue | None,
+    first: Index,
+) -> None:
+    """Multiply some rows of a by a block of b, panel by panel."""
+    lanes = native_lanes(out.dtype)
+
+    def panel(column: Index, cut: Panel) -> None:
+        start = (part.start, column)
+        right, step = _panel(e, left.a, b, start, part.depth, cut, packed)
+        later = _after(e, b, start, tiles.vectors * lanes)
+
+        def strip(row: Index, rows: int) -> None:
+            below = e.add(row, rows)
+            below = e.choose(e.lt(below, left.bottom), below, left.top)
+            result = Result(
+                out.at(e, row, column), out.strides[0], part.fresh, part.last,
+                epilogue, e.add(first, row), column,
+            )  # fmt: skip
+            row_step, k_step = left.strides
+
+            def beside(k: Index) -> None:
+                _ask_b(e, b, later, k, cut)
+                if left.copy is None:
+                    _ask_a(e, left.a, (below, part.start), k)
+
+            tile(
+                e, rows, cut, left.at(e, row, part.start), row_step, right,
+                [Walk(part.depth, k_step, step)], result, beside,
+            )  # fmt: skip
+
+        strips(e, left.top, left.bottom, tiles.rows, strip)
+
+    panels(e, out.shape[1], tiles.vectors, lanes, panel)
+
+
+def _after(
+    e: Emit, b: Array, start: tuple[Index, Index], width: int
+) -> tuple[Index, Index]:
+    """Where in b the panel begins that comes after the one at `start`, or that one.
+
+    Asking for memory that is not there would take long: no table of pages has it.
+    """
+    k, column = start
+    following, below = e.add(column, width), e.add(k, DEPTH)
+    inside, more = e.lt(following, b.shape[1]), e.lt(below, b.shape[0])
+    turn = e.choose(more, 0, column)
+    return e.choose(inside, k, e.choose(more, below, k)), e.choose(
+        inside, following, turn
+    )
+
+
+def _ask_b(e: Emit, b: Array, start: tuple[Index, Index], k: Index, cut: Panel) -> None:
+    """At step k, ask for a row of the next panel of b; turned, for some of a column."""
+    first = b.at(e, *start)
+    if known(b.strides[1]) == 1:
+        for vector in range(cut.vectors):
+            place = e.add(e.mul(k, b.strides[0]), vector * cut.lanes)
+            e.prefetch(first, place)
+        return
+    for vector in range(cut.vectors):
+        column, at = e.mod(k, cut.lanes), e.sub(k, e.mod(k, cut.lanes))
+        column = e.add(column, vector * cut.lanes)
+        e.prefetch(first, e.add(e.mul(column, b.strides[1]), at))
+
+
+def _ask_a(e: Emit, a: Array, start: tuple[Index, Index], k: Index) -> None:
+    """At step k, ask for a line of the rows of a that come next."""
+    first = a.at(e, *start)
+    if known(a.strides[1]) != 1:
+        e.prefetch(first, e.mul(k, a.strides[1]))
+        return
+    line = native_lanes(a.dtype)
+    row = e.mod(k, line)
+    e.prefetch(first, e.add(e.mul(row, a.strides[0]), e.sub(k, row)))
 
 
 def _panel(
@@ -143,89 +320,50 @@ def _panel(
     if known(b.strides[1]) != 1:
         pack_turned(e, part, b.strides[1], depth, cut, packed)
         return packed, width
-    if _worth_packing(a, b, cut):
-        pack_panel(e, part, b.strides[0], depth, cut, packed)
-        return packed, width
-    return part, b.strides[0]
+    worth = _worth_packing(e, a, b, cut)
+    with e.when(worth):
+        if known(worth) is None or known(worth):
+            pack_panel(e, part, b.strides[0], depth, cut, packed)
+    step = e.choose(worth, width, b.strides[0])
+    if (decided := known(worth)) is not None:
+        return (packed if decided else part), step
+    pointer = e.builder.select(worth, packed.pointer, part.pointer)
+    return replace(packed, pointer=pointer), step
 
 
-def _worth_packing(a: Array, b: Array, cut: Panel) -> bool:
+def _worth_packing(e: Emit, a: Array, b: Array, cut: Panel) -> ir.Value:
     """Whether enough rows share a panel, and its own rows lie far apart.
 
     A narrower last panel is packed once more than a few rows use it, too: then the
     mask is paid for once.
     """
-    rows, columns = known(a.shape[0]), known(b.shape[1])
+    columns = known(b.shape[1])
     full = known(cut.live) == cut.vectors * cut.lanes
-    many = rows is None or rows > 2 * rows_for(cut.vectors)
-    return many and (not full or columns is None or columns > 4 * cut.lanes)
+    if full and columns is not None and columns <= 4 * cut.lanes:
+        return NO
+    return e.gt(a.shape[0], 2 * rows_for(cut.vectors))
 
 
-def _rows(
-    e: Emit, a: Array, start: tuple[Index, Index], rows: int, depth: Index
-) -> tuple[Array, Index, Index]:
-    """Rows of a as the tile reads them, the step between them and that along k."""
-    part = a.at(e, *start)
-    pitch = known(a.strides[0])
-    crowded = pitch is not None and pitch * itemsize(a.dtype) % PAGE == 0
-    if known(a.strides[1]) != 1 or not crowded or pitch == 0 or rows < 8:
-        return part, a.strides[0], a.strides[1]
-    apart = DEPTH + 16
-    copy = Array(e.scratch(a.dtype, rows * apart), a.dtype, (), ())
-    copy_rows(e, part, a.strides[0], rows, depth, copy, apart)
-    return copy, apart, 1
+def _is_crowded(a: Array) -> bool:
+    """Whether the rows of a tile would drive each other out of the cache."""
+    rows, pitch = known(a.shape[0]), known(a.strides[0])
+    if known(a.strides[1]) != 1 or not pitch or (rows is not None and rows < 8):
+        return False
+    return pitch * itemsize(a.dtype) % PAGE == 0
 
 
-def multiply(e: Emit, a: Array, b: Array, out: Array, finish: Epilogue) -> None:
-    """a[m, k], b[k, n] -> out[m, n] by blocks of rows and vectors of columns."""
-    m, n = out.shape
-    contiguous = known(b.strides[1]) == 1
-    lanes = native_lanes(out.dtype) if contiguous else 1
-    widths = [(lanes, VECTORS), (lanes, 1), (1, 1)] if lanes > 1 else [(1, 1)]
-    row: Index = 0
-    for rows in (ROWS, 1):
-        stop = e.mul(e.floordiv(m, rows), rows)
-        with e.loop(row, stop, rows) as i:
-            column: Index = 0
-            for width, vectors in widths:
-                step = width * vectors
-                end = e.mul(e.floordiv(n, step), step)
-                with e.loop(column, end, step) as j:
-                    _block(e, a, b, out, finish, (i, rows), (j, width, vectors))
-                column = end
-        row = stop
+def _room_apart(e: Emit, a: Array, rows: int) -> Array:
+    """Memory for a block of rows, whose pitch is no multiple of a page."""
+    pitch = DEPTH + 16
+    pointer = e.scratch(a.dtype, rows * pitch)
+    return Array(pointer, a.dtype, (rows, pitch), (pitch, 1))
 
 
-def _block(
-    e: Emit,
-    a: Array,
-    b: Array,
-    out: Array,
-    finish: Epilogue,
-    row: tuple[Index, int],
-    column: tuple[Index, int, int],
-) -> None:
-    """Rows i.. by vectors j.. of the result, summed in registers."""
-    (i, rows), (j, lanes, vectors) = row, column
-    dtype = accumulator(out.dtype)
-    zero = e.constant(dtype, 0)
-    sums = [[e.local(dtype, zero, lanes) for _ in range(vectors)] for _ in range(rows)]
-    columns = [e.add(j, v * lanes) for v in range(vectors)]
-    with e.loop(0, a.shape[1]) as k:
-        right = [_read(e, b, b.offset(e, (k, c)), dtype, lanes) for c in columns]
-        for r in range(rows):
-            left = _read(e, a, a.offset(e, (e.add(i, r), k)), dtype, 1)
-            spread = Term(e, e.splat(left.scalar, lanes))
-            for v in range(vectors):
-                total = sums[r][v]
-                total.set((spread * right[v] + Term(e, total.get())).scalar)
-    for r in range(rows):
-        for v in range(vectors):
-            at = e.add(i, r)
-            value = e.cast(sums[r][v].get(), out.dtype)
-            value = finish(e, value, at, columns[v], lanes)
-            e.store(out, out.offset(e, (at, columns[v])), value)
-
-
-def _read(e: Emit, array: Array, offset: Index, dtype: str, lanes: int) -> Term:
-    return Term(e, e.cast(e.load(array, offset, lanes), dtype))
+def _moved_apart(e: Emit, left: Left, part: _Part, to: Array) -> Left:
+    """The rows copied to where they are not crowded."""
+    source = left.a.at(e, left.top, part.start)
+    rows = e.sub(left.bottom, left.top)
+    pitch = known(to.strides[0])
+    assert pitch is not None
+    copy_rows(e, source, left.a.strides[0], rows, part.depth, to, pitch)
+    return replace(left, copy=to)

@@ -1,6 +1,7 @@
 """Joining arrays end to end."""
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest, stretch
 from graphkeras.kernels.cpu.value import Index
@@ -8,6 +9,7 @@ from graphkeras.kernels.cpu.value import Index
 Indices = tuple[Index, ...]
 
 
+@cut(arrays=0, beside="axis")
 @kernel
 def concatenate(e: Emit, *arrays: Array, axis: int) -> None:
     """x[..., i, ...], ..., z[..., j, ...] -> out[..., i + ... + j, ...]: end to end.

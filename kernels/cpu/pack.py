@@ -67,7 +67,13 @@ def transpose(e: Emit, rows: list[Scalar]) -> list[Scalar]:
 
 
 def copy_rows(
-    e: Emit, a: Array, row_step: Index, rows: int, columns: Index, to: Array, pitch: int
+    e: Emit,
+    a: Array,
+    row_step: Index,
+    rows: Index,
+    columns: Index,
+    to: Array,
+    pitch: int,
 ) -> None:
     """a[r, k] -> to[r, pitch]: rows moved apart, off the same cache sets."""
     lanes = native_lanes(a.dtype)

@@ -13,6 +13,7 @@ backward   every cell gathers from the windows over it, so that each is written
 from collections.abc import Callable
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import lowest
 from graphkeras.kernels.cpu.loop import cover, nest
@@ -101,6 +102,7 @@ class _Windows:
         return _read(self.e, self.x, self.cell(pixel, i, j), lane)
 
 
+@cut(x=0, out=0)
 @kernel
 def max_pool2d(
     e: Emit, x: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding
@@ -125,6 +127,7 @@ def max_pool2d(
     windows.each(out.shape[:3], pixel)
 
 
+@cut(x=0, out=0, places=0)
 @kernel
 def max_pool2d_places(
     e: Emit,
@@ -171,6 +174,7 @@ def _number(e: Emit, index: Index) -> Scalar:
     return e.cast(Scalar(e.index(index), "int64"), "int32")
 
 
+@cut(places=0, x=0, out=0)
 @kernel
 def pool_at_places2d(
     e: Emit,
@@ -204,6 +208,7 @@ def pool_at_places2d(
     windows.each(out.shape[:3], pixel)
 
 
+@cut(x=0, out=0)
 @kernel
 def average_pool2d(
     e: Emit, x: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding
@@ -238,6 +243,7 @@ def _cells(e: Emit, rows: Pair, columns: Pair, dtype: str, lanes: int) -> Term:
 # ------------------------------------------------------------------------ gradients
 
 
+@cut(places=0, g=0, out=0)
 @kernel
 def max_unpool2d(
     e: Emit,
@@ -265,6 +271,7 @@ def max_unpool2d(
     _Gather(windows, g.shape[1:3], read, part).run()
 
 
+@cut(g=0, out=0)
 @kernel
 def average_pool2d_backward(
     e: Emit, g: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding

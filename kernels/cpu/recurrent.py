@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from graphkeras.kernels.cpu import functions
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import elementwise, zero
 from graphkeras.kernels.cpu.matmul import gemm
@@ -70,6 +71,14 @@ class Place:
         place = array.offset(self.e, self.index)
         self.e.store(array, place, self.e.cast(value.scalar, array.dtype))
 
+    def ask(self, *arrays: Array, write: bool = False) -> None:
+        """Have what stands there in the cache before its step comes."""
+        if self.lanes == 1:
+            return  # a vector beside it has asked for the same line
+        for array in arrays:
+            place = array.offset(self.e, self.index)
+            self.e.prefetch(array, place, write=write)
+
     def along(self, vector: Array) -> Term:
         """What a vector (unit,) holds."""
         row = Place(self.e, self.index[1:], self.lanes, self.dtype)
@@ -83,14 +92,24 @@ class Steps:
     Attributes:
         h: an array (sample, unit), which says how many there are.
         t: the step.
-        first: i1: whether it is the first one to run.
+        earlier, later: those before it in time, and after it in the order of running.
+        first: i1: whether it is the first one in time.
     """
 
     e: Emit
     h: Array
     t: Index
     earlier: Index
+    later: Index
     first: object
+
+    def soon(self, array: Array) -> Array:
+        """The part of an array at the step that runs next."""
+        return _slice(self.e, array, 1, self.later)
+
+    def soon_gates(self, array: Array, count: int) -> list[Array]:
+        """Each gate's part of an array at the step that runs next."""
+        return _gates(self.e, self.soon(array), self.h, count)
 
     def at(self, array: Array) -> Array:
         """The part (sample, ...) of an array (sample, time, ...) at this step."""
@@ -150,9 +169,10 @@ def _forward(e: Emit, h: Array, time: Index, reverse: bool) -> Iterator[Steps]:
     """The steps in the order in which they run."""
     last = e.sub(time, 1)
     with e.loop(0, time) as number:
-        t = e.sub(last, number) if reverse else number
+        following = e.minimum(e.add(number, 1), last)
+        t, later = (e.sub(last, n) if reverse else n for n in (number, following))
         earlier = e.add(t, 1) if reverse else e.sub(t, 1)
-        yield Steps(e, h, t, earlier, e.eq(number, 0))
+        yield Steps(e, h, t, earlier, later, e.eq(number, 0))
 
 
 @contextmanager
@@ -160,9 +180,10 @@ def _backward(e: Emit, h: Array, time: Index, reverse: bool) -> Iterator[Steps]:
     """The steps in the order of the gradient."""
     last = e.sub(time, 1)
     with e.loop(0, time) as number:
-        t = number if reverse else e.sub(last, number)
+        following = e.minimum(e.add(number, 1), last)
+        t, later = (n if reverse else e.sub(last, n) for n in (number, following))
         earlier = e.add(t, 1) if reverse else e.sub(t, 1)
-        yield Steps(e, h, t, earlier, e.eq(number, last))
+        yield Steps(e, h, t, earlier, later, e.eq(number, last))
 
 
 def _copy(e: Emit, source: Array, target: Array) -> None:
@@ -228,6 +249,7 @@ def _total(steps: Steps, at: Place, dh: Array, g_states: Array) -> Term:
 # ----------------------------------------------------------------------------- simple
 
 
+@cut(x=0, h=0, mask=0, scale=0, states=0, room=0, last=0)
 @kernel
 def simple_loop(
     e: Emit,
@@ -259,6 +281,7 @@ def simple_loop(
     zero(e, room)
 
 
+@cut(states=0, mask=0, scale=0, g_states=0, g_h=0, dx=0, room=0, dh=0)
 @kernel
 def simple_loop_backward(
     e: Emit,
@@ -295,6 +318,19 @@ def simple_loop_backward(
 # ------------------------------------------------------------------------------- LSTM
 
 
+@cut(
+    x=0,
+    h=0,
+    c=0,
+    mask=0,
+    scale=0,
+    states=0,
+    carry=0,
+    carries=0,
+    gates=0,
+    room=0,
+    last=0,
+)
 @kernel
 def lstm_loop(
     e: Emit,
@@ -327,6 +363,8 @@ def lstm_loop(
         given, own = steps.gates(x, 4), steps.gates(gates, 4)
 
         def unit(at: Place) -> None:
+            at.ask(*steps.soon_gates(x, 4))
+            at.ask(steps.soon(carries), steps.soon(states), write=True)
             sums = [at.read(a) + at.read(b) for a, b in zip(given, own)]
             i, f, new, o = (
                 (inner if k == 2 else outer)(total) for k, total in enumerate(sums)
@@ -345,6 +383,20 @@ def lstm_loop(
     zero(e, room)
 
 
+@cut(
+    gates=0,
+    carries=0,
+    c=0,
+    mask=0,
+    scale=0,
+    g_states=0,
+    g_h=0,
+    g_c=0,
+    dx=0,
+    dc=0,
+    room=0,
+    dh=0,
+)
 @kernel
 def lstm_loop_backward(
     e: Emit,
@@ -377,6 +429,8 @@ def lstm_loop_backward(
         held, slopes = steps.before(carries, c), steps.gates(dx, 4)
 
         def unit(at: Place) -> None:
+            at.ask(*steps.soon_gates(gates, 4))
+            at.ask(*steps.soon_gates(dx, 4), write=True)
             i, f, new, o = (at.read(a) for a in steps.gates(gates, 4))
             total = _total(steps, at, dh, g_states)
             shown = ACTIVATIONS[activation](at.read(steps.at(carries)))
@@ -431,6 +485,7 @@ class Gru:
         return at.read(_gates(steps.e, self.scale, steps.h, 3)[gate])
 
 
+@cut(x=0, h=0, mask=0, scale=0, states=0, gates=0, inner=0, room=0, last=0)
 @kernel
 def gru_loop(
     e: Emit,
@@ -459,9 +514,8 @@ def gru_loop(
     step = _after if reset_after else _before
     _copy(e, h, last)
     with _forward(e, last, x.shape[1], reverse) as steps:
-        given, own = steps.gates(x, 3), steps.gates(gates, 3)
-        added = _gates(e, bias, last, 3)
-        step(cell, steps, gates, inner, room, given, added)
+        own, added = steps.gates(gates, 3), _gates(e, bias, last, 3)
+        step(cell, steps, x, gates, inner, room, added)
 
         def unit(at: Place) -> None:
             z, new, old = at.read(own[0]), at.read(own[2]), at.read(last)
@@ -476,18 +530,20 @@ def gru_loop(
 def _after(
     cell: Gru,
     steps: Steps,
+    x: Array,
     gates: Array,
     inner: Array,
     room: Array,
-    given: list[Array],
     added: list[Array],
 ) -> None:
     """The gates, r being applied to the product."""
     _recur(steps, steps.h, cell.w, cell.scale, steps.at(gates), room, 3)
-    own = steps.gates(gates, 3)
+    own, given = steps.gates(gates, 3), steps.gates(x, 3)
     outer, candidate = ACTIVATIONS[cell.outer], ACTIVATIONS[cell.inner]
 
     def unit(at: Place) -> None:
+        at.ask(*steps.soon_gates(x, 3))
+        at.ask(steps.soon(inner), write=True)
         products = [at.read(a) + at.along(b) for a, b in zip(own, added)]
         z, r = (outer(at.read(given[k]) + products[k]) for k in (0, 1))
         new = candidate(at.read(given[2]) + r * products[2])
@@ -500,14 +556,15 @@ def _after(
 def _before(
     cell: Gru,
     steps: Steps,
+    x: Array,
     gates: Array,
     inner: Array,
     room: Array,
-    given: list[Array],
     added: list[Array],
 ) -> None:
     """The gates, r being applied to h."""
-    e, own, reset = steps.e, steps.gates(gates, 3), steps.at(inner)
+    e, reset = steps.e, steps.at(inner)
+    own, given = steps.gates(gates, 3), steps.gates(x, 3)
     outer, candidate = ACTIVATIONS[cell.outer], ACTIVATIONS[cell.inner]
     w, scale = (_first_two(steps, a) for a in (cell.w, cell.scale))
     _recur(steps, steps.h, w, scale, _first_two(steps, steps.at(gates)), room, 2)
@@ -529,6 +586,19 @@ def _before(
     steps.each(second)
 
 
+@cut(
+    gates=0,
+    inner=0,
+    earlier=0,
+    mask=0,
+    scale=0,
+    g_states=0,
+    g_h=0,
+    dx=0,
+    d_product=0,
+    room=0,
+    dh=0,
+)
 @kernel
 def gru_loop_backward(
     e: Emit,

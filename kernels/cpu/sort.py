@@ -9,6 +9,7 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Counter, Emit, Local, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import highest, lowest
 from graphkeras.kernels.cpu.loop import elementwise, nest
@@ -147,6 +148,8 @@ def _merge(
         _put(e, line, i, _get(e, work, i))
 
 
+@cut(x=-3, values=-3, indices=-3)
+@cut(x=-2, values=-2, indices=-2)
 @kernel
 def top_k(e: Emit, x: Array, values: Array, indices: Array, *, k: Index) -> None:
     """x[..., n] -> values[..., k], indices[..., k]: the largest k in falling order.
@@ -203,6 +206,7 @@ def _identity(combine: str, dtype: str) -> float:
     return lowest(dtype) if combine == "maximum" else float(combine == "multiply")
 
 
+@cut(x=0, out=0, beside="axis")
 @kernel
 def cumulative(
     e: Emit,

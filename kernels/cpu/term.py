@@ -152,9 +152,14 @@ class Term:
         return quotient, zero.select(none, rest)
 
     def _float_divmod(self, b: Term) -> tuple[Term, Term]:
-        """NumPy's floor_divide and remainder, signs of zero included."""
+        return self.floored(b, self.fmod(b))
+
+    def floored(self, b: Term, rest: Term) -> tuple[Term, Term]:
+        """NumPy's floor_divide and remainder, signs of zero included.
+
+        `rest` is that of the division rounded to zero.
+        """
         a = self
-        rest = a.fmod(b)
         quotient = (a - rest) / b
         moved = (rest != 0) & ((b < 0) ^ (rest < 0))
         rest = moved.select(rest + b, (rest == 0).select(rest.copysign(b), rest))

@@ -10,8 +10,8 @@
 The larger the tile, the fewer loads per multiplication; a tile one register too large
 spills and loses it all. With 32 registers 13 x 2 sums, 2 of b and 1 of a fit.
 
-Each sum runs over k in order, so a result does not depend on how the matrix is cut
-into tiles.
+Each sum runs over k in order, or over one block of k after another, so a result does
+not depend on how the matrix is cut into tiles.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +21,13 @@ from llvmlite import ir
 
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local
-from graphkeras.kernels.cpu.loop import stretch
+from graphkeras.kernels.cpu.loop import stretch, whole_part
 from graphkeras.kernels.cpu.target import native_lanes, vector_registers
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 Epilogue = Callable[[Emit, Scalar, Index, Index, int], Scalar]
+Beside = Callable[[Index], None]
 DTYPES = ("float32", "float64")
 
 YES = ir.Constant(ir.IntType(1), 1)
@@ -59,8 +60,8 @@ class Walk:
 class Result:
     """Where a tile's rows go, and what is done to them on the way.
 
-    `fresh`: start from zero instead of from what is there. `last`: the sums are
-    complete, so the epilogue applies; `row` and `column` are what it is told.
+    `fresh`: take the place of what is there instead of being added. `last`: the sums
+    are complete, so the epilogue applies; `row` and `column` are what it is told.
     """
 
     out: Array
@@ -96,10 +97,21 @@ def tile(
     b: Array,
     walks: Sequence[Walk],
     result: Result,
+    beside: Beside | None = None,
 ) -> None:
-    """out[rows, panel] (+)= a[rows, k] b[k, panel], k by nested `walks`."""
-    sums = _begin(e, rows, panel, result)
-    _walk(e, panel, sums, (a, 0, a_row), (b, 0), list(walks))
+    """out[rows, panel] (+)= a[rows, k] b[k, panel], k by nested `walks`.
+
+    `beside(k)` is emitted in the innermost loop: there is time to ask for memory.
+    """
+    zero = e.constant(result.out.dtype, 0)
+    sums = [
+        [e.local(zero.dtype, zero, panel.lanes) for _ in range(panel.vectors)]
+        for _ in range(rows)
+    ]
+    _announce(e, rows, panel, result)
+    _walk(e, panel, sums, (a, 0, a_row), (b, 0), list(walks), beside)
+    with e.when(e.invert(result.fresh)):
+        _add(e, panel, sums, result)
     if result.epilogue is None:
         _store(e, panel, sums, result)
         return
@@ -113,20 +125,24 @@ def tile(
 Sums = list[list[Local]]
 
 
-def _begin(e: Emit, rows: int, panel: Panel, result: Result) -> Sums:
-    """Sums at zero, or at what is in memory."""
-    out, lanes = result.out, panel.lanes
-    zero = e.constant(out.dtype, 0)
-    sums = [
-        [e.local(out.dtype, zero, lanes) for _ in range(panel.vectors)]
-        for _ in range(rows)
-    ]
-    with e.when(e.invert(result.fresh)):
-        for r, row in enumerate(sums):
-            for v, total in enumerate(row):
-                place = e.add(e.mul(result.row_step, r), v * lanes)
-                total.set(e.load_some(out, place, lanes, panel.left(e, v)))
-    return sums
+def _add(e: Emit, panel: Panel, sums: Sums, result: Result) -> None:
+    """Add what is in memory: the sums over earlier k."""
+    for r, row in enumerate(sums):
+        for v, total in enumerate(row):
+            place = e.add(e.mul(result.row_step, r), v * panel.lanes)
+            old = e.load_some(result.out, place, panel.lanes, panel.left(e, v))
+            total.set((Term(e, old) + Term(e, total.get())).scalar)
+
+
+def _announce(e: Emit, rows: int, panel: Panel, result: Result) -> None:
+    """Ask for the memory of the results while they are computed.
+
+    A store that misses the cache holds up those behind it.
+    """
+    for row in range(rows):
+        for vector in range(panel.vectors):
+            place = e.add(e.mul(result.row_step, row), vector * panel.lanes)
+            e.prefetch(result.out, place, write=True)
 
 
 def _walk(
@@ -136,6 +152,7 @@ def _walk(
     left: tuple[Array, Index, Index],
     right: tuple[Array, Index],
     walks: list[Walk],
+    beside: Beside | None,
 ) -> None:
     """Nested loops over k; at the bottom one multiplication of each sum."""
     (a, a_offset, a_row), (b, b_offset) = left, right
@@ -144,7 +161,9 @@ def _walk(
         with e.loop(0, walk.count) as k:
             a_next = e.add(a_offset, e.mul(k, walk.a_step))
             b_next = e.add(b_offset, e.mul(k, walk.b_step))
-            _walk(e, panel, sums, (a, a_next, a_row), (b, b_next), inner)
+            if beside is not None and not inner:
+                beside(k)
+            _walk(e, panel, sums, (a, a_next, a_row), (b, b_next), inner, beside)
         return
     lanes = panel.lanes
     columns = [
@@ -192,6 +211,32 @@ def _store_finished(
         stretch(e, 0, panel.live, panel.lanes, finish)
 
 
+def finish_some(
+    e: Emit,
+    out: Array,
+    value: Scalar,
+    live: Index,
+    epilogue: Epilogue | None,
+    at: tuple[Index, Index],
+) -> None:
+    """Store the first `live` lanes of a result, through the epilogue.
+
+    A vector that is not whole goes lane by lane, for what an epilogue reads.
+    """
+    row, column = at
+    if epilogue is None:
+        e.store_some(out, 0, value, live)
+        return
+    if known(live) == value.lanes:
+        e.store(out, 0, epilogue(e, value, row, column, value.lanes))
+        return
+    buffer = Array(e.scratch(out.dtype, value.lanes), out.dtype, (), ())
+    e.store(buffer, 0, value)
+    with e.loop(0, e.minimum(live, value.lanes)) as lane:
+        single = e.load(buffer, lane)
+        e.store(out, lane, epilogue(e, single, row, e.add(column, lane), 1))
+
+
 def panels(
     e: Emit,
     columns: Index,
@@ -201,8 +246,7 @@ def panels(
 ) -> None:
     """body(first column, panel) for every panel; the last may be narrower."""
     width = vectors * lanes
-    whole = e.mul(e.floordiv(columns, width), width)
-    rest = e.sub(columns, whole)
+    whole, rest = whole_part(e, columns, width)
     if known(columns) is None or known(whole):
         with e.loop(0, whole, width) as column:
             body(column, Panel(vectors, lanes, width))
@@ -219,11 +263,11 @@ def strips(
 ) -> None:
     """body(first row, rows) over [start, stop): tiles of `most` rows, then fewer.
 
-    A number of rows that is known is cut evenly; otherwise the rest goes by fours
-    and ones, so that few different tiles are compiled.
+    A number of rows that is known is cut evenly; otherwise the rest goes by fours,
+    twos and ones, so that few different tiles are compiled.
     """
     rows = known(e.sub(stop, start))
-    sizes = [most, 4, 1] if most > 4 else [most, 1]
+    sizes = [most, *(size for size in (4, 2, 1) if size < most)]
     if rows is not None:
         even = max(1, -(-rows // max(1, -(-rows // most))))
         sizes = [even, rows % even] if rows % even else [even]

@@ -35,6 +35,9 @@ LOG = (
     -2.4999993993e-1,
     3.3333331174e-1,
 )  # Cephes logf
+LOG2_E_LESS_1 = 0.44269504088896340736
+LOG10_2_HIGH, LOG10_2_LOW = 3.0078125e-1, 2.48745663981195213739e-4
+LOG10_E_HIGH, LOG10_E_LOW = 4.3359375e-1, 7.00731903251827651129e-4  # Cephes log10f
 # pi / 2 in two parts, the first of 33 bits (fdlibm, e_rem_pio2.c)
 HALF_PI_HIGH = 1.57079632673412561417e00
 HALF_PI_LOW = 6.07710050650619224932e-11
@@ -70,10 +73,21 @@ def _reduce_exp(x: Term) -> tuple[Term, Term, Term]:
 
 def exp(x: Term) -> Term:
     """e**x; 1.1 ulp."""
-    whole, r, rest = _reduce_exp(x.clamp(-105.0, 89.0))
+    return _exp_shifted(x.clamp(-105.0, 89.0), 0)
+
+
+def _exp_shifted(x: Term, shift: int) -> Term:
+    """2**shift e**x for -105 <= x <= 91."""
+    whole, r, rest = _reduce_exp(x)
+    whole = whole + shift if shift else whole
     half = whole >> 1  # two factors, since 2**n alone may overflow or underflow
     scaled = (rest + r + 1.0) * _power_of_two(half)
     return scaled * _power_of_two(whole - half)
+
+
+def exp_half(x: Term) -> Term:
+    """e**x / 2 for x >= 0, finite wherever it can be; 1.1 ulp."""
+    return _exp_shifted(x.clamp(0.0, 91.0), -1)
 
 
 def expm1(x: Term) -> Term:
@@ -95,15 +109,40 @@ def _split(x: Term) -> tuple[Term, Term]:
     return (tiny.select(k - 23, k)).cast("float32"), m
 
 
-def _log_finite(x: Term) -> Term:
-    """log of a positive finite x."""
+def _log_parts(x: Term) -> tuple[Term, Term, Term, Term]:
+    """k, r, a, b with log(x) = k ln 2 + r + a - b / 2, for a positive finite x."""
     k, m = _split(x)
     r = m - 1.0
     square = r * r
-    rest = horner(r, LOG) * r * square
+    return k, r, horner(r, LOG) * r * square, square
+
+
+def _log_finite(x: Term) -> Term:
+    """log of a positive finite x."""
+    k, r, rest, square = _log_parts(x)
     rest = k.fma(LN2_LOW, rest)
     rest = square.fma(-0.5, rest)
     return k.fma(LN2_HIGH, r + rest)
+
+
+def log2(x: Term) -> Term:
+    """Logarithm to base 2; 1.5 ulp."""
+    k, r, rest, square = _log_parts(x)
+    rest = square.fma(-0.5, rest)
+    # log2(e) - 1 apart, so that r itself is added without a rounding
+    value = rest.fma(LOG2_E_LESS_1, r * LOG2_E_LESS_1) + rest + r
+    return _log_ends(x, k + value)
+
+
+def log10(x: Term) -> Term:
+    """Logarithm to base 10; 1.5 ulp."""
+    k, r, rest, square = _log_parts(x)
+    rest = square.fma(-0.5, rest)
+    value = (rest + r) * LOG10_E_LOW
+    value = rest.fma(LOG10_E_HIGH, value)
+    value = r.fma(LOG10_E_HIGH, value)
+    value = k.fma(LOG10_2_LOW, value)
+    return _log_ends(x, k.fma(LOG10_2_HIGH, value))
 
 
 def _log_ends(x: Term, result: Term) -> Term:
@@ -126,6 +165,20 @@ def log1p(x: Term) -> Term:
         u, _log_finite(u) + ((u < math.inf) & (u > 0.0)).select(lost, 0.0)
     )
     return (x.abs() < 2.0**-25).select(x, result)
+
+
+# Minimax of (atanh(s) - s) / s**3 on [0, 1/3], relative error of atanh 1.7e-9
+ATANH = (0.134418041, 0.141156405, 0.20003891, 0.333333194)
+
+
+def logaddexp(x: Term, y: Term) -> Term:
+    """log(e**x + e**y); 2.5 ulp if y is 0, else 1.5 ulp of max(|x|, |y|, 1)."""
+    power = exp(-(x - y).abs())  # in [0, 1]
+    s = power / (power + 2.0)  # log(1 + p) = 2 atanh(p / (2 + p))
+    square = s * s
+    smooth = (horner(square, ATANH) * square).fma(s, s) * 2.0
+    # Equal infinities have no difference.
+    return (x == y).select(x + math.log(2.0), x.maximum(y) + smooth)
 
 
 TANH_UP = (
@@ -224,16 +277,31 @@ def erfinv(x: Term) -> Term:
 
 def sin(x: Term) -> Term:
     """Sine; 1 ulp."""
-    return _sine(x, 0, "sin")
+    sine, cosine, quadrant = _turned(x)
+    value = ((quadrant & 1) != 0).select(cosine, sine)
+    value = ((quadrant & 2) != 0).select(-value, value).cast("float32")
+    return _far("sin", x, (x == 0.0).select(x, value))
 
 
 def cos(x: Term) -> Term:
     """Cosine; 1 ulp."""
-    return _sine(x, 1, "cos")
+    sine, cosine, quadrant = _turned(x)
+    quadrant = quadrant + 1
+    value = ((quadrant & 1) != 0).select(cosine, sine)
+    value = ((quadrant & 2) != 0).select(-value, value).cast("float32")
+    return _far("cos", x, (x == 0.0).select(x.like(1.0), value))
 
 
-def _sine(x: Term, quarter: int, name: str) -> Term:
-    """sin(x + quarter pi / 2), reduced and evaluated in float64."""
+def tan(x: Term) -> Term:
+    """Tangent; 1 ulp."""
+    sine, cosine, quadrant = _turned(x)
+    odd = (quadrant & 1) != 0
+    value = odd.select(-cosine, sine) / odd.select(sine, cosine)
+    return _far("tan", x, (x == 0.0).select(x, value.cast("float32")))
+
+
+def _turned(x: Term) -> tuple[Term, Term, Term]:
+    """Sine and cosine of what is left of x after so many quarter turns, in float64."""
     wide = x.cast("float64")
     moved = wide.fma(2.0 / math.pi, MAGIC64)
     n = moved - MAGIC64
@@ -245,16 +313,42 @@ def _sine(x: Term, quarter: int, name: str) -> Term:
     cosine = horner(
         square, [(-1) ** k / math.factorial(2 * k) for k in range(6, -1, -1)]
     )
-    quadrant = moved.bitcast("int64") + quarter
-    value = ((quadrant & 1) != 0).select(cosine, sine * r)
-    value = ((quadrant & 2) != 0).select(-value, value).cast("float32")
-    value = (x == 0.0).select(x if quarter == 0 else x.like(1.0), value)
-    far = x.abs() > SINE_LIMIT
-    result = x.e.local("float32", value.scalar, x.lanes)
-    with x.e.when(any_lane(far)):  # rare, so one lane after another will do
-        exact = libm_call.call(name, x)
-        result.set(far.select(exact, value).scalar)
-    return Term(x.e, result.get())
+    return sine * r, cosine, moved.bitcast("int64")
+
+
+def _far(name: str, x: Term, value: Term) -> Term:
+    """The C function where x is too large for the short reduction."""
+    return _exactly(name, x.abs() > SINE_LIMIT, value, x)
+
+
+def _exactly(name: str, where: Term, value: Term, *operands: Term) -> Term:
+    """`value`, but in some lanes, which are rare, what the C function gives."""
+    e = value.e
+    result = e.local(value.dtype, value.scalar, value.lanes)
+    with e.when(any_lane(where)):  # one lane after another will do
+        exact = libm_call.call(name, *operands)
+        result.set(where.select(exact, value).scalar)
+    return Term(e, result.get())
+
+
+def fmod(x: Term, y: Term) -> Term:
+    """x - trunc(x / y) y, exact."""
+    a, b = x.abs().cast("float64"), y.abs().cast("float64")
+    quotient = (a / b).call("trunc")
+    # Exact, since the quotient has less than 29 bits; it may be one too large.
+    rest = quotient.fma(-b, a)
+    rest = (rest < 0.0).select(rest + b, rest)
+    value = rest.cast("float32").copysign(x)
+    value = ((y.abs() == math.inf) & (x.abs() < math.inf)).select(x, value)
+    return _exactly("fmod", quotient > 2.0**28, value, x, y)
+
+
+def cbrt(x: Term) -> Term:
+    """Cube root, through float64; 0.6 ulp."""
+    size = x.abs()
+    value = _exp2(_log2(size).clamp(-200.0, 200.0) * (1.0 / 3.0)).cast("float32")
+    value = ((size == 0.0) | (size == math.inf)).select(size, value)
+    return value.copysign(x)
 
 
 def pow(x: Term, y: Term) -> Term:  # noqa: A001 (named after the scalar function)
@@ -274,7 +368,11 @@ def pow(x: Term, y: Term) -> Term:  # noqa: A001 (named after the scalar functio
 
 def _log2(size: Term) -> Term:
     """log2 of a float32 >= 0 in float64, to 1e-12."""
-    wide = size.cast("float64")
+    return _log2_wide(size.cast("float64"))
+
+
+def _log2_wide(wide: Term) -> Term:
+    """log2 of a normal float64 >= 0, to 1e-12."""
     bits = wide.bitcast("int64")
     k = (bits - 0x3FE6A09E667F3BCD) >> 52
     m = (bits - (k << 52)).bitcast("float64")
@@ -285,6 +383,11 @@ def _log2(size: Term) -> Term:
     value = series.fma(s, k.cast("float64"))
     value = (wide == 0.0).select(wide.like(-math.inf), value)
     return (wide < math.inf).select(value, wide)
+
+
+def log_wide(x: Term) -> Term:
+    """Natural logarithm of a float64 >= 0, to 1e-12."""
+    return _log2_wide(x) * math.log(2.0)
 
 
 def _exp2(t: Term) -> Term:

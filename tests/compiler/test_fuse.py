@@ -164,3 +164,33 @@ def test_readers_of_a_variable_run_before_its_writer() -> None:
         w.assign(w * 2.0)
         graph, _ = trace.graph([ops.exp(w.value), old @ old])
     assert shape_of(planned(graph)) == ["call", "loop"]
+
+
+def test_bias_and_activation_of_rows_counted_by_two_axes_end_their_product() -> None:
+    def dense(x: Any, w: Any, b: Any) -> Any:
+        return ops.tanh(ops.matmul(x, w) + b) * ops.cast(x.shape[0], "float32")
+
+    plan = plan_of(dense, floats(BATCH, 5, 8), floats(8, 6), floats(6))
+    assert shape_of(plan) == ["call+tail"]
+
+
+def test_what_differs_from_row_to_row_of_one_axis_waits_for_the_product() -> None:
+    def dense(x: Any, w: Any, b: Any) -> Any:
+        return ops.matmul(x, w) + b
+
+    plan = plan_of(dense, floats(BATCH, 5, 8), floats(8, 6), floats(5, 1))
+    assert shape_of(plan) == ["call", "loop"]
+
+
+def test_the_rows_of_a_table_are_updated_as_their_gradient_is_summed() -> None:
+    table = Variable(np.ones((30, 4), np.float32), name="table")
+    with Trace() as trace:
+        x = trace.input("x", TensorType("int32", (BATCH,)))
+        loss = ops.sum(ops.square(ops.take(table.value, x, axis=0)))
+        (part,) = gradient(loss.value, [table.value.value])
+        table.assign_sub(trace.tensor(part) * 0.1)
+        graph, _ = trace.graph([loss])
+    plan = planned(graph)
+    ((_, update),) = plan.graph.changed
+    made = next(g for g in plan.groups if update in g.made)
+    assert made.call is not None and made.call.op.name == "sum_chains"

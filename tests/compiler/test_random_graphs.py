@@ -18,6 +18,7 @@ from graphkeras.ir.value import Graph
 from graphkeras.ops.shape import pad_interior
 from graphkeras.variables import Variable
 from tests.compiler.machine import BATCH
+from tests.compiler.turns import ORDERS, sharing_all, taking_turns
 
 SEEDS = range(24)
 Rng = np.random.Generator
@@ -112,3 +113,21 @@ def test_a_random_graph_computes_what_the_references_do(seed: int) -> None:
         found = [*program.run(inputs, own), *own]
         for actual, wanted in zip(found, [*outputs, *state], strict=True):
             np.testing.assert_allclose(actual, wanted, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("seed", SEEDS[::2])
+def test_threads_in_any_order_compute_the_same_bits(seed: int) -> None:
+    graph, start = grown(seed)
+    with sharing_all():
+        program = compile_graph(graph, name="shared")
+    rng = np.random.default_rng(seed)
+    for rows in (1, 17, 40):
+        shapes = [[rows if d == BATCH else d for d in i.shape] for i in graph.inputs]
+        inputs = [rng.uniform(0.1, 1, s).astype(np.float32) for s in shapes]
+        alone = [s.copy() for s in start]
+        wanted = [*program.run(inputs, alone), *alone]
+        for count, order in ((2, "first to last"), (3, "last to first")):
+            own = [s.copy() for s in start]
+            with taking_turns(count, ORDERS[order]):
+                found = [*program.run(inputs, own), *own]
+            assert [a.tobytes() for a in found] == [a.tobytes() for a in wanted]

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from graphkeras.ir import dims
 
 SYMBOLS = ("n", "m")
-OPERATIONS = (operator.add, operator.sub, operator.mul, dims.floordiv, dims.maximum)
+OPERATIONS = (
+    operator.add,
+    operator.sub,
+    operator.mul,
+    dims.floordiv,
+    dims.maximum,
+    dims.minimum,
+)
 
 sizes = st.fixed_dictionaries({name: st.integers(1, 9) for name in SYMBOLS})
 
@@ -37,7 +44,11 @@ def test_operations_commute_with_evaluation(a: Any, b: Any, at: Any, do: Any) ->
     x, y = dims.evaluate(a, at), dims.evaluate(b, at)
     if do is dims.floordiv and y <= 0:
         return
-    expected = {dims.floordiv: operator.floordiv, dims.maximum: max}.get(do, do)(x, y)
+    expected = {
+        dims.floordiv: operator.floordiv,
+        dims.maximum: max,
+        dims.minimum: min,
+    }.get(do, do)(x, y)
     assert dims.evaluate(do(a, b), at) == expected
 
 

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from graphkeras.kernels.cpu import batch, conv, index, matmul, pool, sort
+from graphkeras.kernels.cpu import batch, conv, index, matmul, pool, sort, winograd
 from graphkeras.kernels.cpu.emit import Scalar
 from graphkeras.kernels.cpu.loop import reduce, reduce_columns
 from graphkeras.kernels.cpu.target import I64
@@ -18,7 +18,7 @@ from tests.kernels import reference
 from tests.kernels.machine import Machine
 
 SIZES = (0, 1, 15, 16, 17, 127, 128, 129)
-MODULES = ("matmul", "conv", "pool", "index", "sort", "batch")
+MODULES = ("matmul", "conv", "winograd", "pool", "index", "sort", "batch", "image")
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
 
 
@@ -114,7 +114,8 @@ def test_gemm_of_every_size_and_stride(rng, dtype):
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_gemm_in_several_blocks_of_depth_and_height(rng, dynamic):
     sweep = Sweep(dynamic)
-    for m, k, n in [(70, 600, 70), (3, 513, 300), (30, 1024, 50), (1100, 20, 5)]:
+    sizes = [(70, 600, 70), (3, 513, 300), (30, 1024, 50), (1100, 20, 5), (21, 600, 1)]
+    for m, k, n in sizes:
         for turn in range(3):
             a, b = numbers(rng, (m, k)), numbers(rng, (k, n))
             if turn == 1:
@@ -124,6 +125,18 @@ def test_gemm_in_several_blocks_of_depth_and_height(rng, dynamic):
             wide = a.astype("float64") @ b.astype("float64")
             sweep.add(matmul.gemm, (a, b), wide.astype("float32"))
     sweep.run()
+
+
+@pytest.mark.parametrize("columns", [1, 70])
+def test_a_row_of_gemm_does_not_depend_on_how_many_there_are(rng, columns):
+    a, b = numbers(rng, (45, 600)), numbers(rng, (600, columns))
+    machine = Machine("batch")
+    results = [np.zeros((m, columns), "float32") for m in (45, 30, 6, 3, 1)]
+    for out in results:
+        machine.add(matmul.gemm, a[: len(out)], b, out)
+    machine.run()
+    for few in results:
+        np.testing.assert_array_equal(few, results[0][: len(few)])
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
@@ -183,6 +196,21 @@ CONVOLUTIONS = [
         (3, 3, 1, 19),
         {"strides": (2, 1), "padding": SAME, "groups": 19},
     ),
+    ((2, 5, 9, 12), (3, 2, 2, 24), {"strides": (1, 1), "padding": SAME, "groups": 6}),
+    (
+        (1, 6, 9, 10),
+        (2, 5, 1, 20),
+        {
+            "strides": (1, 2),
+            "padding": ((1, 0), (3, 4)),
+            "dilation": (1, 2),
+            "groups": 10,
+        },
+    ),
+    ((2, 4, 7, 8), (3, 3, 4, 8), {"strides": (2, 2), "padding": SAME, "groups": 2}),
+    ((2, 5, 9, 20), (3, 3, 20, 2), {"strides": (1, 1), "padding": SAME}),
+    ((2, 7, 10, 1), (5, 4, 1, 20), {"strides": (2, 3), "padding": ((0, 1), (2, 1))}),
+    ((1, 3, 5, 2), (2, 2, 2, 33), {"strides": (3, 3), "padding": ((1, 0), (1, 0))}),
 ]
 
 
@@ -211,9 +239,11 @@ def convolution_sweep(rng, table, dtype, dynamic):
     sweep.run()
 
 
-@pytest.mark.parametrize("dynamic", [False, "batch"])
-def test_convolutions_and_their_gradients(rng, dynamic):
-    convolution_sweep(rng, CONVOLUTIONS, "float32", dynamic)
+@pytest.mark.parametrize(
+    ("dynamic", "table"), [(False, CONVOLUTIONS), ("batch", CONVOLUTIONS[3::4])]
+)
+def test_convolutions_and_their_gradients(rng, dynamic, table):
+    convolution_sweep(rng, table, "float32", dynamic)
 
 
 def test_convolutions_of_unknown_sizes(rng):
@@ -227,7 +257,7 @@ def test_convolutions_of_other_dtypes(rng, dtype):
 
 def test_conv2d_epilogue_sees_pixels_and_channels(rng):
     sweep = Sweep()
-    for groups, channels in [(1, 21), (1, 16), (2, 20), (20, 20)]:
+    for groups, channels in [(1, 21), (1, 16), (1, 2), (2, 20), (20, 20)]:
         x = numbers(rng, (2, 5, 6, 20))
         w = numbers(rng, (3, 3, 20 // groups, channels))
         bias, pixel = numbers(rng, (channels,)), numbers(rng, (60,))
@@ -244,6 +274,52 @@ def test_conv2d_epilogue_sees_pixels_and_channels(rng):
         y = reference.conv2d(x, w, **attributes) + bias
         expected = y * pixel.reshape(2, 5, 6, 1)
         sweep.add(case, (x, w, bias, pixel), expected.astype("float32"))
+    sweep.run()
+
+
+# image, kernel, padding: tiles that fit and that do not, edges, blocks of channels
+BY_POINTS = [
+    ((2, 9, 10, 16), (3, 3, 16, 32), SAME),
+    ((2, 7, 8, 17), (5, 2, 17, 35), FLUSH),
+    ((1, 6, 9, 70), (4, 3, 70, 100), ((2, 2), (1, 1))),
+    ((2, 1, 40, 8), (1, 3, 8, 9), ((0, 0), (2, 0))),
+    ((30, 5, 4, 16), (3, 1, 16, 16), ((0, 0), (0, 0))),
+]
+
+
+def by_points(e, x, w, g, u, slopes, turned, y, data, weights, *, padding):
+    """A convolution, its gradients, and what they need in between."""
+    window = tuple(w.shape[:2])
+    turned_padding = tuple(
+        tuple(taps - 1 - end for end in ends) for taps, ends in zip(window, padding)
+    )
+    winograd.weights(e, w, u, turned=False)
+    winograd.weights(e, w, turned, turned=True)
+    winograd.conv2d(e, x, u, y, window=window, padding=padding)
+    winograd.conv2d(e, g, turned, data, window=window, padding=turned_padding)
+    winograd.backward_weights(e, x, g, slopes, window=window, padding=padding)
+    winograd.weights_gradient(e, slopes, weights)
+
+
+def test_convolutions_by_points(rng):
+    sweep = Sweep()
+    for image, kernel, padding in BY_POINTS:
+        x, w = numbers(rng, image), numbers(rng, kernel)
+        attributes = {"strides": (1, 1), "padding": padding}
+        y = reference.conv2d(x, w, **attributes)
+        g = numbers(rng, y.shape)
+        data, weights = reference.conv2d_backward(x, w, g, **attributes)
+        points = np.prod([1 if taps == 1 else 6 for taps in kernel[:2]])
+        u = np.zeros((points, *kernel[2:]), np.float32)
+        found = [np.zeros(a.shape, np.float32) for a in (y, data)]
+
+        def case(e, *arrays, padding=padding):
+            by_points(e, *arrays[:5], *arrays[6:], arrays[5], padding=padding)
+
+        turned = np.ascontiguousarray(u.swapaxes(1, 2))
+        extra = (turned, *found)
+        sweep.add(case, (x, w, g, u, u.copy()), weights.astype("f"), extra=extra)
+        sweep.checks += [(case, found[0], y), (case, found[1], data)]
     sweep.run()
 
 
@@ -319,11 +395,29 @@ def test_take_and_scatter_along_every_axis(rng, size):
             index.scatter_add_along_axis(e, indices, updates, out, axis=axis)
 
         sweep.add(scatter, (cells, updates), total)
-    rows = rng.integers(0, size, (6, 2))
-    updates = numbers(rng, (6, 2, 3, 18))
-    total = np.zeros((size, 3, 18), "float32")
-    np.add.at(total, rows, updates)
-    sweep.add(index.scatter_add, (rows, updates), total)
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "float16"])
+def test_rows_are_summed_by_their_chains(rng, dtype, dynamic):
+    sweep = Sweep(dynamic)
+
+    def case(e, places, updates, out, *links):
+        index.chain(e, places, *links)
+        index.sum_chains(e, *links, updates, out)
+
+    for size, width in [(1, 1), (17, 3), (9, 130), (9, 128), (0, 5)]:
+        places = (
+            rng.integers(-size, size + 2, (6, 2)) if size else np.zeros((0, 2), int)
+        )
+        updates = numbers(rng, (places.size, width), dtype)
+        total = np.zeros((size, width), dtype)
+        at = np.where(places < 0, places + size, places).clip(0, max(size - 1, 0))
+        np.add.at(total, at.ravel(), updates)
+        sizes = (places.size, size, places.size)
+        links = [np.zeros(n, "int32") for n in sizes]
+        sweep.add(case, (places, updates), total, extra=links)
     sweep.run()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphkeras import layers
 from graphkeras.layers import Layer
+from tests.layers.image_samples import IMAGES, maker
 
 FREE = 7  # the size put in the place of None
 
@@ -85,6 +86,14 @@ SAMPLES: dict[str, Sample] = {
     "Activation": _s(lambda: L.Activation("tanh"), 4),
     "Activation, relu": _s(lambda: L.Activation("relu"), None, 4),
     "ActivityRegularization": _s(lambda: L.ActivityRegularization(0.1, 0.2), 4),
+    "AdaptiveAveragePooling1D": _s(lambda: L.AdaptiveAveragePooling1D(3), 7, 2),
+    "AdaptiveAveragePooling2D": _s(
+        lambda: L.AdaptiveAveragePooling2D((2, 3), "channels_first"), 2, 5, 7
+    ),
+    "AdaptiveAveragePooling3D": _s(lambda: L.AdaptiveAveragePooling3D(2), 3, 4, 5, 2),
+    "AdaptiveMaxPooling1D": _s(lambda: L.AdaptiveMaxPooling1D(3), 7, 2),
+    "AdaptiveMaxPooling2D": _s(lambda: L.AdaptiveMaxPooling2D((2, 3)), 5, 7, 2),
+    "AdaptiveMaxPooling3D": _s(lambda: L.AdaptiveMaxPooling3D(2), 3, 4, 5, 2),
     "Add": _s(lambda: L.Add(), 4, several=3),
     "AdditiveAttention": _s(lambda: L.AdditiveAttention(), None, 3, others=((5, 3),)),
     "AdditiveAttention, causal": _s(
@@ -93,6 +102,10 @@ SAMPLES: dict[str, Sample] = {
         3,
         several=3,
         call={"use_causal_mask": True},
+    ),
+    "AlphaDropout": _s(lambda: L.AlphaDropout(0.3, seed=1), 40, random=True),
+    "AlphaDropout, by step": _s(
+        lambda: L.AlphaDropout(0.3, (None, 1, None), seed=1), 5, 8, random=True
     ),
     "Attention": _s(lambda: L.Attention(use_scale=True), None, 3, others=((5, 3),)),
     "Attention, concat": _s(
@@ -109,6 +122,9 @@ SAMPLES: dict[str, Sample] = {
     "AveragePooling2D, same": _s(
         lambda: L.AveragePooling2D((3, 2), 2, "same"), None, None, 2
     ),
+    "AveragePooling3D": _s(
+        lambda: L.AveragePooling3D((2, 1, 3), 2, "same"), None, 4, 5, 2
+    ),
     "BatchNormalization": _s(lambda: L.BatchNormalization(), 4),
     "BatchNormalization, images": _s(
         lambda: L.BatchNormalization(momentum=0.5, epsilon=1e-2), None, None, 3
@@ -120,9 +136,6 @@ SAMPLES: dict[str, Sample] = {
     "CategoryEncoding": _s(lambda: L.CategoryEncoding(10), 5, ids=12),
     "CategoryEncoding, each": _s(lambda: L.CategoryEncoding(4, "one_hot"), 1, ids=5),
     "CategoryEncoding, counts": _s(lambda: L.CategoryEncoding(4, "count"), 2, 3, ids=5),
-    "CenterCrop": _s(lambda: L.CenterCrop(4, 5), 8, 9, 3),
-    "CenterCrop, any size": _s(lambda: L.CenterCrop(4, 5), None, None, 3),
-    "CenterCrop, bytes": _s(lambda: L.CenterCrop(2, 3), 5, 5, 1, dtype="uint8"),
     "Concatenate": _s(lambda: L.Concatenate(), 4, several=2),
     "Concatenate, axis 1": _s(lambda: L.Concatenate(axis=1), 2, 3, several=3),
     "Conv1D": _s(lambda: L.Conv1D(4, 3), None, 2),
@@ -130,6 +143,27 @@ SAMPLES: dict[str, Sample] = {
         lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2), None, 2
     ),
     "Conv1DTranspose": _s(lambda: L.Conv1DTranspose(2, 3, 2, "same"), None, 4),
+    "ConvLSTM1D": _s(
+        lambda: L.ConvLSTM1D(2, 3, padding="same", return_sequences=True), 3, 5, 2
+    ),
+    "ConvLSTM2D": _s(
+        lambda: L.ConvLSTM2D(
+            2, (2, 3), 2, data_format="channels_first", go_backwards=True
+        ),
+        3,
+        2,
+        4,
+        5,
+    ),
+    "ConvLSTM2D, dropouts": _s(
+        lambda: L.ConvLSTM2D(2, 2, dropout=0.3, recurrent_dropout=0.3, seed=1),
+        3,
+        4,
+        4,
+        2,
+        random=True,
+    ),
+    "ConvLSTM3D": _s(lambda: L.ConvLSTM3D(2, 2, use_bias=False), 2, 3, 3, 2, 2),
     "Conv2D": _s(lambda: L.Conv2D(4, 3, activation="relu"), None, None, 3),
     "Conv2D, same": _s(lambda: L.Conv2D(4, (3, 2), 2, "same"), 7, 6, 3),
     "Conv2D, dilated": _s(lambda: L.Conv2D(4, 3, dilation_rate=2), 8, 8, 2),
@@ -141,8 +175,17 @@ SAMPLES: dict[str, Sample] = {
     "Conv2DTranspose, same": _s(
         lambda: L.Conv2DTranspose(3, (3, 2), 2, "same"), None, None, 2
     ),
+    "Conv3D": _s(lambda: L.Conv3D(3, (2, 3, 2), 2, "same"), None, 5, 4, 2),
+    "Conv3D, groups": _s(
+        lambda: L.Conv3D(4, 2, groups=2, data_format="channels_first"), 2, 4, 3, 5
+    ),
+    "Conv3DTranspose": _s(lambda: L.Conv3DTranspose(2, (2, 3, 1), 2), 2, 3, 2, 3),
+    "Conv3DTranspose, same": _s(
+        lambda: L.Conv3DTranspose(2, 3, (1, 2, 1), "same"), None, 3, 2, 2
+    ),
     "Cropping1D": _s(lambda: L.Cropping1D((1, 2)), None, 3),
     "Cropping2D": _s(lambda: L.Cropping2D(((1, 0), (2, 1))), None, None, 3),
+    "Cropping3D": _s(lambda: L.Cropping3D(((1, 0), (0, 2), (1, 1))), None, 4, 5, 2),
     "Dense": _s(lambda: L.Dense(5, activation="sigmoid"), 4),
     "Dense, rank 3": _s(lambda: L.Dense(5, use_bias=False), None, 4),
     "Dense, regularized": _s(
@@ -207,8 +250,12 @@ SAMPLES: dict[str, Sample] = {
     "GlobalAveragePooling2D": _s(
         lambda: L.GlobalAveragePooling2D(keepdims=True), None, None, 3
     ),
+    "GlobalAveragePooling3D": _s(lambda: L.GlobalAveragePooling3D(), None, 3, 2, 2),
     "GlobalMaxPooling1D": _s(lambda: L.GlobalMaxPooling1D("channels_first"), 3, 5),
     "GlobalMaxPooling2D": _s(lambda: L.GlobalMaxPooling2D(), None, None, 3),
+    "GlobalMaxPooling3D": _s(
+        lambda: L.GlobalMaxPooling3D("channels_first", True), 2, 3, 2, 4
+    ),
     "GroupNormalization": _s(lambda: L.GroupNormalization(2), None, None, 6),
     "GroupNormalization, each": _s(
         lambda: L.GroupNormalization(-1, axis=1, scale=False), 3, 4
@@ -247,11 +294,18 @@ SAMPLES: dict[str, Sample] = {
     "LayerNormalization, two axes": _s(
         lambda: L.LayerNormalization(axis=[1, 2], center=False), 3, 4
     ),
+    "LayerNormalization, older": _s(
+        lambda: L.LayerNormalization(axis=-2, rms_scaling=True), 3, 4
+    ),
     "LeakyReLU": _s(lambda: L.LeakyReLU(), 4),
     "Masking": _s(lambda: L.Masking(0.5), None, 3),
     "MaxPooling1D": _s(lambda: L.MaxPooling1D(3, 1, "same"), None, 3),
     "MaxPooling2D": _s(lambda: L.MaxPooling2D(), None, None, 3),
     "MaxPooling2D, same": _s(lambda: L.MaxPooling2D(3, 2, "same"), 7, 8, 2),
+    "MaxPooling3D": _s(lambda: L.MaxPooling3D(2, 1), 3, None, 4, 2),
+    "MaxPooling3D, same": _s(
+        lambda: L.MaxPooling3D((2, 3, 1), 2, "same", "channels_first"), 2, 3, 4, 5
+    ),
     "Maximum": _s(lambda: L.Maximum(), 4, several=2),
     "Minimum": _s(lambda: L.Minimum(), 4, several=2),
     "MultiHeadAttention": _s(
@@ -291,6 +345,13 @@ SAMPLES: dict[str, Sample] = {
     "RMSNormalization": _s(lambda: L.RMSNormalization(), None, 4),
     "ReLU": _s(lambda: L.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2), 9),
     "RepeatVector": _s(lambda: L.RepeatVector(3), 4),
+    "ReversibleEmbedding": _s(lambda: L.ReversibleEmbedding(10, 4), 5, ids=10),
+    "ReversibleEmbedding, back": _s(
+        lambda: L.ReversibleEmbedding(10, 4, logit_soft_cap=2.0),
+        None,
+        4,
+        call={"reverse": True},
+    ),
     "Rescaling": _s(lambda: L.Rescaling(1 / 255, -0.5), None, None, 3, dtype="uint8"),
     "Rescaling, by channel": _s(lambda: L.Rescaling([1.0, 2.0], [0.0, 1.0]), 3, 2),
     "Reshape": _s(lambda: L.Reshape((2, -1)), 3, 4),
@@ -302,14 +363,37 @@ SAMPLES: dict[str, Sample] = {
     "SpatialDropout2D": _s(
         lambda: L.SpatialDropout2D(0.5, seed=1), 2, 2, 8, random=True
     ),
+    "SpatialDropout3D": _s(
+        lambda: L.SpatialDropout3D(0.5, "channels_first", seed=1),
+        8,
+        2,
+        2,
+        2,
+        random=True,
+    ),
+    "SpectralNormalization": _s(lambda: L.SpectralNormalization(L.Dense(4)), 3),
+    "SpectralNormalization, images": _s(
+        lambda: L.SpectralNormalization(L.Conv2D(2, 3), power_iterations=3), 5, 6, 2
+    ),
     "Subtract": _s(lambda: L.Subtract(), 4, several=2),
     "TimeDistributed": _s(lambda: L.TimeDistributed(layers.Dense(2)), None, 3),
+    "TimeDistributed, statistics": _s(
+        lambda: L.TimeDistributed(L.BatchNormalization(momentum=0.5)), 4, 3
+    ),
     "UnitNormalization": _s(lambda: L.UnitNormalization(), 4),
     "UpSampling1D": _s(lambda: L.UpSampling1D(3), None, 2),
     "UpSampling2D": _s(lambda: L.UpSampling2D((2, 3)), None, None, 2),
+    "UpSampling3D": _s(lambda: L.UpSampling3D((2, 1, 3)), None, 2, 2, 2),
     "ZeroPadding1D": _s(lambda: L.ZeroPadding1D((2, 1)), None, 3),
     "ZeroPadding2D": _s(lambda: L.ZeroPadding2D(((1, 2), (0, 3))), None, None, 2),
+    "ZeroPadding3D": _s(
+        lambda: L.ZeroPadding3D((1, 0, 2), "channels_first"), 2, 3, None, 4
+    ),
 }
+
+for _name, (_layer, _arguments, _shape, _dtype) in IMAGES.items():
+    SAMPLES[_name] = _s(maker(_layer, _arguments), *_shape, dtype=_dtype,
+                        tolerance=1e-3)  # fmt: skip
 
 # Layers the sweep cannot make from a line, and where they are tested instead.
 ELSEWHERE = {

@@ -74,7 +74,7 @@ def test_inferred_shape_is_the_real_one(name: str, rng: np.random.Generator) -> 
         for free, size in zip(inferred.shape, real.shape, strict=True):
             assert free in (None, size)
     asked = [(None, *shape) for shape in sample.shapes]
-    assert sample.feed(layer.compute_output_shape, asked) == inferred.shape
+    assert called(layer.compute_output_shape, sample, asked) == inferred.shape
 
 
 @ALL

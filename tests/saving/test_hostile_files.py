@@ -224,7 +224,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "unknown argument": (lambda: dense(evil=1), "evil"),
     "input": (
         lambda: config(lambda x: x[0]["config"].update(batch_shape=[None, 10**12])),
-        "sequential",
+        "batch_shape to be at most",
     ),
     # the HDF5 file
     "no HDF5": (

@@ -81,13 +81,13 @@ def calls_of_one(count: int) -> bytes:
     return of(model("m", [first, layer("ReLU", "r", *calls)], ["r", count - 1, 0]))
 
 
-def backwards(count: int) -> bytes:
+def backwards(count: int, output: str = "none") -> bytes:
     """A chain of layers, listed from the last to the first."""
     names = ["x", *(f"r{i}" for i in range(count))]
     pairs = itertools.pairwise(names)
     chain = [layer("ReLU", b, tensor(a)) for a, b in pairs]
     first = layer("InputLayer", "x", batch_shape=[None, 3])
-    return of(model("m", [first, *chain[::-1]], ["none", 0, 0]))
+    return of(model("m", [first, *chain[::-1]], [output, 0, 0]))
 
 
 def raw(**parts: bytes) -> bytes:
@@ -97,6 +97,7 @@ def raw(**parts: bytes) -> bytes:
 
 def inside(of_kind: str, depth: int) -> bytes:
     inner: dict[str, Any] = {"class_name": "LSTM", "config": {"units": 1}}
+    inner["module"] = "keras.layers"
     for _ in range(depth):
         inner = {"class_name": of_kind, "config": {"layer": inner}}
         inner["module"] = "keras.layers"
@@ -107,10 +108,10 @@ PICKLE = b"\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06
 
 CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     # much work
-    "nested": (lambda: nested(40), "a model of at most 300,000 ops"),
-    "calls": (lambda: calls_of_one(30_000), "a model of at most 300,000 ops"),
+    "nested": (lambda: nested(40), "a model of at most 150,000 ops"),
+    "calls": (lambda: calls_of_one(9_000), "a model of at most 150,000 ops"),
     "backwards": (lambda: backwards(2000), "the name of a layer of the model"),
-    "wrappers": (lambda: inside("TimeDistributed", 30), "TimeDistributed"),
+    "wrappers": (lambda: inside("TimeDistributed", 30), "expected (batch, time"),
     "both ways": (lambda: inside("Bidirectional", 30), "expected a recurrent layer"),
     # much room
     "repeat": (lambda: one("RepeatVector", (None, 3), n=10**12), "n to be at most"),
@@ -161,7 +162,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "not a number": (lambda: dense(kernel_regularizer=float("nan")), "of type number"),
     "rate": (lambda: one("Dropout", rate=float("nan")), "rate of type"),
     "name": (lambda: dense(name=["a"]), "name of type str"),
-    "control": (lambda: dense(activation="\x1b[2J\nabc"), "\\x1b[2J abc"),
+    "control": (lambda: dense(activation="\x1b[2J\nabc"), "\\x1b[2J\\nabc"),
     "layers": (
         lambda: of({**json.loads(parts_of("nested")[CONFIG]), "config": 3}),
         "3",
@@ -188,9 +189,8 @@ def test_a_bad_model_is_refused_in_one_line(case: str, tmp_path: Path) -> None:
 
 def test_a_chain_listed_backwards_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "m.keras"
-    path.write_bytes(backwards(50).replace(b'"none"', b'"r49" '))
-    with pytest.raises(SavingError, match="saved variables"):
-        keras.saving.load_model(path)
+    path.write_bytes(backwards(50, "r49"))
+    assert len(keras.saving.load_model(path).layers) == 51
 
 
 def test_who_vouches_for_a_file_may_load_a_large_model(tmp_path: Path) -> None:

@@ -159,16 +159,23 @@ def test_layer_is_made_again_from_its_config() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"split": "character"}, "expected split to be 'whitespace'"),
-        ({"split": None}, "expected split to be 'whitespace'"),
-        ({"split": str.split}, "function cannot be written to an ONNX file"),
-        ({"standardize": "upper"}, "expected standardize to be .* or 'lower' or"),
-        ({"ngrams": 2}, "expected ngrams to be None"),
-        ({"output_mode": "multi_hot"}, "expected output_mode to be 'int'"),
-        ({"pad_to_max_tokens": True}, "expected pad_to_max_tokens to be False"),
-        ({"ragged": True}, "expected ragged to be False"),
-        ({"idf_weights": [1.0]}, "expected idf_weights to be None"),
+        ({"split": "words"}, "split to be 'whitespace', 'character', None or a fun"),
+        ({"standardize": "upper"}, "expected standardize to be .* 'lower', "),
+        ({"ngrams": [1, 2]}, "expected ngrams to be None, an int or a tuple"),
+        ({"ngrams": (0,)}, "expected ngrams to be None, an int or a tuple"),
+        ({"output_mode": "ids"}, "expected output_mode in 'int', 'one_hot'"),
+        ({"pad_to_max_tokens": True}, "expected max_tokens, to pad to it"),
+        ({"ragged": True}, "expected ragged=False: tensors are dense here"),
+        ({"sparse": True}, "expected sparse=False: tensors are dense here"),
+        ({"idf_weights": [1.0]}, "idf_weights only with output_mode 'tf_idf'"),
+        ({"output_mode": "tf_idf", "vocabulary": ["a"]}, "idf_weights beside the voc"),
+        ({"encoding": "utf-9"}, "expected the name of an encoding"),
         ({"max_tokens": 1}, "max_tokens to be None or an int >= 2"),
+        (
+            {"output_sequence_length": 2, "output_mode": "count"},
+            "output_sequence_length only with output_mode 'int'",
+        ),
+        ({"output_sequence_length": -1}, "output_sequence_length to be None or an int"),
         (
             {"output_sequence_length": 2.5},
             "output_sequence_length to be None or an int",
@@ -187,7 +194,8 @@ def test_argument_is_refused(arguments: dict[str, Any], says: str) -> None:
 @pytest.mark.parametrize(
     ("batch", "error", "says"),
     [
-        ([1, 2], DTypeError, r"expected strings(.|\n)*dtype=\"string\""),
+        ([1, 2], DTypeError, r"expected strings(.|\n)*numbers as str"),
+        (np.ones(2), DTypeError, r"expected strings(.|\n)*dtype=\"string\""),
         ([["a", "b"]], ShapeError, "expected one text a row"),
         (texts(["a", None]), DTypeError, "expected strings"),  # type: ignore[list-item]
     ],
@@ -205,7 +213,7 @@ def test_layer_without_a_vocabulary_says_to_adapt() -> None:
 @pytest.mark.parametrize(
     ("data", "error", "says"),
     [
-        ("one text", ArgumentError, "adapt expected many texts"),
+        ("one text", DataError, "adapt expected an array, a list or batches"),
         (["", " \n"], DataError, "adapt expected at least one word"),
         ([], DataError, "adapt expected at least one word"),
     ],
@@ -223,5 +231,5 @@ def test_given_vocabulary_is_not_adapted_over() -> None:
 
 
 def test_idf_weights_are_refused_with_a_vocabulary() -> None:
-    with pytest.raises(ArgumentError, match="expected idf_weights to be None"):
+    with pytest.raises(ArgumentError, match="idf_weights with output_mode 'tf_idf'"):
         TextVectorization().set_vocabulary(["a"], idf_weights=[1.0])

@@ -1,160 +1,233 @@
-"""The string ops: exact by an independent reading, alike in onnxruntime."""
+"""The op of texts: its reference, its compiled function and its ONNX file agree."""
 
 from __future__ import annotations
 
+import itertools
 import string
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from graphkeras import ops
-from graphkeras.errors import ArgumentError, DTypeError, ExportError, ShapeError
+from graphkeras.compiler import host_ops
+from graphkeras.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    ExportError,
+    ShapeError,
+)
 from graphkeras.export.onnx import export_graph
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import interpret
 from graphkeras.ir.trace import Trace, trace_function
 from graphkeras.ir.types import TensorType
-from graphkeras.ir.value import Graph
+from graphkeras.ir.value import ConstantData, Graph
 from graphkeras.ir.verify import verify
-from graphkeras.ops import text
-from tests.text.samples import BATCHES, NASTY, lowered, stripped, texts, words
+from graphkeras.ops import text_onnx
+from graphkeras.ops.text import text_to_numbers
+from tests.text.cases import ROWS, SPLIT, STANDARDIZE, TEXTS, VOCABULARY
+from tests.text.samples import BATCHES, texts
 
-VOCABULARY = ["hello", "dont", "a", "日本語", "unk", "[unk]"]
 VECTOR = TensorType("string", (dims.symbol("batch"),))
+TABLE = TensorType("string", (dims.symbol("batch"), dims.symbol("tokens")))
+WORDS = ConstantData.of(texts(VOCABULARY))
+# Every way to standardize, split and join at least once with each other's ways.
+WAYS = [
+    {"standardize": STANDARDIZE[i % 4], "split": split, "ngrams": sizes}
+    for i, (split, sizes) in enumerate(itertools.product(SPLIT, [(1,), (2,), (3, 1)]))
+]
+SERVED = [
+    {**way, "width": None if (way["split"], width) == (None, "words") else width}
+    for way, width in zip(WAYS, itertools.cycle(["words", 4, "words", 30]))
+]
 
 
-def to_ids(x: Any, width: int | str = 6) -> Any:
-    """All four ops, as TextVectorization strings them together."""
-    clean = text.strip_punctuation(text.lower_ascii(x))
-    found = text.split_words(clean, width=width)
-    return text.lookup_words(found, vocabulary=VOCABULARY)
+def numbers(x: Any, **attrs: Any) -> Any:
+    """The op on the vocabulary of the cases."""
+    return text_to_numbers(x, **{"vocabulary": WORDS, "width": "words", **attrs})
 
 
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "lower": text.lower_ascii,
-    "strip": text.strip_punctuation,
-    "first words": lambda x: text.split_words(x, width=3),
-    "all words": lambda x: text.split_words(x, width="words"),
-    "look up": lambda x: text.lookup_words(x, vocabulary=VOCABULARY),
-    "ids": to_ids,
-    "all ids": lambda x: to_ids(x, "words"),
-    "free size used": lambda x: ops.full_like(ids := to_ids(x, "words"), 7) + ids,
-    "column": lambda x: text.strip_punctuation(
-        text.lower_ascii(ops.reshape(x, (-1, 1)))
-    ),
-}
+def batch_of(way: dict[str, Any]) -> np.ndarray:
+    return texts(ROWS if way["split"] is None else TEXTS)  # type: ignore[arg-type]
 
 
-def traced(function: Callable[[Any], Any]) -> Graph:
-    """Return the graph of a function of one vector of strings."""
-    return verify(trace_function(function, [VECTOR], ["texts"])[0])
+def traced(function: Any, type_: TensorType = VECTOR) -> Graph:
+    """Return the graph of a function of strings."""
+    return verify(trace_function(function, [type_], ["texts"])[0])
 
 
-@given(st.text())
-def test_lower_changes_ascii_letters_only(item: str) -> None:
-    assert text.lower_ascii(texts([item])).tolist() == [lowered(item)]
+def ways(given: list[dict[str, Any]]) -> list[Any]:
+    return [pytest.param(w, id="-".join(map(str, w.values()))) for w in given]
 
 
-@given(st.text())
-def test_strip_deletes_ascii_marks_only(item: str) -> None:
-    assert text.strip_punctuation(texts([item])).tolist() == [stripped(item)]
+@pytest.mark.parametrize("way", ways(WAYS))
+def test_compiled_function_gives_what_the_reference_does(way: dict[str, Any]) -> None:
+    way = {"first": 5, "unknown": 9, "padding": -2, "vocabulary": WORDS, **way}
+    for width in (None if way["split"] is None else "words", 0, 1, 7):
+        expected = text_to_numbers(batch_of(way), **way, width=width)
+        found = host_ops.text_to_numbers(batch_of(way), **way, width=width)
+        np.testing.assert_array_equal(found, expected)
 
 
-@given(st.text(alphabet=st.sampled_from("ab \t\n\v\f\r\x1c\x85\xa0\u2003")))
-def test_only_ascii_white_space_separates_words(item: str) -> None:
-    assert text.split_words(texts([item]), width="words").tolist() == [words(item)]
+@pytest.fixture(scope="module", params=ways(SERVED))
+def served(request: Any, tmp_path_factory: Any) -> Any:
+    """A way to make numbers of texts, and the same in onnxruntime."""
+    way = request.param
+    path = tmp_path_factory.mktemp("onnx") / "texts.onnx"
+    type_ = TABLE if way["split"] is None else VECTOR
+    export_graph(
+        traced(lambda x: numbers(x, **way), type_), [], path, check=False,
+        ops="contrib" if way["split"] == "character" else "standard",
+        input_names=["texts"], output_names=["out"],
+    )  # fmt: skip
+    return way, onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("item", NASTY)
-def test_nasty_text_is_read_as_its_bytes_say(item: str) -> None:
-    found = words(stripped(lowered(item)))[:6]
-    ids = [VOCABULARY.index(w) + 2 if w in VOCABULARY else 1 for w in found]
-    assert to_ids(texts([item])).tolist() == [ids + [0] * (6 - len(ids))]
+def assert_served(served: Any, batch: np.ndarray) -> None:
+    way, session = served
+    (found,) = session.run(None, {"texts": batch})
+    np.testing.assert_array_equal(found, numbers(batch, **way))
+
+
+def test_onnxruntime_gives_the_same_numbers(served: Any) -> None:
+    assert_served(served, batch_of(served[0]))
+
+
+def test_onnxruntime_takes_small_batches_too(served: Any) -> None:
+    if served[0]["split"] is None:
+        small = [np.empty((0, 2), object), np.empty((2, 0), object), texts([["a"]])]  # type: ignore[list-item]
+    else:
+        small = [texts(batch) for batch in BATCHES.values()]
+    for batch in small:
+        assert_served(served, batch)
 
 
 def test_marks_are_the_32_of_ascii() -> None:
-    assert sorted(text.COMMON_MARKS + text.RARE_MARKS) == sorted(string.punctuation)
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_graph_computes_what_the_references_do(name: str, batch: str) -> None:
-    function, data = FUNCTIONS[name], texts(BATCHES[batch])
-    (result,), _ = interpret(traced(function), [data])
-    assert result.tolist() == function(data).tolist()
-
-
-@pytest.fixture(scope="module", params=FUNCTIONS)
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Callable[[Any], Any], onnxruntime.InferenceSession]:
-    """A function of strings, and the same in onnxruntime."""
-    function = FUNCTIONS[request.param]
-    path = tmp_path_factory.mktemp("onnx") / "texts.onnx"
-    names = {"input_names": ["texts"], "output_names": ["out"]}
-    export_graph(traced(function), [], path, samples=[texts(NASTY)], **names)
-    providers = ["CPUExecutionProvider"]
-    return function, onnxruntime.InferenceSession(path, providers=providers)
-
-
-@pytest.mark.parametrize("batch", BATCHES)
-def test_onnxruntime_gives_the_same_strings_and_ids(served: Any, batch: str) -> None:
-    function, session = served
-    data = texts(BATCHES[batch])
-    (result,) = session.run(None, {"texts": data})
-    expected = function(data)
-    assert result.shape == expected.shape
-    assert result.tolist() == expected.tolist()
-
-
-def test_bytes_are_read_as_utf8() -> None:
-    assert text.lower_ascii(np.array(["É A".encode()])).tolist() == ["É a"]
+    marks = text_onnx.COMMON_MARKS + text_onnx.RARE_MARKS
+    assert sorted(marks) == sorted(string.punctuation)
 
 
 def test_width_of_the_longest_text_is_a_size_of_the_graph() -> None:
-    graph = traced(lambda x: ops.reshape(to_ids(x, "words"), (-1,)))
+    graph = traced(lambda x: ops.reshape(numbers(x), (-1,)))
     (result,), _ = interpret(graph, [texts(["a", "a b c"])])
     assert str(graph.outputs[0].type) == "i64[batch*words]"
-    assert result.tolist() == [4, 0, 0, 4, 1, 1]
+    assert result.tolist() == [2, 0, 0, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("split", "ngrams", "shape"),
+    [
+        ("whitespace", (1,), "i64[batch, words]"),
+        (None, (1, 2), "i64[batch, tokens + max(tokens-1, 0)]"),
+    ],
+)
+def test_type_says_how_many_numbers_there_are(
+    split: Any, ngrams: Any, shape: str
+) -> None:
+    type_, width = (TABLE, None) if split is None else (VECTOR, "words")
+    graph = traced(lambda x: numbers(x, split=split, ngrams=ngrams, width=width), type_)
+    assert str(graph.outputs[0].type).replace(" ", "") == shape.replace(" ", "")
 
 
 def test_eager_trace_knows_the_width_at_once() -> None:
     with Trace(eager=True) as trace:
         x = trace.input("x", TensorType("string", (2,)), texts(["a", "a b c"]))
-        ids = to_ids(x, "words")
+        ids = numbers(x)
         assert ids.shape == (2, 3)
-        assert ops.cast(ids, "float32").numpy().sum() == 4 + 4 + 1 + 1
+        assert ops.cast(ids, "float32").numpy().sum() == 2 + 2 + 3 + 4
 
 
-def test_missing_text_is_refused_with_the_way_out() -> None:
-    with pytest.raises(DTypeError, match=r"expected strings(.|\n)*None(.|\n)*as ''"):
-        text.lower_ascii(np.array(["a", None], object))
+FORMS = {
+    "objects": texts(["É a", "b", ""]),
+    "bytes in objects": np.array(["É a".encode(), b"b", ""], object),
+    "characters": np.array(["É a", "b", ""]),
+    "characters of another machine": np.array(["É a", "b", ""]).astype(">U3"),
+    "bytes": np.array(["É a".encode(), b"b", b""]),
+    "numpy's variable strings": np.array(["É a", "b", ""], np.dtypes.StringDType()),
+    "every other": texts(["É a", "x", "b", "x", "", "x"])[::2],
+    "every other character": np.array(["É a", "x", "b", "x", "", "x"])[::2],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_texts_come_in_any_form_of_array(form: str) -> None:
+    assert _compiled(FORMS[form]).tolist() == [[14, 2], [3, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("compute", [numbers, "compiled"])
+def test_missing_text_is_refused_with_the_way_out(compute: Any) -> None:
+    if compute == "compiled":
+        compute = _compiled
+    for missing in (None, float("nan"), 3, ["a"]):
+        batch = np.empty(2, object)
+        batch[:] = "a", missing
+        with pytest.raises(DTypeError, match=r"expected strings(.|\n)*as ''"):
+            compute(batch)
+
+
+def _compiled(x: np.ndarray) -> np.ndarray:
+    attrs = text_to_numbers.op.complete({"vocabulary": WORDS, "width": 2})  # type: ignore[attr-defined]
+    return host_ops.text_to_numbers(x, **attrs)
+
+
+@pytest.mark.parametrize("batch", [["a", "\ud800"], np.array(["a", "\ud800b"])])
+def test_half_a_surrogate_pair_is_no_text(batch: Any) -> None:
+    batch = texts(batch) if isinstance(batch, list) else batch
+    with pytest.raises(DataError, match=r"surrogate pair(.|\n)*errors='replace'"):
+        _compiled(batch)
+
+
+def test_escaped_bytes_are_those_bytes() -> None:
+    escaped = b"\xff a".decode("utf-8", "surrogateescape")
+    assert _compiled(texts([escaped])).tolist() == [[1, 2]]
 
 
 def test_numbers_are_refused_as_text() -> None:
-    with pytest.raises(ShapeError, match="lower_ascii: expected strings"):
-        text.lower_ascii(np.zeros(3))
+    with pytest.raises(ShapeError, match="text_to_numbers: expected strings"):
+        numbers(np.zeros(3))
 
 
 def test_empty_vocabulary_knows_no_word() -> None:
-    found = text.lookup_words(texts(["a", ""]), vocabulary=())
-    assert found.tolist() == [1, 0]
+    found = text_to_numbers(texts(["a", ""]), vocabulary=(), width=1)
+    assert found.tolist() == [[1], [0]]
 
 
 def test_lookup_without_a_vocabulary_says_to_adapt() -> None:
     with pytest.raises(ArgumentError, match=r"expected a vocabulary(.|\n)*adapt"):
-        text.lookup_words(texts(["a"]), vocabulary=None)
+        numbers(texts(["a"]), vocabulary=None)
+
+
+def refusal(function: Any, folder: Path, **options: Any) -> str:
+    """Return why the graph of a function cannot be exported."""
+    names = {"input_names": ["texts"], "output_names": ["out"]}
+    with pytest.raises((ArgumentError, ExportError)) as caught:
+        export_graph(traced(function), [], folder / "no.onnx", **names, **options)
+    assert not list(folder.iterdir())
+    return str(caught.value)
 
 
 def test_lookup_without_a_vocabulary_is_not_exported(tmp_path: Path) -> None:
-    graph = traced(lambda x: text.lookup_words(x, vocabulary=None))
-    names = {"input_names": ["texts"], "output_names": ["out"]}
-    with pytest.raises((ArgumentError, ExportError), match="expected a vocabulary"):
-        export_graph(graph, [], tmp_path / "no.onnx", **names)
-    assert not list(tmp_path.iterdir())
+    said = refusal(lambda x: numbers(x, vocabulary=None), tmp_path)
+    assert "expected a vocabulary" in said
+
+
+@pytest.mark.parametrize("name", ["standardize", "split"])
+def test_a_function_is_not_exported(name: str, tmp_path: Path) -> None:
+    said = refusal(lambda x: numbers(x, **{name: lambda t: t}), tmp_path)
+    assert f"{name} is a function of Python" in said
+    assert "before the model" in said
+
+
+def test_characters_need_an_operator_of_onnxruntime(tmp_path: Path) -> None:
+    said = refusal(lambda x: numbers(x, split="character"), tmp_path)
+    assert "no standard operator cuts a text into characters" in said
+    assert "ops='contrib'" in said
+
+
+def test_ops_are_standard_or_contrib(tmp_path: Path) -> None:
+    said = refusal(numbers, tmp_path, ops="own")
+    assert "expected ops to be 'standard' or 'contrib'" in said

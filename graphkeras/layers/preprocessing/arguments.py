@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 from graphkeras.errors import ArgumentError, message
@@ -51,3 +52,19 @@ def salt_of(who: str, salt: Any) -> tuple[int, int] | None:
             message(who, "expected salt to be an int or two.", f"salt={salt!r}")
         )
     return int(pair[0]), int(pair[1])
+
+
+def encoding_of(who: str, encoding: Any) -> str:
+    """Return the name of an encoding.
+
+    Raises:
+        ArgumentError: if Python has none of that name.
+    """
+    try:
+        codecs.lookup(encoding)
+    except (LookupError, TypeError):
+        raise ArgumentError(
+            message(who, "expected the name of an encoding, such as 'utf-8'.",
+                    f"encoding={encoding!r}")
+        ) from None  # fmt: skip
+    return encoding

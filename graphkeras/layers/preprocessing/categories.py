@@ -8,34 +8,50 @@ import numpy as np
 
 from graphkeras import config, dtypes, ops
 from graphkeras.errors import ArgumentError, DTypeError, ShapeError, message
-from graphkeras.layers.layer import Layer
+from graphkeras.ir.value import ConstantData
 from graphkeras.layers.preprocessing.arguments import (
     output_mode_of,
     refuse_sparse,
     salt_of,
 )
+from graphkeras.layers.preprocessing.batches import strings_of
+from graphkeras.layers.preprocessing.direct import (
+    DirectLayer,
+    at_once,
+    bucketed,
+    encoded,
+)
 from graphkeras.layers.shapes import tree_of_shapes
 from graphkeras.layers.validation import positive_int
+from graphkeras.ops.creation import dtype_of
 from graphkeras.ops.hashing import (
     CROSSING_SEED,
-    bucket,
     combine_fingerprints,
     fingerprint,
     fingerprint_of_digits,
 )
-from graphkeras.ops.lookup import encode_classes
+from graphkeras.ops.lookup import encode_classes, look_up
+
+_fingerprint, _look_up = at_once(fingerprint), at_once(look_up)
+_HERE = ConstantData.of(np.ones(1, np.int64))
+
+
+def _array_of(inputs: Any) -> np.ndarray:
+    """Return inputs of any form as an array of numbers or texts."""
+    array = np.asarray(inputs)
+    if array.dtype.kind in "OUST":
+        return strings_of(inputs)
+    return array
 
 
 def _as_tensor(inputs: Any) -> Any:
-    """Return inputs of any form as a tensor; Python ints are int64, text strings."""
-    if hasattr(inputs, "__apply_op__"):
+    """Return inputs of any form as an array or tensor of the trace."""
+    if isinstance(inputs, np.ndarray) or hasattr(inputs, "__apply_op__"):
         return inputs
-    array = np.asarray(inputs)
-    return ops.convert_to_tensor(array.astype(object) if array.dtype.kind in "US"
-                                 else array)  # fmt: skip
+    return ops.convert_to_tensor(_array_of(inputs))
 
 
-class CategoryEncoding(Layer):
+class CategoryEncoding(DirectLayer):
     """Encode integers from 0 to `num_tokens` - 1 as vectors.
 
     Other integers give zeros.
@@ -69,10 +85,13 @@ class CategoryEncoding(Layer):
         self._allow_non_tensor_positional_args = True
         self._convert_input_args = False
 
+    def _arrays(self, data: Any) -> Any:
+        return _array_of(data)
+
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         """Return the vectors, in the layer's dtype."""
         x, weights = _as_tensor(inputs), None
-        if x.dtype == "string":
+        if dtype_of(x) == "string":
             raise DTypeError(
                 message("", "expected integers.", "strings", "Use StringLookup before.")
             )
@@ -89,7 +108,7 @@ class CategoryEncoding(Layer):
         )  # fmt: skip
 
 
-class Hashing(Layer):
+class Hashing(DirectLayer):
     """Put integers or strings into bins by their hash; nothing has to be learned.
 
     The hash is that of Keras: FarmHash64 of the text, or of a number's digits. ONNX can
@@ -123,6 +142,7 @@ class Hashing(Layer):
             )  # fmt: skip
         self.num_bins = positive_int("Hashing", "num_bins", num_bins)
         self.mask_value = mask_value
+        self._mask_key = ConstantData.of(np.array([mask_value], object))
         self.salt = salt_of("Hashing", salt)
         self.output_mode = mode
         self.sparse = sparse
@@ -130,36 +150,45 @@ class Hashing(Layer):
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
 
+    def _arrays(self, data: Any) -> Any:
+        return _array_of(data)
+
     def call(self, inputs: Any) -> Any:
         """Return the bins, or their encoding."""
         x = _as_tensor(inputs)
-        return encode_classes(
+        return encoded(
             self._bins(x), mode=self.output_mode, depth=self.num_bins,
             dtype=self.compute_dtype,
         )  # fmt: skip
 
     def _bins(self, x: Any) -> Any:
         if self.mask_value is None or self.num_bins == 1:
-            return bucket(self._hash(x), count=self.num_bins)
-        hidden = ops.equal(x, self._mask_of(x.dtype))
-        others = bucket(self._hash(x), count=self.num_bins - 1) + 1
+            return bucketed(self._hash(x), self.num_bins)
+        hidden = self._is_mask(x)
+        others = bucketed(self._hash(x), self.num_bins - 1) + 1
         return ops.where(hidden, 0, others)
 
     def _hash(self, x: Any) -> Any:
-        x = ops.cast(x, "int64") if dtypes.is_float(x.dtype) else x
-        by_host = x.dtype in ("string", "bool") or self.salt is not None
-        return fingerprint(x, salt=self.salt) if by_host else fingerprint_of_digits(x)
+        kind = dtype_of(x)
+        x = ops.cast(x, "int64") if dtypes.is_float(kind) else x
+        at_once = isinstance(x, np.ndarray) or self.salt is not None
+        if at_once or kind in ("string", "bool"):
+            return _fingerprint(x, salt=self.salt)
+        return fingerprint_of_digits(x)
 
-    def _mask_of(self, dtype: str) -> Any:
-        if (dtype == "string") != isinstance(self.mask_value, str):
+    def _is_mask(self, x: Any) -> Any:
+        kind = dtype_of(x)
+        if (kind == "string") != isinstance(self.mask_value, str):
             raise DTypeError(
-                message("", f"expected mask_value of the inputs' dtype, {dtype}.",
+                message("", f"expected mask_value of the inputs' dtype, {kind}.",
                         f"mask_value={self.mask_value!r}")
             )  # fmt: skip
-        return np.array(self.mask_value, dtypes.to_numpy(dtype))
+        if kind != "string":
+            return ops.equal(x, np.array(self.mask_value, dtypes.to_numpy(kind)))
+        return ops.equal(_look_up(x, keys=self._mask_key, values=_HERE, default=0), 1)
 
 
-class HashedCrossing(Layer):
+class HashedCrossing(DirectLayer):
     """Put pairs (or more) of categories into bins by their common hash.
 
     Args:
@@ -197,16 +226,21 @@ class HashedCrossing(Layer):
         columns = self._columns(inputs)
         mixed: Any = np.array(CROSSING_SEED, np.uint64)
         for x in columns:
-            word = fingerprint(x) if x.dtype == "string" else ops.cast(x, "int64")
+            text = dtype_of(x) == "string"
+            word = _fingerprint(x) if text else ops.cast(x, "int64")
             mixed = combine_fingerprints(mixed, ops.cast(word, "uint64"))
-        return encode_classes(
-            bucket(mixed, count=self.num_bins), mode=self.output_mode,
+        return encoded(
+            bucketed(mixed, self.num_bins), mode=self.output_mode,
             depth=self.num_bins, dtype=self.compute_dtype,
         )  # fmt: skip
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the bins for shapes of integers."""
         return self.compute_output_spec(tree_of_shapes(input_shape, "int64")).shape
+
+    def _arrays(self, data: Any) -> Any:
+        several = isinstance(data, (list, tuple))
+        return [_array_of(x) for x in data] if several else _array_of(data)
 
     def _columns(self, inputs: Any) -> list[Any]:
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
@@ -216,6 +250,7 @@ class HashedCrossing(Layer):
                 )
             )
         columns = [_as_tensor(x) for x in inputs]
+        kinds = [dtype_of(x) for x in columns]
         shapes = [tuple(x.shape) for x in columns]
         if len(shapes[0]) > 2 or (len(shapes[0]) == 2 and shapes[0][1] != 1):
             raise ShapeError(
@@ -223,9 +258,8 @@ class HashedCrossing(Layer):
             )
         if any(shape != shapes[0] for shape in shapes):
             raise ShapeError(message("", "expected equal shapes.", f"{shapes}"))
-        if any(dtypes.is_float(x.dtype) for x in columns):
+        if any(map(dtypes.is_float, kinds)):
             raise DTypeError(
-                message("", "expected integers or strings.",
-                        ", ".join(x.dtype for x in columns))
-            )  # fmt: skip
+                message("", "expected integers or strings.", ", ".join(kinds))
+            )
         return columns

@@ -9,16 +9,16 @@ import numpy as np
 
 from graphkeras import ops
 from graphkeras.errors import ArgumentError, DataError, DTypeError, message
-from graphkeras.layers.layer import Layer
 from graphkeras.layers.preprocessing.arguments import output_mode_of, refuse_sparse
 from graphkeras.layers.preprocessing.batches import batches_of
+from graphkeras.layers.preprocessing.direct import DirectLayer, encoded
 from graphkeras.layers.validation import is_int
-from graphkeras.ops.lookup import encode_classes
+from graphkeras.ops.creation import dtype_of
 
 _NOTHING = np.zeros((2, 0), "float32")
 
 
-class Discretization(Layer):
+class Discretization(DirectLayer):
     """Put numbers into bins between boundaries that are given or learned.
 
     A number on a boundary belongs to the bin above it, NaN to the last bin.
@@ -145,15 +145,17 @@ class Discretization(Layer):
                     "Call adapt(data) or give bin_boundaries.",
                 )
             )  # fmt: skip
-        x = inputs if hasattr(inputs, "__apply_op__") else np.asarray(inputs)
-        x = ops.convert_to_tensor(x)
-        if x.dtype == "string":
+        plain = not isinstance(inputs, np.ndarray) and not hasattr(
+            inputs, "__apply_op__"
+        )
+        x = ops.convert_to_tensor(np.asarray(inputs)) if plain else inputs
+        if dtype_of(x) == "string":
             raise DTypeError(message("", "expected numbers.", "strings"))
         x = ops.expand_dims(ops.cast(x, "float32"), -1)
         edges = np.asarray(self.bin_boundaries, "float32")
         below = ops.cast(ops.logical_not(ops.less(x, edges)), "int32")  # NaN is last
         kind = "int32" if self.output_mode == "int" else self.compute_dtype
-        return encode_classes(
+        return encoded(
             ops.sum(below, axis=-1), mode=self.output_mode, depth=len(edges) + 1,
             dtype=kind,
         )  # fmt: skip

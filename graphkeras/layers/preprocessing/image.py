@@ -1,4 +1,4 @@
-"""Preparation of images."""
+"""Preparation of images: their values, and their size."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from typing import Any
 import numpy as np
 
 from graphkeras import ops
-from graphkeras.errors import ShapeError, message
-from graphkeras.layers.layer import Layer
-from graphkeras.layers.validation import image_format, positive_int
+from graphkeras.ir.dims import is_static
+from graphkeras.layers.preprocessing.beside import BesideLayer
+from graphkeras.layers.preprocessing.image_layer import ImageLayer
+from graphkeras.layers.validation import positive_int
+from graphkeras.ops.resample import bilinear
+from graphkeras.ops.resize import (
+    aspect_crop,
+    check_resize,
+    linear_table,
+    smart_resized,
+)
 
 
-class Rescaling(Layer):
+class Rescaling(BesideLayer):
     """inputs * scale + offset.
 
     Args:
@@ -40,19 +48,82 @@ def _of_dtype(number: Any, dtype: str) -> Any:
     return number if isinstance(number, (int, float)) else np.asarray(number, dtype)
 
 
-class CenterCrop(Layer):
-    """The middle of images, `height` x `width` pixels.
+class Resizing(ImageLayer):
+    """Images of another height and width, of the dtype they had.
+
+    Args:
+        height: rows of the result.
+        width: columns of the result.
+        interpolation: "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5" or
+            "area".
+        crop_to_aspect_ratio: whether to keep proportions by cutting the edges off.
+        pad_to_aspect_ratio: whether to keep proportions by a frame of `fill_value`.
+        fill_mode: "constant".
+        fill_value: colour of the frame.
+        antialias: whether a smaller image averages over all it is made of.
+        data_format: "channels_last" or "channels_first".
+
+    Example:
+        >>> Resizing(32, 32)(np.zeros((2, 100, 80, 3), "uint8")).shape
+        (2, 32, 32, 3)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
+        self.height = positive_int("Resizing", "height", height)
+        self.width = positive_int("Resizing", "width", width)
+        check_resize(
+            "Resizing", interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio,
+            fill_mode,
+        )  # fmt: skip
+        self.interpolation, self.antialias = interpolation, bool(antialias)
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+        self.pad_to_aspect_ratio = pad_to_aspect_ratio
+        self.fill_mode, self.fill_value = fill_mode, fill_value
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the images in the new size."""
+        return self._resized(images, self.interpolation)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the masks in the new size, each pixel that of the nearest."""
+        return self._resized(segmentation_masks, "nearest")
+
+    def _resized(self, images: Any, interpolation: str) -> Any:
+        return ops.image.resize(
+            images, (self.height, self.width), interpolation, self.antialias,
+            self.crop_to_aspect_ratio, self.pad_to_aspect_ratio, self.fill_mode,
+            self.fill_value, self.data_format,
+        )  # fmt: skip
+
+
+class CenterCrop(ImageLayer):
+    """The middle of images, `height` x `width` pixels; smaller images are enlarged.
 
     Args:
         height: rows kept.
         width: columns kept.
         data_format: "channels_last" or "channels_first".
 
-    Raises:
-        ShapeError: if an image is smaller.
-
     Shapes: x: (batch, any, any, channels) -> (batch, height, width, channels); a single
-    image of rank 3 is taken as well.
+    image of rank 3 is taken as well. An image that is too small along either side is
+    cut to the proportions asked for and resized.
 
     Example:
         >>> CenterCrop(150, 150)(np.ones((1, 200, 180, 3), "float32")).shape
@@ -62,33 +133,46 @@ class CenterCrop(Layer):
     def __init__(
         self, height: int, width: int, data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(data_format=data_format, **kwargs)
         self.height = positive_int("CenterCrop", "height", height)
         self.width = positive_int("CenterCrop", "width", width)
-        self.data_format = image_format("CenterCrop", data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
         """Return the middle of the images in the layer's dtype."""
-        x = ops.cast(inputs, self.compute_dtype)
-        rank = len(x.shape)
-        if rank not in (3, 4):
-            raise ShapeError(
-                message("", "expected images of rank 3 or 4.", f"{list(x.shape)}")
-            )
-        first = rank - (3 if self.data_format == "channels_last" else 2)
-        keys = [slice(None)] * rank
-        for axis, size in ((first, self.height), (first + 1, self.width)):
-            keys[axis] = self._middle(x.shape, axis, size)
+        x = self._float(images)
+        target = (self.height, self.width)
+        rows, columns, _ = self._axes(x)
+        rest = [x.shape[a] - n for a, n in zip((rows, columns), target)]
+        if not is_static(rest):
+            return self._of_any_size(x, (rows, columns), target)
+        if min(rest) < 0:
+            return ops.cast(smart_resized(x, (rows, columns), target), x.dtype)
+        keys = [slice(None)] * len(x.shape)
+        for axis, extra, size in zip((rows, columns), rest, target):
+            keys[axis] = slice(extra // 2, extra // 2 + size)
         return x[tuple(keys)]
 
-    def _middle(self, shape: tuple, axis: int, size: int) -> slice:
-        rest = shape[axis] - size
-        if isinstance(rest, int) and rest < 0:
-            raise ShapeError(
-                message(
-                    "", f"expected images of at least {self.height} x {self.width}.",
-                    f"{list(shape)}", "Crop less, or enlarge the images beforehand.",
-                )
-            )  # fmt: skip
-        start = rest // 2
-        return slice(start, start + size)
+    def _of_any_size(self, x: Any, axes: tuple[int, int], target: tuple) -> Any:
+        """Crop or enlarge, whichever the size asks for when it is known."""
+        height, width = sizes = [x.shape[a] for a in axes]
+        fits = ops.logical_and(*(
+            ops.greater_equal(size, n) for size, n in zip(sizes, target)
+        ))  # fmt: skip
+        tables: list[Any] = []
+        for size, count, (start, part) in zip(
+            sizes, target, aspect_crop(height, width, target)
+        ):
+            places, share = linear_table(part, count)
+            cells = np.arange(count, dtype="int32")[:, None] + np.zeros(2, "int32")
+            window = ops.add(cells, (size - count) // 2)
+            tables.append(ops.where(fits, window, ops.add(places, start)))
+            tables.append(ops.where(fits, np.float32(0), share))
+        return ops.cast(bilinear(x, *tables, axis=axes[0]), x.dtype)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the middle of the masks."""
+        return self.transform_images(segmentation_masks)

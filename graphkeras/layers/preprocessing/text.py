@@ -1,79 +1,68 @@
-"""Raw text to word ids, inside the model."""
+"""Raw text to word ids, counts or weights, inside the model."""
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphkeras import ops
-from graphkeras.errors import (
-    ArgumentError,
-    DataError,
-    DTypeError,
-    SavingError,
-    ShapeError,
-    message,
-)
+from graphkeras.compiler.texts import Cut
+from graphkeras.errors import ArgumentError, DTypeError, ShapeError, message
 from graphkeras.ir.trace import current_trace
-from graphkeras.layers.layer import Layer
-from graphkeras.ops.text import (
-    PADDING,
-    UNKNOWN,
-    lookup_words,
-    lower_ascii,
-    split_words,
-    strip_punctuation,
-    words_of,
-)
-from graphkeras.saving.registry import in_safe_mode
+from graphkeras.layers.preprocessing.arguments import output_mode_of, refuse_sparse
+from graphkeras.layers.preprocessing.batches import batches_of, is_whole, strings_of
+from graphkeras.layers.preprocessing.direct import DirectLayer, at_once
+from graphkeras.layers.preprocessing.lookup import StringLookup
+from graphkeras.layers.validation import is_int
+from graphkeras.ops.text import text_of, text_to_numbers, tokens_of
 
-_SPECIAL = [PADDING, UNKNOWN]  # ids 0 and 1
+_MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
+_STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation")
+_SPLIT = ("whitespace", "character")
+_NOT_COUNTED = -1  # number of what is no word, where words are counted
 
-# What this layer does so far; everything else is refused by name.
-_SUPPORTED: dict[str, tuple[Any, ...]] = {
-    "standardize": ("lower_and_strip_punctuation", "lower", "strip_punctuation", None),
-    "split": ("whitespace",),
-    "ngrams": (None,),
-    "output_mode": ("int",),
-    "pad_to_max_tokens": (False,),
-    "idf_weights": (None,),
-    "sparse": (False,),
-    "ragged": (False,),
-    "encoding": ("utf-8",),
-}
+_numbers = at_once(text_to_numbers)
 
 
-class TextVectorization(Layer):
-    """Turn each text into the ids of its words.
+class TextVectorization(DirectLayer):
+    """Turn each text into the ids of its words, or into a vector of counts.
 
     A text is lowered (ASCII letters only), its ASCII punctuation is deleted, and what
     stands between white space is looked up: 0 is padding, 1 a word not in the
     vocabulary, 2 the most frequent word. The exported file does so to raw strings.
 
     Args:
-        max_tokens: largest size of the vocabulary, the two special ids included; None
+        max_tokens: largest size of the vocabulary, the special ids included; None
             for any.
         standardize: "lower_and_strip_punctuation", "lower", "strip_punctuation"; None
-            leaves the texts as they are.
-        split: "whitespace".
-        output_mode: "int".
+            leaves the texts as they are. Or a function of an array of texts, which
+            cannot be exported.
+        split: "whitespace"; "character"; None takes each string for a token. Or a
+            function of an array of texts that gives a list of tokens for each.
+        ngrams: n for all sizes up to n, or a tuple of sizes: join so many neighbours,
+            with a blank between, and look those up.
+        output_mode: "int", ids; "multi_hot" or "count", which words a text has or how
+            often; "tf_idf", counts times weights; "one_hot", each word a vector.
         output_sequence_length: how many ids to give of each text, cut or padded with 0;
             None for as many as the longest text of the batch has words.
+        pad_to_max_tokens: give vectors `max_tokens` entries.
         vocabulary: different words, the most important first, or the path of a file
             with one on each line; then there is nothing to adapt.
-        ngrams, pad_to_max_tokens, idf_weights, sparse, ragged, encoding: Keras's
-            arguments of which only the default is supported.
+        idf_weights: for "tf_idf": a weight for each word of `vocabulary`.
+        sparse, ragged: not supported: tensors are dense here.
+        encoding: how `get_vocabulary` reads the bytes of words.
 
     Call arguments:
-        inputs: strings of shape (batch,) or (batch, 1).
+        inputs: strings of shape (batch,) or (batch, 1), or one text; without a split
+            rows of tokens of shape (batch, tokens).
 
     Returns:
-        int64 ids of shape (batch, output_sequence_length).
+        int64 ids of shape (batch, output_sequence_length); or vectors of the size of
+        the vocabulary, int64, float32 for "tf_idf".
 
     Example:
         >>> layer = TextVectorization(output_sequence_length=4)
@@ -83,71 +72,74 @@ class TextVectorization(Layer):
                [1, 2, 0, 0]])
     """
 
-    _untracked = Layer._untracked | {"_words", "vocabulary"}  # many, and no state
-
     def __init__(
         self,
         max_tokens: int | None = None,
-        standardize: str | None = "lower_and_strip_punctuation",
-        split: str | None = "whitespace",
+        standardize: str | Callable[..., Any] | None = "lower_and_strip_punctuation",
+        split: str | Callable[..., Any] | None = "whitespace",
         ngrams: int | tuple[int, ...] | None = None,
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
-        vocabulary: Sequence[str] | np.ndarray | str | None = None,
-        idf_weights: Sequence[float] | None = None,
+        vocabulary: Any = None,
+        idf_weights: Any = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.max_tokens = max_tokens
-        self.standardize = standardize
-        self.split = split
-        self.ngrams = ngrams
-        self.output_mode = output_mode
+        hidden = {
+            key: kwargs.pop(key, None)
+            for key in ("vocabulary_size", "has_input_vocabulary")
+        }
+        super().__init__(name=name, **kwargs)
+        who = type(self).__name__
+        self.standardize = _word_or_function(
+            who, "standardize", standardize, _STANDARDIZE
+        )
+        self.split = _word_or_function(who, "split", split, _SPLIT)
+        self.ngrams, self._sizes = ngrams, _sizes_of(who, ngrams)
+        self.output_mode = output_mode_of(who, output_mode, _MODES)
         self.output_sequence_length = output_sequence_length
-        self.pad_to_max_tokens = pad_to_max_tokens
-        self.idf_weights = idf_weights
-        self.sparse = sparse
-        self.ragged = ragged
-        self.encoding = encoding
-        self._check_arguments()
+        self.sparse, self.ragged, self.encoding = sparse, ragged, encoding
+        self._check_arguments(who)
+        self._lookup_layer = StringLookup(
+            max_tokens=max_tokens, vocabulary=vocabulary, idf_weights=idf_weights,
+            pad_to_max_tokens=pad_to_max_tokens, mask_token="",
+            output_mode=self.output_mode, encoding=encoding, name=self.name, **hidden,
+        )  # fmt: skip
         self._convert_input_args = False  # lists of strings are made tensors below
         self._allow_non_tensor_positional_args = True
-        self._words: tuple[str, ...] | None = None
-        if vocabulary is not None:
-            self.set_vocabulary(vocabulary)
-        self.vocabulary = None if self._words is None else list(self._words)
 
-    def _check_arguments(self) -> None:
-        for name, supported in _SUPPORTED.items():
-            value = getattr(self, name)
-            if not any(type(value) is type(s) and value == s for s in supported):
-                raise ArgumentError(self._unsupported(name, value, supported))
-        for name, least in (("max_tokens", 2), ("output_sequence_length", 1)):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < least):
+    def _check_arguments(self, who: str) -> None:
+        refuse_sparse(who, self.sparse)
+        length, to_ids = self.output_sequence_length, self.output_mode == "int"
+        problems = (
+            (bool(self.ragged), "ragged=False: tensors are dense here",
+             f"ragged={self.ragged!r}", "Short texts are padded with 0; leave it out."),
+            (not to_ids and length is not None,
+             "output_sequence_length only with output_mode 'int'",
+             f"output_sequence_length={length!r}", ""),
+            (to_ids and length is not None and (not is_int(length) or length < 0),
+             "output_sequence_length to be None or an int >= 0",
+             f"output_sequence_length={length!r}", "None keeps every word."),
+        )  # fmt: skip
+        for wrong, expected, received, remedy in problems:
+            if wrong:
                 raise ArgumentError(
-                    message(
-                        self.name, f"expected {name} to be None or an int >= {least}.",
-                        f"{name}={value!r}", "Two ids are taken: padding and unknown."
-                        if name == "max_tokens" else "None keeps every word.",
-                    )
-                )  # fmt: skip
+                    message(who, f"expected {expected}.", received, remedy)
+                )
 
-    def _unsupported(self, name: str, value: Any, supported: tuple[Any, ...]) -> str:
-        remedy = (
-            "A function cannot be written to an ONNX file: apply it to the texts before"
-            " the model."
-            if callable(value)
-            else "Only this is supported so far; prepare the texts before the model."
-        )
-        names = " or ".join(map(repr, supported))
-        return message(
-            self.name, f"expected {name} to be {names}.", f"{name}={value!r}", remedy
-        )
+    def build(self, input_shape: Any = None) -> None:
+        """Make nothing: the vocabulary is given or learned."""
+
+    @property
+    def compute_dtype(self) -> str:
+        """Dtype of the inputs."""
+        return "string"
+
+    variable_dtype = compute_dtype
 
     # ---------------------------------------------------------------- the vocabulary
 
@@ -157,6 +149,7 @@ class TextVectorization(Layer):
         """Learn the vocabulary: the words of `data`, the most frequent first.
 
         Of words as frequent as one another the later in code point order comes first.
+        What is counted is kept, the data are not: batches may be larger than memory.
 
         Args:
             data: strings of shape (n,) or (n, 1) as a list or array, or an iterable of
@@ -165,84 +158,58 @@ class TextVectorization(Layer):
             steps: how many batches to take of an iterable; all by default.
 
         Raises:
-            ArgumentError: if the vocabulary was given to the layer, or `data` is one
-                string.
-            DataError: if there is no word in `data`.
+            ArgumentError: if the vocabulary was given to the layer.
+            DataError: if `data` is one string, or there is no word in it.
         """
-        if self.vocabulary is not None:
-            raise ArgumentError(
-                message(
-                    self.name, "adapt expected a layer made without a vocabulary.",
-                    f"one of {len(self.vocabulary)} words",
-                    "Leave out vocabulary=..., or do not adapt.",
-                )
-            )  # fmt: skip
-        counts: Counter[str] = Counter()
-        for batch in self._batches(data, steps):
-            for text in np.ravel(self._standardized(self._checked(batch))):
-                counts.update(words_of(text))
-        counts.pop(UNKNOWN, None)
-        if not counts:
-            raise DataError(
-                message(
-                    self.name, "adapt expected at least one word.", "none",
-                    "Give it the texts to learn the vocabulary from.",
-                )
-            )  # fmt: skip
-        ranked = sorted(counts, key=lambda word: (counts[word], word), reverse=True)
-        most = None if self.max_tokens is None else self.max_tokens - len(_SPECIAL)
-        self._words = tuple(ranked[:most])
+        self.reset_state()
+        for batch in batches_of(self.name, data, steps):
+            texts = strings_of(batch)
+            whole = is_whole(data) and texts.ndim == 1
+            self.update_state(texts[:, None] if whole else texts)
+        self.finalize_state()
 
-    def _batches(self, data: Any, steps: int | None) -> Iterable[Any]:
-        if isinstance(data, (str, bytes)):
-            raise ArgumentError(
-                message(
-                    self.name, "adapt expected many texts.", f"one: {data!r:.60}",
-                    "Put it into a list.",
-                )
-            )  # fmt: skip
-        whole = isinstance(data, (list, tuple)) or hasattr(data, "__array__")
-        return (data,) if whole else itertools.islice(data, steps)
+    def reset_state(self) -> None:
+        """Forget what `update_state` has counted."""
+        self._lookup_layer.reset_state()
 
-    def set_vocabulary(
-        self, vocabulary: Sequence[str] | np.ndarray | str, idf_weights: Any = None
-    ) -> None:
+    def update_state(self, data: Any) -> None:
+        """Count the words of one batch; without a split a vector is one sample."""
+        texts = self._checked(strings_of(data))
+        if not texts.size:
+            return
+        rows = texts.reshape(-1, texts.shape[-1] if texts.ndim else 1)
+        if not callable(self.standardize) and not callable(self.split):
+            group = rows.shape[1] if self.split is None else 1
+            cut = Cut(self.standardize, self.split, self._sizes, group)
+            self._lookup_layer.count(rows, cut)
+            return
+        plain = [[text_of(item) for item in row] for row in rows.tolist()]
+        for row in tokens_of(plain, self.standardize, self.split):
+            if row:
+                cut = Cut(ngrams=self._sizes, group=len(row))
+                self._lookup_layer.count(np.array(row, object), cut)
+
+    def finalize_state(self) -> None:
+        """Make the vocabulary of what was counted.
+
+        Raises:
+            DataError: if nothing was.
+        """
+        self._lookup_layer.finalize_state()
+
+    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Replace the vocabulary.
 
         Args:
             vocabulary: different words, the most important first, with or without the
-                two special ones ('' and '[UNK]') at the start; or the path of a file
-                with one word on each line.
-            idf_weights: not supported.
+                special ones ('' and '[UNK]') at the start; or the path of a file with
+                one word on each line.
+            idf_weights: for "tf_idf": one weight for each entry of `vocabulary`.
 
         Raises:
             ArgumentError: if the list is empty, too long, or names a word twice.
         """
-        if idf_weights is not None:
-            raise ArgumentError(self._unsupported("idf_weights", idf_weights, (None,)))
-        words = [*_words_in(vocabulary)]
-        if words[: len(_SPECIAL)] == _SPECIAL:
-            del words[: len(_SPECIAL)]
-        problem = self._problem_of(words)
-        if problem:
-            raise ArgumentError(
-                message(self.name, "expected a vocabulary of different words.", problem,
-                        "'' and '[UNK]' may stand only at the start, both.")
-            )  # fmt: skip
-        self._words = tuple(words)
-
-    def _problem_of(self, words: list[str]) -> str:
-        twice = [word for word, count in Counter(words).items() if count > 1]
-        size = len(words) + len(_SPECIAL)
-        if not words:
-            return "an empty one"
-        if twice:
-            return f"one that repeats {', '.join(map(repr, twice[:5]))}"
-        if PADDING in words:
-            return f"one with '' at {words.index(PADDING)}"
-        if self.max_tokens is not None and size > self.max_tokens:
-            return f"one of {size}, special ones included; max_tokens={self.max_tokens}"
-        return ""
+        self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
         """Return the words, each at the place that is its id.
@@ -250,68 +217,120 @@ class TextVectorization(Layer):
         Args:
             include_special_tokens: False leaves out '' and '[UNK]', ids 0 and 1.
         """
-        special = _SPECIAL if include_special_tokens else []
-        return [*special, *(self._words or ())]
+        return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def vocabulary_size(self) -> int:
         """Return how many ids there are, padding and the unknown word included."""
-        return len(self.get_vocabulary())
+        return self._lookup_layer.vocabulary_size()
 
     # ------------------------------------------------------------------------ files
 
-    def save_assets(self, folder: str) -> None:
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put the weights of "tf_idf" into `store`."""
+        self._lookup_layer.save_own_variables(store)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Take the weights of "tf_idf" from `store`."""
+        self._lookup_layer.load_own_variables(store)
+
+    def save_assets(self, dir_path: str) -> None:
         """Write a learned vocabulary to a folder; a given one is in the config.
 
         It is there twice, since Keras's layer holds another one that reads it too.
         """
-        if self.vocabulary is None and self._words is not None:
-            text = "\n".join(self.get_vocabulary())
-            for place in (Path(folder), Path(folder) / "_lookup_layer"):
-                place.mkdir(exist_ok=True)
-                (place / "vocabulary.txt").write_text(text, encoding="utf-8")
+        inner = Path(dir_path) / "_lookup_layer"
+        inner.mkdir(exist_ok=True)
+        for place in (dir_path, str(inner)):
+            self._lookup_layer.save_assets(place)
 
-    def load_assets(self, folder: str) -> None:
-        """Read what `save_assets` wrote."""
-        path = Path(folder) / "vocabulary.txt"
-        if self.vocabulary is None and path.is_file():
-            self.set_vocabulary(path.read_text(encoding="utf-8").split("\n"))
+    def load_assets(self, dir_path: str) -> None:
+        """Read what `save_assets`, or Keras, wrote."""
+        self._lookup_layer.load_assets(dir_path)
+
+    def _library_config(self) -> dict[str, Any]:
+        inner = self._lookup_layer.get_config()
+        names = (
+            "max_tokens", "pad_to_max_tokens", "vocabulary", "idf_weights",
+            "vocabulary_size",
+        )  # fmt: skip
+        own = (
+            "standardize", "split", "ngrams", "output_mode", "output_sequence_length",
+            "sparse", "ragged", "encoding",
+        )  # fmt: skip
+        config = {n: self._serialized_argument(n, getattr(self, n)) for n in own}
+        return config | {n: inner[n] for n in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TextVectorization:
-        """Make the layer; the size Keras notes beside the words says nothing new."""
-        return super().from_config(
-            {k: v for k, v in config.items() if k != "vocabulary_size"}
-        )
+        """Make a layer from `get_config`'s result."""
+        if isinstance(config.get("ngrams"), list):  # JSON has no tuples
+            config = {**config, "ngrams": tuple(config["ngrams"])}
+        return super().from_config(config)
 
     # ------------------------------------------------------------------- computation
 
     def call(self, inputs: Any) -> Any:
-        texts = self._checked(inputs)
+        """Return ids, or what the output mode makes of them."""
+        texts = self._checked(self._as_texts(inputs))
+        ids = self._ids_of(texts)
+        if self.output_mode == "int":
+            return ids
+        if self.output_mode == "one_hot" and self.split is not None:
+            ids = ops.expand_dims(ids, -1)  # keeps an axis of words, even of one word
+        return self._lookup_layer.encode(ids)
+
+    def _ids_of(self, texts: Any) -> Any:
+        """Return the numbers of the words, the axis of texts of one word gone."""
+        to_ids = self.output_mode == "int"
+        given: dict[str, Any] = {
+            "vocabulary": self._lookup_layer.words_constant(),
+            "standardize": self.standardize, "split": self.split, "ngrams": self._sizes,
+            "unknown": int(to_ids), "first": 1 + int(to_ids),
+            "padding": 0 if to_ids else _NOT_COUNTED,
+        }  # fmt: skip
+        if self.split is None:
+            return self._token_ids(texts, given)
         lead = texts.shape[:-1] if len(texts.shape) > 1 else texts.shape
         flat = texts if len(texts.shape) == 1 else ops.reshape(texts, (-1,))
-        width = self.output_sequence_length or _free_width()
-        words = split_words(self._standardized(flat), width=width)
-        ids = lookup_words(words, vocabulary=self._words)
+        width = self.output_sequence_length
+        given["width"] = _free_width() if width is None else width
+        ids = _numbers(flat, **given)
         return ids if len(lead) == 1 else ops.reshape(ids, (*lead, ids.shape[-1]))
 
-    def _standardized(self, texts: Any) -> Any:
-        if self.standardize in ("lower", "lower_and_strip_punctuation"):
-            texts = lower_ascii(texts)
-        if self.standardize in ("strip_punctuation", "lower_and_strip_punctuation"):
-            texts = strip_punctuation(texts)
-        return texts
+    def _token_ids(self, texts: Any, given: dict[str, Any]) -> Any:
+        """Return the numbers of strings that are tokens already."""
+        if not texts.shape and self.ngrams is not None:
+            raise ShapeError(
+                message("", "expected rows of tokens, to make n-grams of.", "a scalar",
+                        "Put them into a list, or give a split.")
+            )  # fmt: skip
+        if not texts.shape:
+            return ops.reshape(_numbers(ops.reshape(texts, (1, 1)), **given), ())
+        lead = texts.shape[:-1]
+        rows = ops.reshape(texts, (math.prod(lead), texts.shape[-1]))
+        ids = _numbers(rows, **given, width=self.output_sequence_length)
+        return ops.reshape(ids, (*lead, ids.shape[-1]))
 
-    def _checked(self, texts: Any) -> Any:
-        """Return `texts` as a tensor of strings of a fitting shape."""
-        if not hasattr(texts, "__apply_op__"):
-            array = np.asarray(texts)  # nothing has no dtype: it counts as no strings
-            texts = ops.convert_to_tensor(array if array.size else array.astype(object))
-        if texts.dtype != "string":
+    def _arrays(self, data: Any) -> Any:
+        return strings_of(data)
+
+    def _as_texts(self, inputs: Any) -> Any:
+        """Return the inputs as an array, or as a tensor of the trace."""
+        if isinstance(inputs, np.ndarray):
+            return inputs
+        if not hasattr(inputs, "__apply_op__"):
+            return ops.convert_to_tensor(strings_of(inputs))
+        if inputs.dtype != "string":
             raise DTypeError(
-                message("", "expected strings.", f"{texts.dtype}",
+                message("", "expected strings.", f"{inputs.dtype}",
                         'Declare the input as keras.Input((), dtype="string").')
             )  # fmt: skip
-        if len(texts.shape) > 1 and texts.shape[-1] != 1:
+        return inputs
+
+    def _checked(self, texts: Any) -> Any:
+        """Refuse rows of several texts where each text is to be split."""
+        several = len(texts.shape) > 1 and texts.shape[-1] != 1
+        if several and self.split is not None:
             raise ShapeError(
                 message("", "expected one text a row: shape (batch,) or (batch, 1).",
                         f"shape {[*texts.shape]}",
@@ -320,25 +339,35 @@ class TextVectorization(Layer):
         return texts
 
 
+def _word_or_function(who: str, name: str, value: Any, allowed: Sequence[str]) -> Any:
+    if value is None or callable(value) or value in allowed:
+        return value
+    listed = ", ".join(map(repr, allowed))
+    raise ArgumentError(
+        message(who, f"expected {name} to be {listed}, None or a function.",
+                f"{name}={value!r}")
+    )  # fmt: skip
+
+
+def _sizes_of(who: str, ngrams: Any) -> tuple[int, ...]:
+    """Return the sizes of the n-grams in the order in which they are wanted."""
+    if ngrams is None:
+        return (1,)
+    if isinstance(ngrams, int):
+        return tuple(range(1, ngrams + 1))
+    fits = isinstance(ngrams, tuple) and all(is_int(n) and n > 0 for n in ngrams)
+    if not fits:
+        raise ArgumentError(
+            message(who, "expected ngrams to be None, an int or a tuple of ints > 0.",
+                    f"ngrams={ngrams!r}")
+        )  # fmt: skip
+    return tuple(int(n) for n in ngrams)
+
+
 def _free_width() -> str:
     """Return a name for "as many as the longest has", not yet used in this trace."""
     trace = current_trace()
-    assert trace is not None  # a layer's call always runs in one
+    if trace is None:
+        return "words"
     count = trace.notes["text widths"] = trace.notes.get("text widths", 0) + 1
     return "words" if count == 1 else f"words_{count}"
-
-
-def _words_in(vocabulary: Any) -> Iterator[str]:
-    if isinstance(vocabulary, (str, Path)):
-        if in_safe_mode():
-            raise SavingError(
-                message(
-                    "TextVectorization", "expected the words in the saved model.",
-                    f"the name of a file: {str(vocabulary)!r}",
-                    "Pass safe_mode=False if that file may be read.",
-                )
-            )  # fmt: skip
-        yield from Path(vocabulary).read_text(encoding="utf-8").splitlines()
-        return
-    for word in np.ravel(np.asarray(vocabulary, object)):
-        yield word.decode("utf-8") if isinstance(word, bytes) else str(word)

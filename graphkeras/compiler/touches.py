@@ -1,0 +1,153 @@
+"""Which elements of memory each thread touches in a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from graphkeras.compiler.indexing import (
+    Ranges,
+    bounds,
+    coefficient,
+    nonnegative,
+    strides_of,
+)
+from graphkeras.compiler.loops import Axis, Loop, Section
+from graphkeras.compiler.lower import (
+    Barrier,
+    Buffer,
+    Call,
+    Place,
+    Step,
+    reads_of,
+    shapes_of,
+    writes_of,
+)
+from graphkeras.compiler.shares import Share
+from graphkeras.ir import dims
+from graphkeras.ir.dims import Dim
+from graphkeras.kernels.cpu.cut import PARTS
+
+ANYWHERE = "anywhere"  # each thread may touch any element
+ALONE = "alone"  # only the thread that has part 0 does
+Pattern = str | tuple[Dim, Dim]  # or elements of a cell, and how many cells there are
+Where = Callable[[Place], Buffer]
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """How threads touch a buffer."""
+
+    buffer: Buffer
+    pattern: Pattern
+    writes: bool
+
+    def meets(self, other: Touch) -> bool:
+        """Whether the order of the two matters."""
+        return self.buffer == other.buffer and (self.writes or other.writes)
+
+    def collides(self, other: Touch) -> bool:
+        """Whether one thread may touch what another one writes."""
+        apart = self.pattern != other.pattern or self.pattern == ANYWHERE
+        return apart and self.meets(other)
+
+
+def touches_of(step: Step, where: Where) -> list[Touch]:
+    """Return all that a step touches."""
+    if isinstance(step, Barrier):
+        return []
+    if step.share is None:
+        found = _alone(step)
+    elif isinstance(step, Call):
+        found = _of_call(step, step.share)
+    else:
+        found = _of_loop(step, step.share)
+    touches = (Touch(where(place), pattern, w) for place, pattern, w in found)
+    return list(dict.fromkeys(touches))
+
+
+Found = Iterator[tuple[Place, Pattern, bool]]
+
+
+def _alone(step: Step) -> Found:
+    yield from ((place, ALONE, False) for place in reads_of(step))
+    yield from ((place, ALONE, True) for place in writes_of(step))
+
+
+def _of_loop(loop: Loop, share: Share) -> Found:
+    yield from _of_section(loop.body, loop.axes, share)
+    if share.parts:  # each part leaves a result of its own
+        yield from ((s.target, ANYWHERE, True) for s in loop.tail.stores)
+    else:
+        yield from _of_section(loop.tail, loop.outer, share)
+
+
+def _of_section(section: Section, axes: Sequence[Axis], share: Share) -> Found:
+    ranges = dict(axes)
+    for source, place, _ in section.reads():
+        yield source, _at(place, share, ranges), False
+    for store in section.stores:
+        yield store.target, _at(store.place, share, ranges), True
+
+
+def _at(place: Dim, share: Share, ranges: Ranges) -> Pattern:
+    """Return the pattern of an index expression: whole rows of its array, or not."""
+    step = coefficient(place, share.variable)
+    if step is None or step == 0:
+        return ANYWHERE
+    low, high = bounds(dims.substitute(place, {share.variable: 0}), ranges)
+    if low is None or high is None:
+        return ANYWHERE
+    return _rows(low, high, step, share)
+
+
+def _rows(low: Dim, high: Dim, step: Dim, share: Share) -> Pattern:
+    """Return the pattern of rows `step` apart of which [low, high] is touched."""
+    inside = nonnegative(low) and nonnegative(step - 1 - high)
+    return (step * share.grain, share.cells) if inside else ANYWHERE
+
+
+# ---- calls
+
+
+def _of_call(call: Call, share: Share) -> Found:
+    axes = dict(share.axes)
+    shapes = shapes_of(call)
+    aligned = share.parts in (0, PARTS)
+    for position, view in enumerate(call.operands):
+        pattern: Pattern = ANYWHERE
+        if position in axes and aligned and view.offset == 0:
+            axis = axes[position]
+            pattern = _along(shapes[position], view.strides, axis, share)
+        yield view.source, pattern, False
+    for position, result in enumerate(call.results, len(call.operands)):
+        pattern = ANYWHERE
+        if not share.parts and position in axes:
+            shape = shapes[position]
+            pattern = _along(shape, strides_of(shape), axes[position], share)
+        yield result, pattern, True
+    if call.finish is not None:
+        rows = finished_rows(call, share)
+        yield from _of_section(call.finish.nest.tail, call.finish.nest.axes, rows)
+
+
+def _along(
+    shape: Sequence[Dim], strides: Sequence[Dim], axis: int, share: Share
+) -> Pattern:
+    """Return the pattern of an array that is cut along an axis."""
+    others = [i for i in range(len(shape)) if i != axis and shape[i] != 1]
+    if not all(nonnegative(strides[i]) for i in others):
+        return ANYWHERE
+    high: Dim = sum(((shape[i] - 1) * strides[i] for i in others), start=0)
+    return _rows(0, high, strides[axis], share)
+
+
+def finished_rows(call: Call, share: Share) -> Share:
+    """Return how the rows of an epilogue are cut; a cut of columns has no variable."""
+    assert call.finish is not None
+    nest, shape = call.finish.nest, shapes_of(call)[-1]
+    axis = share.axes[-1][1]
+    if axis == len(shape) - 1 or not nest.outer:
+        return Share(share.size, share.grain)
+    often = dims.product(shape[axis + 1 : -1])
+    return Share(share.size * often, share.grain * often, nest.outer[-1][0])

@@ -1,0 +1,615 @@
+"""Random changes of where pixels lie: crops, flips, turns, shifts and bends."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from graphkeras import ops, random
+from graphkeras.ir import dims
+from graphkeras.layers.preprocessing.image_layer import (
+    RandomImageLayer,
+    each,
+    factor_of,
+    images_in,
+    span_of,
+    value_range_of,
+)
+from graphkeras.layers.validation import one_of, positive_int
+from graphkeras.ops import random as draw
+from graphkeras.ops.filters import bent, blurred_noise
+from graphkeras.ops.math import times
+from graphkeras.ops.resample import bilinear
+from graphkeras.ops.resize import aspect_crop, linear_table
+from graphkeras.ops.warp import check_warp
+
+MODES = ("horizontal", "vertical", "horizontal_and_vertical")
+
+
+class RandomCrop(RandomImageLayer):
+    """In training: a window of images, at a place drawn once a batch.
+
+    Images that are not larger than the window along both sides are cut about their
+    middle and resized. In inference images stay as they are.
+
+    Args:
+        height: rows of the window.
+        width: columns of the window.
+        seed: int that fixes the numbers.
+        data_format: "channels_last" or "channels_first".
+        name: name of the layer.
+
+    Example:
+        >>> RandomCrop(8, 6)(np.ones((2, 10, 10, 3), "float32")).shape
+        (2, 8, 6, 3)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: Any = None,
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, name=name, **kwargs)
+        self.height = positive_int("RandomCrop", "height", height)
+        self.width = positive_int("RandomCrop", "width", width)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return the first row and column of the window."""
+        if not training:
+            return None
+        sizes, target = self._size(images_in(data)), (self.height, self.width)
+        source = self.generator if seed is None else seed
+        middle = [start for start, _ in aspect_crop(sizes[0], sizes[1], target)]
+        starts = []
+        for size, count, other in zip(sizes, target, middle):
+            last = ops.cast(ops.maximum(size - count + 1, 1), "float32")
+            drawn = ops.multiply(random.uniform((), seed=source), last)
+            starts.append(ops.where(self._fits(sizes), ops.cast(drawn, "int32"), other))
+        return tuple(starts)
+
+    def _fits(self, sizes: tuple[Any, Any]) -> Any:
+        target = (self.height, self.width)
+        return ops.logical_and(*(ops.greater(s, n) for s, n in zip(sizes, target)))
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the window of a batch of images."""
+        x = self._float(images)
+        if not training or transformation is None:
+            return x
+        rows, columns, _ = self._axes(x)
+        sizes, target = self._size(x), (self.height, self.width)
+        if dims.is_static(sizes) and all(s >= n for s, n in zip(sizes, target)):
+            for axis, count, start in zip((rows, columns), target, transformation):
+                places = ops.add(ops.arange(count, dtype="int32"), start)
+                x = ops.take(x, places, axis=axis)
+            return x
+        tables: list[Any] = []
+        for size, count, first in zip(sizes, target, transformation):
+            places, share = self._table(sizes, size, count, first)
+            tables += [places, share]
+        return ops.cast(bilinear(x, *tables, axis=rows), x.dtype)
+
+    def _table(self, sizes: Any, size: Any, count: int, first: Any) -> tuple[Any, Any]:
+        """What is left of the window, resized; or the window, if it is all there."""
+        middle = aspect_crop(sizes[0], sizes[1], (self.height, self.width))
+        start = middle[0][0] if size is sizes[0] else middle[1][0]
+        part = dims.maximum(dims.minimum(count, size - start), 1)
+        places, share = linear_table(part, count)
+        window = np.arange(count, dtype="int32")[:, None] + np.zeros(2, "int32")
+        fits = self._fits(sizes)
+        chosen = ops.where(fits, window, places)
+        return ops.add(chosen, first), ops.where(fits, np.float32(0), share)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the window of a batch of masks."""
+        return self.transform_images(segmentation_masks, transformation, training)
+
+
+class RandomFlip(RandomImageLayer):
+    """In training: half of the images mirrored.
+
+    Args:
+        mode: "horizontal" (left and right change places), "vertical", or
+            "horizontal_and_vertical", which does both to the images it flips.
+        seed: int that fixes the numbers.
+        data_format: "channels_last" or "channels_first".
+
+    Example:
+        >>> RandomFlip()(np.ones((2, 4, 4, 3), "uint8"), training=False).dtype
+        'float32'
+    """
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: Any = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        self.mode = one_of("RandomFlip", "mode", mode, MODES)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return which images are flipped."""
+        if not training:
+            return None
+        drawn = self._uniform(data, (1, 1, 1), (0.0, 1.0), seed)
+        return {
+            "flips": ops.less_equal(drawn, 0.5),
+            "input_shape": images_in(data).shape,
+        }
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of images, flipped where they are to be."""
+        x = self._float(images)
+        if not training or transformation is None:
+            return x
+        flips = transformation["flips"]
+        if len(flips.shape) == 3:
+            flips = ops.expand_dims(flips, 0)
+        height, width, _ = self._axes(x)
+        axes = {MODES[0]: (width,), MODES[1]: (height,), MODES[2]: (height, width)}
+        return ops.where(flips, ops.flip(x, axes[self.mode]), x)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of masks, flipped as the images are."""
+        return self.transform_images(segmentation_masks, transformation, training)
+
+
+class _Warped(RandomImageLayer):
+    """Base: images read at places that a transform a batch or an image gives."""
+
+    interpolation: str
+    fill_mode: str
+    fill_value: float
+
+    def _keep_ways(self, interpolation: str, fill_mode: str, fill_value: Any) -> None:
+        check_warp(type(self).__name__, interpolation, fill_mode)
+        self.interpolation, self.fill_mode = interpolation, fill_mode
+        self.fill_value = fill_value
+
+    def _matrix(self, images: Any, transformation: Any) -> Any:
+        """Return (batch, 8) transforms, as `ops.image.affine_transform` takes them."""
+        raise NotImplementedError
+
+    def _warped(self, images: Any, transformation: Any, interpolation: str) -> Any:
+        return ops.image.affine_transform(
+            images, self._matrix(images, transformation), interpolation, self.fill_mode,
+            self.fill_value, self.data_format,
+        )  # fmt: skip
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of images, transformed."""
+        x = self._float(images)
+        if not training or transformation is None:
+            return x
+        return self._warped(x, transformation, self.interpolation)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of masks, each pixel that of the nearest."""
+        if not training or transformation is None:
+            return segmentation_masks
+        return self._warped(segmentation_masks, transformation, "nearest")
+
+
+def _rows(*columns: Any) -> Any:
+    """Columns of numbers, one an image, as (batch, 8); numbers alone are repeated."""
+    like = next(c for c in columns if hasattr(c, "shape") and len(c.shape))
+    whole = [
+        ops.reshape(c, (-1,)) if c is like or hasattr(c, "shape") else
+        ops.full_like(ops.reshape(like, (-1,)), c)
+        for c in columns
+    ]  # fmt: skip
+    return ops.stack(whole, axis=1)
+
+
+class RandomRotation(_Warped):
+    """In training: images turned about their middle.
+
+    Args:
+        factor: whole turns (of 2 pi), one number f for [-f, f] or two; positive ones
+            turn counterclockwise.
+        fill_mode: what lies outside: "reflect", "wrap", "constant" or "nearest".
+        interpolation: "bilinear" or "nearest".
+        seed: int that fixes the numbers.
+        fill_value: the constant.
+        data_format: "channels_last" or "channels_first".
+
+    Example:
+        >>> RandomRotation(0.1)(np.ones((2, 9, 8, 3), "float32")).shape
+        (2, 9, 8, 3)
+    """
+
+    def __init__(
+        self,
+        factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: Any = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        self.factor = factor_of("RandomRotation", "factor", factor, -1, 1)
+        self._keep_ways(interpolation, fill_mode, fill_value)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return an angle in degrees and a transform for each image."""
+        if not training:
+            return None
+        images = images_in(data)
+        height, width = self._size(images)
+        low, high = (end * 360.0 for end in self.factor)
+        angle = self._uniform(data, (), (low, high), seed)
+        return {
+            "angle": angle, "rotation_matrix": turned(angle, height, width),
+            "image_height": height, "image_width": width,
+            "batch_size": images.shape[0] if len(images.shape) == 4 else 1,
+        }  # fmt: skip
+
+    def _matrix(self, images: Any, transformation: Any) -> Any:
+        return transformation["rotation_matrix"]
+
+
+def turned(angle: Any, height: Any, width: Any) -> Any:
+    """Return (batch, 8) transforms that turn images by degrees about their middle."""
+    angle = ops.multiply(angle, math.pi / 180.0)
+    cos, sin = ops.cos(angle), ops.sin(angle)
+    x, y = (ops.multiply(ops.cast(n - 1, angle.dtype), 0.5) for n in (width, height))
+    shift_x = x - times(x, cos) - times(y, -sin)
+    shift_y = y - times(x, sin) - times(y, cos)
+    return _rows(cos, -sin, shift_x, sin, cos, shift_y, 0.0, 0.0)
+
+
+class RandomTranslation(_Warped):
+    """In training: images shifted.
+
+    Args:
+        height_factor: share of the height, one number f for [-f, f] or two; positive
+            ones shift down.
+        width_factor: share of the width; positive ones shift to the right.
+        fill_mode: what lies outside: "reflect", "wrap", "constant" or "nearest".
+        interpolation: "bilinear" or "nearest".
+        seed: int that fixes the numbers.
+        fill_value: the constant.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: Any = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        who = "RandomTranslation"
+        self.height_factor, self.width_factor = height_factor, width_factor
+        self._heights = span_of(who, "height_factor", height_factor, -1.0, 1.0)
+        self._widths = span_of(who, "width_factor", width_factor, -1.0, 1.0)
+        self._keep_ways(interpolation, fill_mode, fill_value)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return by how many pixels (right, down) each image is shifted."""
+        if not training:
+            return None
+        height, width = self._size(images_in(data))
+        down = self._uniform(data, (1,), self._heights, seed) * height
+        right = self._uniform(data, (1,), self._widths, seed) * width
+        shifts = ops.cast(ops.concatenate([right, down], axis=1), "float32")
+        return {"translations": shifts, "input_shape": images_in(data).shape}
+
+    def _matrix(self, images: Any, transformation: Any) -> Any:
+        right, down = ops.unstack(transformation["translations"], axis=1)
+        return _rows(1.0, 0.0, -right, 0.0, 1.0, -down, 0.0, 0.0)
+
+
+class RandomZoom(_Warped):
+    """In training: images zoomed about their middle.
+
+    Args:
+        height_factor: one number f for [-f, f] or two; positive ones zoom out.
+        width_factor: the same for the width; None keeps the proportions.
+        fill_mode: what lies outside: "reflect", "wrap", "constant" or "nearest".
+        interpolation: "bilinear" or "nearest".
+        seed: int that fixes the numbers.
+        fill_value: the constant.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: Any = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        self.height_factor, self.width_factor = height_factor, width_factor
+        self._heights = self._span("height_factor", height_factor)
+        self._widths = None if width_factor is None else (
+            self._span("width_factor", width_factor)
+        )  # fmt: skip
+        self._keep_ways(interpolation, fill_mode, fill_value)
+
+    def _span(self, name: str, factor: Any) -> tuple[float, float]:
+        low, high = span_of("RandomZoom", name, factor, -1.0, 1.0, "above")
+        return 1.0 + low, 1.0 + high
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return by how much each image is zoomed, 1 leaving it as it is."""
+        if not training:
+            return None
+        down = self._uniform(data, (1,), self._heights, seed)
+        across = down
+        if self._widths is not None:
+            across = self._uniform(data, (1,), self._widths, seed)
+        return {
+            "height_zoom": down, "width_zoom": across,
+            "input_shape": images_in(data).shape,
+        }  # fmt: skip
+
+    def _matrix(self, images: Any, transformation: Any) -> Any:
+        height, width = self._size(images)
+        across, down = (
+            ops.cast(transformation[name], "float32")
+            for name in ("width_zoom", "height_zoom")
+        )
+        x, y = (
+            ops.multiply((ops.cast(n, "float32") - 1.0) / 2.0, 1.0 - zoom)
+            for n, zoom in ((width, across), (height, down))
+        )
+        return _rows(across, 0.0, x, 0.0, down, y, 0.0, 0.0)
+
+
+class RandomShear(_Warped):
+    """In training: images sheared.
+
+    Args:
+        x_factor: by how much rows slide, per row; between 0 and 1.
+        y_factor: by how much columns slide, per column.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what lies outside: "reflect", "wrap", "constant" or "nearest".
+        fill_value: the constant.
+        data_format: "channels_last" or "channels_first".
+        seed: int that fixes the numbers.
+    """
+
+    def __init__(
+        self,
+        x_factor: Any = 0.0,
+        y_factor: Any = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        self.x_factor = self._span("x_factor", x_factor)
+        self.y_factor = self._span("y_factor", y_factor)
+        self._keep_ways(interpolation, fill_mode, fill_value)
+
+    def _span(self, name: str, factor: Any) -> tuple[float, float]:
+        ends = factor if isinstance(factor, (tuple, list)) else [factor]
+        # What a config holds of one number f is (-f, f).
+        mirrored = len(ends) == 2 and ends[0] == -ends[1]
+        checked = ends[1] if mirrored else factor
+        return span_of("RandomShear", name, checked, 0.0, 1.0)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return the shear of each image (of rows, of columns)."""
+        if not training:
+            return None
+        kind = self.compute_dtype
+        coin = self._uniform(data, (1,), (0.0, 1.0), seed, kind)
+        sign = ops.where(ops.greater(coin, 0.5), -1.0, 1.0)
+        down = self._uniform(data, (1,), self.y_factor, seed, kind)
+        across = self._uniform(data, (1,), self.x_factor, seed, kind)
+        shear = ops.concatenate([across, down], axis=1) * ops.cast(sign, kind)
+        return {"shear_factor": shear, "input_shape": images_in(data).shape}
+
+    def _matrix(self, images: Any, transformation: Any) -> Any:
+        across, down = ops.unstack(transformation["shear_factor"], axis=1)
+        return _rows(1.0, across, 0.0, down, 1.0, 0.0, 0.0, 0.0)
+
+
+class RandomPerspective(RandomImageLayer):
+    """In training: images seen from another side: their corners move.
+
+    Args:
+        factor: chance that an image changes, or a range it is drawn from.
+        scale: how far corners may move, as a share, 0 to 1.
+        interpolation: "bilinear" or "nearest".
+        fill_value: colour of what lies outside.
+        seed: int that fixes the numbers.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    def __init__(
+        self,
+        factor: Any = 1.0,
+        scale: float = 1.0,
+        interpolation: str = "bilinear",
+        fill_value: float = 0.0,
+        seed: Any = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        who = "RandomPerspective"
+        self.factor = factor_of(who, "factor", factor, 0, 1)
+        self.scale = span_of(who, "scale", scale, 0.0, 1.0)[1]
+        check_warp(who, interpolation)
+        self.interpolation, self.fill_value = interpolation, fill_value
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return which images change, and where their corners are and go."""
+        if not training:
+            return None
+        images, kind = images_in(data), self.compute_dtype
+        apply = self._chosen(data, self.factor, seed)
+        reach = 0.5 * self.scale
+        moves = self._uniform(data, (4, 2), (-reach, reach), seed, kind)
+        height, width = (ops.cast(n - 1, kind) for n in self._size(images))
+        right, bottom = np.array([0, 1, 0, 1], kind), np.array([0, 0, 1, 1], kind)
+        corners = ops.stack([right * width, bottom * height], axis=1)
+        starts = ops.add(ops.expand_dims(corners, 0), ops.multiply(moves, 0.0))
+        return {
+            "apply_perspective": apply, "start_points": starts,
+            "end_points": starts + starts * moves, "input_shape": images.shape,
+        }  # fmt: skip
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of images, transformed where they are to be."""
+        x = self._float(images)
+        if not training or transformation is None:
+            return x
+        return self._seen(x, transformation, self.interpolation)
+
+    def _seen(self, images: Any, transformation: Any, interpolation: str) -> Any:
+        moved = ops.image.perspective_transform(
+            images, transformation["start_points"], transformation["end_points"],
+            interpolation, self.fill_value, self.data_format,
+        )  # fmt: skip
+        return ops.where(each(transformation["apply_perspective"]), moved, images)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of masks, each pixel that of the nearest."""
+        if not training or transformation is None:
+            return segmentation_masks
+        return self._seen(segmentation_masks, transformation, "nearest")
+
+
+class RandomElasticTransform(RandomImageLayer):
+    """In training: images bent: their pixels move along blurred noise.
+
+    Args:
+        factor: chance that an image changes, or a range it is drawn from.
+        scale: how strongly, between 0 and 1, one number or a range.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what lies outside: "reflect", "mirror", "wrap", "constant" or
+            "nearest".
+        fill_value: the constant.
+        value_range: least and greatest value of a pixel.
+        seed: int that fixes the numbers.
+        data_format: "channels_last" or "channels_first".
+    """
+
+    def __init__(
+        self,
+        factor: Any = 1.0,
+        scale: Any = 1.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        value_range: Any = (0, 255),
+        seed: Any = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        who = "RandomElasticTransform"
+        self.factor = factor_of(who, "factor", factor, 0, 1)
+        self.scale = factor_of(who, "scale", scale, 0, 1)
+        check_warp(who, interpolation)
+        modes = ("constant", "nearest", "wrap", "mirror", "reflect")
+        self.fill_mode = one_of(who, "fill_mode", fill_mode, modes)
+        self.interpolation, self.fill_value = interpolation, fill_value
+        self.value_range = value_range_of(who, value_range)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return which images change, how strongly, and the key of the noise."""
+        if not training or self.scale[1] == 0 or self.factor[1] == 0:
+            return None
+        source = self.generator if seed is None else seed
+        return {
+            "apply_transform": self._chosen(data, self.factor, seed),
+            "distortion_factor": random.uniform(
+                (), *self.scale, dtype=self.compute_dtype, seed=source
+            ),
+            "seed": random.draw_key(source),
+        }  # fmt: skip
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of images, bent where they are to be."""
+        x = self._float(images)
+        if not training or transformation is None:
+            return x
+        y = self._bent(x, transformation, self.interpolation)
+        return ops.cast(ops.clip(y, *self.value_range), self.compute_dtype)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of masks, each pixel that of the nearest."""
+        if not training or transformation is None:
+            return segmentation_masks
+        return self._bent(segmentation_masks, transformation, "nearest")
+
+    def _bent(self, images: Any, transformation: Any, interpolation: str) -> Any:
+        height, width = self._size(images)
+        short, long = dims.minimum(height, width), dims.maximum(height, width)
+        strength = ops.cast(transformation["distortion_factor"], "float32")
+        alpha = ops.multiply(ops.cast(long, "float32"), 0.1) * strength
+        sigma = ops.multiply(ops.cast(short, "float32"), 0.05) * strength
+        most = math.ceil(self.scale[1] * 0.05 * 2**20)  # in 2**-20 of the short side
+        reach = 3 * dims.floordiv(short * most, 2**20)
+        key = ops.convert_to_tensor(transformation["seed"])
+        noise = draw.standard_normal(key, (images.shape[0], width, height), "float32")
+        field = blurred_noise(noise * sigma, sigma, reach)
+        moved = bent(
+            images, field, alpha, interpolation, self.fill_mode, self.fill_value,
+            self.data_format,
+        )  # fmt: skip
+        return ops.where(each(transformation["apply_transform"]), moved, images)

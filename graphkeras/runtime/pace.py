@@ -1,0 +1,133 @@
+"""How many threads a program runs on: what proved fastest, and is tried now and then.
+
+Results do not depend on it, so it may change from one stretch of an epoch to the next.
+Everything is measured, nothing guessed: a program too small for two threads, a busy
+core or a shared one all show as time. A trial in vain is the more seldom repeated the
+more time it took, and is given up as soon as it goes badly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+TRIAL, STRETCH = 0.004, 0.030  # seconds: of a trial, and between two decisions
+PROBES = 4  # stretches of a trial that goes well
+BETTER = 0.97  # more threads must save that much
+BAD = 1.5  # times as slow as the best: no need to go on
+WORSE = 1.2  # times the best of this count: something has changed
+SOON, LATE = 0.1, 2.0  # seconds between two trials, while they fail
+LOSS = 0.02  # of all time may be lost by trials
+CALLS = 16  # the fewest that settle anything
+
+
+def levels(most: int) -> list[int]:
+    """Return the counts that are tried: 1, 2, 4 ... and the most.
+
+    Example:
+        >>> levels(6)
+        [1, 2, 4, 6]
+    """
+    found = [1]
+    while found[-1] * 2 < most:
+        found.append(found[-1] * 2)
+    return [*found, most] if most > 1 else found
+
+
+class Pace:
+    """Decides from the times it is told.
+
+    Attributes:
+        least: seconds of a step on one thread below which there are no others.
+        settled: that the program is far below, and need not be told of any more.
+        seconds: of a step, by the number of threads, lately.
+    """
+
+    def __init__(self, least: float) -> None:
+        self.least, self.settled = least, False
+        self.seconds: dict[int, float] = {}
+        self.best: dict[int, float] = {}
+        self._notes = 0
+        self._first = 0.0  # seconds of the very first: they say how long at most
+        self._interval = self._left = SOON  # between two trials; till the next
+        self._counts: Sequence[int] = (1,)
+        self._trial: int | None = None
+        self._tried: list[tuple[float, int]] = []  # seconds and steps of the trial
+
+    def threads(self, most: int) -> int:
+        """Return how many to use next, at most so many."""
+        self._counts = levels(most)
+        if 1 not in self.seconds or self.seconds[1] < self.least:
+            return 1
+        choice = self._choice()
+        if self._trial not in self._counts:
+            self._trial = self._next_trial(choice)
+        return choice if self._trial is None else self._trial
+
+    def _choice(self) -> int:
+        """Return the fewest threads that nothing beats by much."""
+        choice = 1
+        for count in self._counts:
+            if self.seconds.get(count, 1e9) < BETTER * self.seconds[choice]:
+                choice = count
+        return choice
+
+    def _next_trial(self, choice: int) -> int | None:
+        """Return a count to try although another one is faster, as far as is known."""
+        at = self._counts.index(choice)
+        above = self._counts[at + 1] if at + 1 < len(self._counts) else None
+        if above is not None and above not in self.seconds:
+            return above
+        if self._left > 0:
+            return None
+        if at and self.seconds[choice] > WORSE * self.best[choice]:
+            return self._counts[at - 1]
+        return above
+
+    def steps(self, left: int) -> int:
+        """Return how many steps to make before the next decision."""
+        if not self._first:
+            return min(1, left)
+        span = STRETCH
+        if self._trial is not None:
+            span = TRIAL / PROBES
+        elif not self.seconds:
+            span = TRIAL
+        one = min(self.seconds.values(), default=self._first)
+        return min(left, max(1, int(span / max(one, 1e-9))))
+
+    def note(self, threads: int, seconds: float, steps: int) -> None:
+        """Take the time of some steps; that of the very first is no measure."""
+        if steps < 1:
+            return
+        if not self._first:
+            self._first = seconds / steps
+        elif threads == self._trial:
+            self._note_trial(threads, seconds, steps)
+        else:  # if the other threads were not free, the trial is off
+            self._trial, self._tried = None, []
+            self._left -= seconds
+            self._take(threads, seconds / steps, min(1.0, seconds / TRIAL))
+
+    def _note_trial(self, threads: int, seconds: float, steps: int) -> None:
+        """End a trial that was long enough, or goes badly."""
+        self._tried.append((seconds, steps))
+        total = sum(seconds for seconds, _ in self._tried)
+        made = sum(steps for _, steps in self._tried)
+        best = min(self.seconds.values())
+        if total / made < BAD * best and total < TRIAL / 2 and made < CALLS:
+            return
+        self._take(threads, total / made, 1.0)
+        self._trial, self._tried = None, []
+        self._interval = min(2 * self._interval, LATE)
+        if self._choice() == threads:
+            self._interval = SOON
+        self._left = max(self._interval, (total - made * best) / LOSS)
+
+    def _take(self, threads: int, each: float, weight: float) -> None:
+        """Move what is known of a count towards what was measured."""
+        old = self.seconds.get(threads, each)
+        self.seconds[threads] = old + (each - old) * weight
+        self.best[threads] = min(self.best.get(threads, each), each)
+        self._notes += 1
+        alone = self.seconds.get(1, self.least)
+        self.settled = self._notes >= CALLS and alone < self.least / 2

@@ -1,0 +1,97 @@
+"""Which cores the threads of a team may run on while they do.
+
+A thread that waits for another one on the same core waits long. So the leading thread
+stays where it is, and the others keep away from there; if there is just one core for
+each, each has its own. Two processors that are threads of one core count as one. What
+the process may use is never exceeded, and the leading thread gets back what it had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+
+@cache
+def _current_core() -> Any:
+    """Return a function that tells the calling thread's core, None if none does."""
+    try:
+        return ctypes.CDLL(None).sched_getcpu
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+class Pins:
+    """Remembers where the threads were put."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Any, ...] = ()
+
+    @contextlib.contextmanager
+    def held(self, threads: Sequence[int | None]) -> Iterator[bool]:
+        """Keep the calling thread and these, by the system's numbers, on cores.
+
+        Yields:
+            Whether there is a core for each of them.
+        """
+        where = _current_core()
+        if where is None or not hasattr(os, "sched_setaffinity"):
+            yield len(threads) < (os.cpu_count() or 1)
+            return
+        allowed = os.sched_getaffinity(0)
+        if len(threads) >= len(allowed):
+            self._put(threads, [allowed] * len(threads), ())
+            yield False
+            return
+        here = where()
+        self._put(threads, _places(allowed, here, len(threads)), (here, allowed))
+        _move(0, {here})
+        try:
+            yield True
+        finally:
+            _move(0, allowed)
+
+    def _put(
+        self,
+        threads: Sequence[int | None],
+        places: Sequence[set[int]],
+        why: tuple[Any, ...],
+    ) -> None:
+        """Move threads, unless they are there."""
+        if self._held == (*threads, *why):
+            return
+        for thread, place in zip(threads, places, strict=True):
+            if thread is not None:
+                _move(thread, place)
+        self._held = (*threads, *why)
+
+
+def _places(allowed: set[int], here: int, count: int) -> list[set[int]]:
+    """Return the processors for each of so many threads, away from `here`."""
+    cores: dict[str, set[int]] = {}
+    for processor in sorted(allowed - {here}):
+        cores.setdefault(siblings(processor), set()).add(processor)
+    apart = [own for name, own in cores.items() if name != siblings(here)]
+    if len(apart) < count:  # more threads than cores: each processor counts
+        apart = [{processor} for processor in sorted(allowed - {here})]
+    return apart if len(apart) == count else [set().union(*apart)] * count
+
+
+@cache
+def siblings(processor: int) -> str:
+    """Return the processors on the same core, as the system names them."""
+    path = f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list"
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.readline().strip()
+    except OSError:
+        return str(processor)
+
+
+def _move(thread: int, cores: set[int]) -> None:
+    with contextlib.suppress(OSError):  # the allowed cores have just changed
+        os.sched_setaffinity(thread, cores)

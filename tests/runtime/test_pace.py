@@ -1,0 +1,107 @@
+"""How many threads a program takes, by the times it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from graphkeras.runtime.pace import BETTER, PROBES, STRETCH, TRIAL, Pace, levels
+
+LEAST = 1e-4
+
+
+class Clock:
+    """A program whose steps take so long on each number of threads."""
+
+    def __init__(self, seconds: Mapping[int, float], least: float = LEAST) -> None:
+        self.seconds, self.pace = dict(seconds), Pace(least)
+        self.most = max(seconds)
+        self.spent, self.steps = 0.0, 0
+
+    def run(self, stretches: int) -> list[int]:
+        """Return the number of threads of each stretch."""
+        used = []
+        for _ in range(stretches):
+            threads, steps = self.pace.threads(self.most), self.pace.steps(10_000)
+            seconds = self.seconds[threads] * steps
+            self.pace.note(threads, seconds, steps)
+            self.spent, self.steps = self.spent + seconds, self.steps + steps
+            used.append(threads)
+        return used
+
+
+def test_more_threads_are_used_if_they_are_faster() -> None:
+    assert set(Clock({1: 1e-3, 2: 6e-4}).run(300)[3:]) == {2}
+
+
+def test_of_many_counts_the_fastest_is_found() -> None:
+    clock = Clock({1: 1e-3, 2: 6e-4, 4: 4e-4, 8: 5e-4})
+    assert clock.run(300).count(4) > 260
+
+
+def test_a_small_gain_is_none() -> None:
+    assert Clock({1: 1e-3, 2: BETTER * 1.01e-3}).run(200).count(2) < 25
+
+
+def test_a_program_that_is_too_small_never_tries() -> None:
+    assert set(Clock({1: LEAST / 2, 2: LEAST / 10}).run(100)) == {1}
+
+
+def test_a_tiny_program_is_soon_left_alone() -> None:
+    clock = Clock({1: LEAST / 3, 2: LEAST / 10})
+    clock.run(15)
+    assert not clock.pace.settled
+    clock.run(5)
+    assert clock.pace.settled
+
+
+@pytest.mark.parametrize("slower", [1.01, 1.2, 3, 20, 100])
+def test_slower_threads_cost_less_than_a_tenth(slower: float) -> None:
+    clock = Clock({1: 1e-3, 2: slower * 1e-3})
+    clock.run(300)
+    assert clock.spent < 1.06 * clock.steps * 1e-3
+
+
+@pytest.mark.parametrize("slower", [1.2, 20])
+def test_slower_threads_cost_little_call_by_call(slower: float) -> None:
+    clock = Clock({1: 1e-3, 2: slower * 1e-3})
+    clock.pace.steps = lambda left: 1  # type: ignore[method-assign]
+    clock.run(3000)
+    assert clock.spent < 1.06 * clock.steps * 1e-3
+
+
+def test_a_core_that_gets_busy_and_free_again_is_noticed() -> None:
+    clock = Clock({1: 1e-3, 2: 5e-4})
+    clock.run(20)
+    clock.seconds[2] = 3e-3
+    assert clock.run(130).count(2) < 12
+    clock.seconds[2] = 5e-4
+    assert clock.run(200).count(2) > 60
+
+
+def test_a_machine_that_gets_slower_as_a_whole_keeps_its_threads() -> None:
+    clock = Clock({1: 1e-3, 2: 5e-4})
+    clock.run(20)
+    clock.seconds = {1: 2e-3, 2: 1e-3}
+    assert clock.run(200).count(2) > 180
+
+
+def test_stretches_are_short_while_trying_and_long_after() -> None:
+    pace = Pace(LEAST)
+    assert pace.steps(1000) == 1
+    pace.note(1, 1e-3, 1)
+    assert pace.steps(1000) == int(TRIAL / 1e-3)
+    pace.note(1, 4e-3, 4)
+    pace.threads(2)
+    assert pace.steps(1000) == int(TRIAL / PROBES / 1e-3)
+    pace.note(2, 4e-3, 8)
+    pace.threads(2)
+    assert pace.steps(1000) == int(STRETCH / 5e-4)
+    assert pace.steps(3) == 3
+
+
+def test_one_allowed_thread_is_all() -> None:
+    assert levels(1) == [1]
+    assert levels(16) == [1, 2, 4, 8, 16]
+    assert set(Clock({1: 1.0}).run(5)) == {1}

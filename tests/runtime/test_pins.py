@@ -1,0 +1,30 @@
+"""Which processors the threads of a team are given."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphkeras.runtime import pins
+
+# allowed, here, how many others -> where they may run; 0 and 1 are one core, and so on
+CASES = [
+    ({0, 2}, 0, 1, [{2}]),
+    ({0, 2, 4, 6}, 4, 3, [{0}, {2}, {6}]),
+    ({0, 2, 4, 6}, 4, 2, [{0, 2, 6}, {0, 2, 6}]),
+    ({0, 1, 2, 3}, 1, 1, [{2, 3}]),
+    ({0, 1, 2, 3}, 0, 3, [{1}, {2}, {3}]),
+    ({0, 1, 2, 3}, 0, 2, [{1, 2, 3}, {1, 2, 3}]),
+    ({0, 1}, 0, 1, [{1}]),
+]
+
+
+@pytest.mark.parametrize(("allowed", "here", "count", "wanted"), CASES)
+def test_threads_keep_off_the_core_of_the_leading_one(
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: set[int],
+    here: int,
+    count: int,
+    wanted: list[set[int]],
+) -> None:
+    monkeypatch.setattr(pins, "siblings", lambda processor: str(processor // 2))
+    assert pins._places(allowed, here, count) == wanted
