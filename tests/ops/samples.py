@@ -20,10 +20,11 @@ from tests.ops.table_images import RESAMPLING
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
 from tests.ops.table_numpy import COLOURS, STATISTICS
 from tests.ops.table_recurrent import RECURRENT
+from tests.ops.table_signals import SIGNALS
 
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
-    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
+    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES, **SIGNALS,
     **RESAMPLING,
 }  # fmt: skip
 
@@ -55,6 +56,7 @@ def names() -> list[str]:
 # (check, op) -> why it is expected to fail.
 EXPECTED: dict[tuple[str, str], str] = {
     ("gradient", "stop_gradient"): "it is there to have another gradient",
+    ("gradient", "rounded_einsum"): "it is there to have another gradient",
     ("gradient", "with_gradient"): "it is there to have another gradient",
     ("gradient", "lstm_loop"): "what it keeps for its gradient has none itself",
     ("gradient", "gru_loop"): "what it keeps for its gradient has none itself",

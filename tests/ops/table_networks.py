@@ -80,6 +80,14 @@ NETWORKS = {
     ],
     "rearrange_axes": [s(x(2, 6, 3), pattern="b (h w) c -> b w (h c)",
                          lengths=(("h", 2),), free=(0,))],
+    "rounded_einsum": [
+        s(x(2, 3, 4), x(4, 5, kind="integer").astype("int8"),
+          x(1, 1, 5, kind="positive"), equation="abc,cd->abd", low=-127, high=127,
+          epsilon=1e-7, free=(0,)),
+        s(x(2, 3, 4), x(3, 4, 2, 5, kind="integer").astype("int8"),
+          x(1, 5, 2, kind="positive"), equation="abc,bcde->aed", low=-20, high=20,
+          epsilon=1e-7),
+    ],
     "psnr": [s(x(3, 4), x(3, 4, salt=1), max_val=2.0)],
     "normalize": [s(x(4, 17)), s(x(4, 5), order=3, axis=0), s(x(4, 5), order=1)],
 }  # fmt: skip
