@@ -150,10 +150,10 @@ class AbsMaxQuantizer(Quantizer):
     ) -> None:  # fmt: skip
         super().__init__(output_dtype)
         self.axis = (axis,) if isinstance(axis, int) else axis and tuple(axis)
-        self.value_range, self.epsilon = tuple(value_range), epsilon
-        if output_dtype == "int8" and not (
-            -128 <= value_range[0] < value_range[1] < 128
-        ):
+        low, high = value_range
+        self.value_range: tuple[int, int] = (low, high)
+        self.epsilon = epsilon
+        if output_dtype == "int8" and not -128 <= low < high < 128:
             raise ArgumentError(
                 message(
                     "AbsMaxQuantizer", "expected a value_range inside (-128, 127).",

@@ -1,7 +1,7 @@
 """Layers around code of other frameworks: named, and refused.
 
-They hold a program of TensorFlow, PyTorch or JAX, of which there is none underneath, and
-their files hold code, which is never run.
+They hold a program of TensorFlow, PyTorch or JAX, of which there is none underneath,
+and their files hold code, which is never run.
 """
 
 from __future__ import annotations

@@ -280,6 +280,7 @@ def _make_functional(cls: type, functional: type) -> None:
         if issubclass(base, Model):
             _make_functional(base, functional)
 
+
 def _is_meant(layer: Any, filters: Any) -> bool:
     if filters is None:
         return True
@@ -287,4 +288,3 @@ def _is_meant(layer: Any, filters: Any) -> bool:
         return bool(filters(layer))
     patterns = [filters] if isinstance(filters, str) else filters
     return any(re.search(pattern, layer.name) for pattern in patterns)
-

@@ -52,7 +52,7 @@ def ctc_loss(
         >>> np.exp(-loss).round(4)
         array([0.75], dtype=float32)
     """
-    batch, steps, classes = shape_of(output)
+    batch, steps, _ = shape_of(output)
     if not isinstance(steps, int):
         raise TraceError(
             message("ctc_loss", "expected a known number of steps.",
@@ -124,7 +124,7 @@ def ctc_decode(
                     "Search over beams outside of the model, on its outputs.")
         )  # fmt: skip
     x = cast(inputs, dtypes.result_type(dtype_of(inputs), "float32"))
-    batch, steps, _ = shape_of(x)
+    steps = shape_of(x)[1]
     place = positions(x, (1, steps), 1)
     over = greater_equal(place, expand_dims(cast(sequence_lengths, "int32"), -1))
     best = where(over, mask_index, cast(argmax(x, axis=-1), "int32"))

@@ -237,7 +237,7 @@ class Lamb(_Moments):
 class ScheduleFreeAdamW(_Moments):
     """Adam whose weights lie between a fast point and the mean of all it has been at.
 
-    No schedule of the learning rate is needed. Source: Defazio et al., arXiv:2405.15682.
+    The learning rate needs no schedule. Source: Defazio et al., arXiv:2405.15682.
 
     Args:
         learning_rate: a float or schedule.

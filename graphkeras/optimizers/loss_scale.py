@@ -138,4 +138,3 @@ class LossScaleOptimizer(Around):
         """Return an optimizer made from `get_config`'s result."""
         inner = deserialize_keras_object(config["inner_optimizer"], custom_objects)
         return cls(**{**config, "inner_optimizer": inner})
-

@@ -67,7 +67,9 @@ class Adafactor(Optimizer):
         step = ops.cast(self.iterations + 1, variable.dtype)
         rate = ops.minimum(learning_rate, 1 / ops.sqrt(step))
         size = ops.maximum(self.epsilon_2, _root_mean_square(variable.value)) * rate
-        velocity = self._velocity(gradient, variable, 1 - ops.power(step, self.beta_2_decay))
+        velocity = self._velocity(
+            gradient, variable, 1 - ops.power(step, self.beta_2_decay)
+        )
         change = gradient / ops.sqrt(velocity)
         length = _root_mean_square(change) / self.clip_threshold
         variable.assign_sub(size * change / ops.maximum(1.0, length))

@@ -115,7 +115,9 @@ class OptimizerMap(MutableMapping):
     ) -> OptimizerMap:
         """Make a map from `get_config`'s result."""
         parts = ("default_optimizer", "optimizer_map")
-        return cls(*(deserialize_keras_object(config[p], custom_objects) for p in parts))
+        return cls(
+            *(deserialize_keras_object(config[p], custom_objects) for p in parts)
+        )
 
 
 def _plain(what: str, optimizer: Any) -> Optimizer:

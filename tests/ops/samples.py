@@ -19,13 +19,13 @@ from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
 from tests.ops.table_images import RESAMPLING
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
 from tests.ops.table_numpy import COLOURS, STATISTICS
+from tests.ops.table_readings import READINGS
 from tests.ops.table_recurrent import RECURRENT
-from tests.ops.table_signals import SIGNALS
 
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
-    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES, **SIGNALS,
-    **RESAMPLING,
+    **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
+    **READINGS, **RESAMPLING,
 }  # fmt: skip
 
 

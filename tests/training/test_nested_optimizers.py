@@ -40,7 +40,7 @@ def test_each_variable_has_its_optimizer(tmp_path: Path) -> None:
 
 def test_there_is_no_learning_rate_of_several() -> None:
     with pytest.raises(AttributeError, match="Use those in `optimizers`"):
-        MultiOptimizer(Map(SGD())).learning_rate
+        print(MultiOptimizer(Map(SGD())).learning_rate)
 
 
 REFUSED: list[tuple[Callable[[], Any], str]] = [
