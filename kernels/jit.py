@@ -69,8 +69,8 @@ def compile_function(function: Callable[..., int]) -> Any:
     count = len(inspect.signature(function).parameters)
     signature = types.int64(*[types.int64] * count)
     with _settings(SLP_VECTORIZE=False):
-        compiled = njit(signature, **PLAIN)(function)
-    overload: Any = next(iter(compiled.overloads.values()))
+        compiled: Any = njit(signature, **PLAIN)(function)
+    (overload,) = compiled.overloads.values()
     library, symbol = overload.library, overload.fndesc.llvm_func_name
     try:
         code = bytes(library._get_compiled_object())
@@ -144,9 +144,9 @@ class _Body:
         try:
             library = context.codegen().create_library(self.symbol)
             library.enable_object_caching()
-            optimised = _optimised(module)
+            code = optimised(module, object_code.machine())
             with _settings(OPT=0):
-                library.add_llvm_module(optimised)
+                library.add_llvm_module(code)
                 library.finalize()
             self.object = bytes(library._get_compiled_object())
             self.library = library
@@ -163,11 +163,10 @@ PASSES = ("sroa", "instruction_combine", "simplify_cfg", "new_gvn")
 ROUNDS = (*PASSES, *PASSES[1:3])
 
 
-def _optimised(module: ir.Module) -> llvm.ModuleRef:
+def optimised(module: ir.Module, machine: llvm.TargetMachine) -> llvm.ModuleRef:
     """Parse a module and run LLVM's passes over it."""
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
-    machine = object_code.machine()
     parsed.data_layout = str(machine.target_data)
     manager = llvm.create_new_module_pass_manager()
     for name in ROUNDS:

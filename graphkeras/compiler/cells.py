@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from graphkeras.compiler.loops import Loop
+from graphkeras.compiler.shares import divisor_of
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.value import Graph
@@ -62,9 +63,7 @@ def _is_below(size: Dim, limit: int) -> bool:
 
 def _even(elements: Dim) -> int:
     """Return how many rows of so many elements surely make whole vectors."""
-    if isinstance(elements, int):
-        return VECTOR // math.gcd(VECTOR, elements)
-    return VECTOR // math.gcd(VECTOR, *elements.terms.values())
+    return VECTOR // math.gcd(VECTOR, divisor_of(elements))
 
 
 def whole_vectors(size: Dim) -> bool:

@@ -32,6 +32,7 @@ from graphkeras.compiler.lower import (
     writes_of,
 )
 from graphkeras.compiler.memory import Memory
+from graphkeras.compiler.shares import divisor_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.op import describe
@@ -39,6 +40,7 @@ from graphkeras.ir.value import Origin, Value, attribute_key
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
 from graphkeras.kernels.cpu.tile import YES
+from graphkeras.kernels.cpu.value import multiple
 from graphkeras.runtime.control import CONTROL
 
 KINDS = ("input", "state", "output", "constant", "arena")
@@ -76,7 +78,8 @@ class Sizes:
             at = self.words.sizes.setdefault(dim, len(self.words.sizes))
             with self.e.builder.goto_entry_block():
                 place = self.e.address(self.pointer, "int64", at)
-                self._loaded[dim] = self.e.builder.load(place, typ=I64)
+                loaded = self.e.builder.load(place, typ=I64)
+            self._loaded[dim] = multiple(loaded, divisor_of(dim))
         return self._loaded[dim]
 
 
@@ -146,12 +149,20 @@ class Codegen:
         """Call the function of a step, or wait."""
         table, *parts = e.arguments
         if isinstance(step, Barrier):
-            wait(e, table, self.words)
+            e.call(self._waiting(e), [table])
             return
         places = self._places(step)
         used = dict.fromkeys(self.words.of(b) for b in places.values())
         callee = self._function(e, step, places)
         e.call(callee, [pointers[0], *parts, *(pointers[w] for w in used)])
+
+    def _waiting(self, e: Emit) -> ir.Function:
+        """Return the function of all barriers."""
+        if Barrier not in self._functions:
+            inner = e.function("barrier", [POINTER])
+            wait(inner, inner.arguments[0], self.words)
+            self._functions[Barrier] = inner.finish()
+        return self._functions[Barrier]
 
     def _places(self, step: Step) -> dict[Any, Buffer]:
         """Return the buffer of everything a step touches."""

@@ -1,13 +1,21 @@
-"""Which convolutions take the way of fewer products, see `ops.winograd`."""
+"""Other ways to the same convolution, where they are cheaper.
+
+* Half floats are convolved as the float32 they stand for, and rounded once.
+* The gradient by the image of small groups is a convolution with their weights turned.
+* Convolutions of stride 1 take the way of fewer products, see `ops.winograd`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from graphkeras.ir.dims import Dim
+from graphkeras.ir.op import rebuild
 from graphkeras.ir.pattern import rewrite
 from graphkeras.ir.value import Graph, Value
 from graphkeras.ops.conv import conv2d, conv2d_backward_data, conv2d_backward_weights
+from graphkeras.ops.creation import cast
+from graphkeras.ops.shape import flip, reshape, transpose
 from graphkeras.ops.winograd import (
     MOST_TAPS,
     points_of,
@@ -18,30 +26,40 @@ from graphkeras.ops.winograd import (
     winograd_weights_gradient,
 )
 
+HALVES = ("float16", "bfloat16")
+CONVOLUTIONS: Any = (conv2d, conv2d_backward_data, conv2d_backward_weights)
+LARGE_GROUP = 16  # inputs and outputs of a group that fills vectors by itself
 FEWEST_CHANNELS = 8  # vectors run along the channels
 MOST_WEIGHTS = 65536  # inputs * outputs; beyond, the values of taps fill the caches
 WORTH = 1.5  # times fewer products, or finding the values costs more than it saves
 
 
 def save_products(graph: Graph) -> Graph:
-    """Return the graph with every convolution that gains from it by values at points.
-
-    Only float32: float64 is asked for where each digit counts.
-    """
+    """Return the graph with every convolution done in the cheapest way."""
     return rewrite(graph, _change)
 
 
 def _change(value: Value) -> Value:
+    """Return another way to a convolution; it is looked at again."""
+    if value.op not in (conv.op for conv in CONVOLUTIONS):
+        return value
+    if value.dtype in HALVES:
+        return _widened(value)
     if value.op is _op(conv2d):
         x, w = value.inputs
         return _forward(value, x, w, w.shape[:2])
     if value.op is _op(conv2d_backward_data):
         g, w = value.inputs
         return _backward_data(value, g, w, w.shape[:2])
-    if value.op is _op(conv2d_backward_weights):
-        x, g = value.inputs
-        return _backward_weights(value, x, g)
-    return value
+    x, g = value.inputs
+    return _backward_weights(value, x, g)
+
+
+def _widened(value: Value) -> Value:
+    """Half floats are summed in float32 anyhow: so do it with whole vectors."""
+    wide = rebuild(value, [cast(i, "float32") for i in value.inputs])
+    rounded: Value = cast(wide, value.dtype)
+    return rounded
 
 
 def _op(function: Any) -> Any:
@@ -56,14 +74,42 @@ def _forward(value: Value, x: Value, w: Value, window: Any) -> Value:
 
 
 def _backward_data(value: Value, g: Value, w: Value, window: Any) -> Value:
+    if _has_small_groups(value, w):
+        turned: Value = conv2d(
+            g, _turned(w, value.groups), strides=(1, 1), dilation=value.dilation,
+            padding=_turned_padding(value, window), groups=value.groups,
+        )  # fmt: skip
+        return turned
     if not _gains(value, window, value.size, w.shape[2:]):
         return value
-    ends = [
-        tuple(taps - 1 - end for end in pair)
-        for taps, pair in zip(window, value.padding, strict=True)
-    ]
     return _by_points(g, winograd_weights(w, turned=True), value.size, window,
-                      tuple(ends))  # fmt: skip
+                      _turned_padding(value, window))  # fmt: skip
+
+
+def _turned_padding(value: Value, window: Any) -> Any:
+    """Return the padding with which a gradient is convolved."""
+    rows = zip(window, value.dilation, value.padding, strict=True)
+    return tuple(
+        tuple((taps - 1) * gap - end for end in ends) for taps, gap, ends in rows
+    )
+
+
+def _has_small_groups(value: Value, w: Value) -> bool:
+    """Whether to let vectors run across the groups of a gradient by the image."""
+    *_, inputs, outputs = w.shape
+    if value.groups == 1 or value.strides != (1, 1) or not isinstance(outputs, int):
+        return False
+    return isinstance(inputs, int) and inputs + outputs // value.groups <= LARGE_GROUP
+
+
+def _turned(w: Value, groups: int) -> Value:
+    """w[kh, kw, i, g * o] -> [kh, kw, o, g * i], taps in reverse."""
+    *window, inputs, outputs = w.shape
+    each = outputs // groups
+    split = reshape(flip(w, (0, 1)), (*window, inputs, groups, each))
+    moved = transpose(split, (0, 1, 4, 3, 2))
+    found: Value = reshape(moved, (*window, each, groups * inputs))
+    return found
 
 
 def _by_points(x: Value, u: Value, size: Any, window: Any, padding: Any) -> Value:
@@ -81,7 +127,10 @@ def _backward_weights(value: Value, x: Value, g: Value) -> Value:
 
 
 def _gains(value: Value, window: Any, size: tuple[Dim, ...], channels: Any) -> bool:
-    """Whether a convolution can go that way, with enough fewer products."""
+    """Whether a convolution can go by points, with enough fewer products.
+
+    Only float32: float64 is asked for where each digit counts.
+    """
     plain = value.strides == value.dilation == (1, 1) and value.groups == 1
     if not plain or value.dtype != "float32":
         return False

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras import dtypes
+from graphkeras.compiler.emit_draws import Draws, draw_together, in_groups, is_draw
 from graphkeras.compiler.emit_index import Indices, Sizes
 from graphkeras.compiler.emit_share import WHOLE, Parts
 from graphkeras.compiler.indexing import Test, coefficient, variables
@@ -79,6 +80,7 @@ class _Level:
 
     def __init__(self, indices: Indices, values: dict[int, Scalar]) -> None:
         self.indices, self.values = indices, values
+        self.draws: Draws | None = None
 
 
 class _Code:
@@ -134,6 +136,8 @@ class _Code:
                 return self._inside(level, instruction, args, lanes)
             case "cast":
                 return e.cast(args[0], dtype)
+        if level.draws is not None and is_draw(instruction):
+            return level.draws.take(e, instruction, args)
         return e.cast(evaluate(e, instruction.detail, args), dtype)
 
     # ---- places
@@ -338,12 +342,17 @@ class _Nest:
             level = self._inner(top, names[:-1], outer)
             self.body.enter(level, False)
 
-            def element(i: Index, lanes: int) -> None:
+            def element(i: Index, lanes: int, draws: Draws | None = None) -> None:
                 inner = self._inner(level, names[-1:], [i])
+                inner.draws = draws
                 self.body.enter(inner, True, lanes)
                 self.body.store(inner, lanes)
 
-            loop.stretch(self.e, 0, turns[-1], self.lanes, element)
+            if draw_together(self.nest, self.lanes):
+                first = self.starts.get(names[-1], 0)
+                in_groups(self.e, first, turns[-1], self.lanes, element)
+            else:
+                loop.stretch(self.e, 0, turns[-1], self.lanes, element)
 
         loop.nest(self.e, turns[:-1], row)
 

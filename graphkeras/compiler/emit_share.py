@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphkeras.compiler.emit_index import Sizes
-from graphkeras.compiler.shares import Share
+from graphkeras.compiler.shares import Share, divisor_of
 from graphkeras.kernels.cpu.cut import PARTS
 from graphkeras.kernels.cpu.emit import Emit, Index
+from graphkeras.kernels.cpu.value import multiple
 
 
 def first_turn(
@@ -30,7 +31,9 @@ class Parts:
         first, stop = (
             self.first(e, share, sizes, part) for part in (self.low, self.high)
         )
-        return first, e.sub(stop, first)
+        turns = e.index(e.sub(stop, first))
+        common = divisor_of(share.size, share.grain)
+        return first, multiple(turns, common) if common > 1 else turns
 
     def first(self, e: Emit, share: Share, sizes: Sizes, part: Index) -> Index:
         """Emit the first turn of any part."""

@@ -9,10 +9,11 @@ are.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from graphkeras.ir import dims
-from graphkeras.ir.dims import Dim
+from graphkeras.ir.dims import Dim, SymbolicDim
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,16 @@ class Share:
     def cells(self) -> Dim:
         """How many cells there are."""
         return dims.ceildiv(self.size, self.grain)
+
+
+def divisor_of(*sizes: Dim) -> int:
+    """Return a number that divides all sizes, whatever their symbols stand for."""
+    return math.gcd(
+        *(
+            number
+            for size in sizes
+            for number in (
+                size.terms.values() if isinstance(size, SymbolicDim) else [size]
+            )
+        )
+    )

@@ -161,7 +161,7 @@ class Sharing:
             Instruction("given", f.dtype, (), k) for k, f in enumerate(loop.folds)
         )
         stores = tuple(Store(r, part + place, k) for k, r in enumerate(rooms))
-        name, size = loop.inner[0]
+        name, size = self._axis(loop.inner) or loop.inner[0]
         grain = grain_of(size, _shape_of_reads(loop), self.lead, False)
         yield replace(
             loop, outer=((PART, PARTS), *loop.outer), tail=Section(given, stores),

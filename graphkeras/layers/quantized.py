@@ -91,6 +91,13 @@ class Quantized(Layer):
     def _tuning(self) -> Any:
         return ops.matmul(self._lora_a, self._lora_b) * self._lora_gain
 
+    def _tuned_product(self, equation: str, inputs: Any) -> Any:
+        """What the tuning adds to a product with the matrix."""
+        if not self.lora_enabled:
+            return 0.0
+        tuning = ops.cast(self._tuning(), self.compute_dtype)
+        return ops.einsum(equation, inputs, tuning)
+
     @property
     def _lora_gain(self) -> float:
         assert self.lora_rank is not None and self.lora_alpha is not None
@@ -236,7 +243,7 @@ class Quantized(Layer):
 
     def _in_file(self) -> list[Variable]:
         """Variables in the order of Keras's files."""
-        found = [self._matrix, self.bias, self._scale]
+        found = [self._matrix, self.bias, self._scale] if self.built else []
         return [v for v in found if v is not None]
 
     def save_own_variables(self, store: dict[str, Any]) -> None:

@@ -209,6 +209,13 @@ class MultiOptimizer(Around):
     @property
     def learning_rate(self) -> NoReturn:
         """There is none: ask the optimizers inside."""
+        self._refuse_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> NoReturn:
+        self._refuse_rate()
+
+    def _refuse_rate(self) -> NoReturn:
         raise AttributeError(
             message(
                 self.name, "expected one optimizer, to have a learning rate.",

@@ -2,18 +2,22 @@
 
 Results do not depend on it, so it may change from one stretch of an epoch to the next.
 Everything is measured, nothing guessed: a program too small for two threads, a busy
-core or a shared one all show as time.
+core or a shared one all show as time. A trial in vain is the more seldom repeated the
+more time it took, and is given up as soon as it goes badly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-FIRST, STRETCH = 0.004, 0.030  # seconds: of a trial, and between two decisions
+TRIAL, STRETCH = 0.004, 0.030  # seconds: of a trial, and between two decisions
+PROBES = 4  # stretches of a trial that goes well
 BETTER = 0.97  # more threads must save that much
+BAD = 1.5  # times as slow as the best: no need to go on
 WORSE = 1.2  # times the best of this count: something has changed
-FEWEST, MOST = 4, 64  # stretches between two trials of another count
-CALLS = 16  # the most stretches in a trial, the fewest that settle anything
+SOON, LATE = 0.1, 2.0  # seconds between two trials, while they fail
+LOSS = 0.02  # of all time may be lost by trials
+CALLS = 16  # the fewest that settle anything
 
 
 def levels(most: int) -> list[int]:
@@ -35,15 +39,16 @@ class Pace:
     Attributes:
         least: seconds of a step on one thread below which there are no others.
         settled: that the program is far below, and need not be told of any more.
+        seconds: of a step, by the number of threads, lately.
     """
 
     def __init__(self, least: float) -> None:
         self.least, self.settled = least, False
-        self.seconds: dict[int, float] = {}  # of a step, by count, lately
+        self.seconds: dict[int, float] = {}
         self.best: dict[int, float] = {}
         self._notes = 0
         self._first = 0.0  # seconds of the very first: they say how long at most
-        self._interval, self._left = FEWEST, FEWEST
+        self._interval = self._left = SOON  # between two trials; till the next
         self._counts: Sequence[int] = (1,)
         self._trial: int | None = None
         self._tried: list[tuple[float, int]] = []  # seconds and steps of the trial
@@ -82,9 +87,12 @@ class Pace:
         """Return how many steps to make before the next decision."""
         if not self._first:
             return min(1, left)
+        span = STRETCH
+        if self._trial is not None:
+            span = TRIAL / PROBES
+        elif not self.seconds:
+            span = TRIAL
         one = min(self.seconds.values(), default=self._first)
-        trying = self._trial is not None or not self.seconds
-        span = FIRST if trying else STRETCH
         return min(left, max(1, int(span / max(one, 1e-9))))
 
     def note(self, threads: int, seconds: float, steps: int) -> None:
@@ -97,20 +105,23 @@ class Pace:
             self._note_trial(threads, seconds, steps)
         else:  # if the other threads were not free, the trial is off
             self._trial, self._tried = None, []
-            self._left -= 1
-            self._take(threads, seconds / steps, min(1.0, seconds / FIRST))
+            self._left -= seconds
+            self._take(threads, seconds / steps, min(1.0, seconds / TRIAL))
 
     def _note_trial(self, threads: int, seconds: float, steps: int) -> None:
-        """End a trial that was long enough; one in vain is not repeated soon."""
+        """End a trial that was long enough, or goes badly."""
         self._tried.append((seconds, steps))
         total = sum(seconds for seconds, _ in self._tried)
-        if total < FIRST / 2 and len(self._tried) < CALLS:
+        made = sum(steps for _, steps in self._tried)
+        best = min(self.seconds.values())
+        if total / made < BAD * best and total < TRIAL / 2 and made < CALLS:
             return
-        self._take(threads, total / sum(steps for _, steps in self._tried), 1.0)
+        self._take(threads, total / made, 1.0)
         self._trial, self._tried = None, []
-        won = self._choice() == threads
-        self._interval = FEWEST if won else min(self._interval * 2, MOST)
-        self._left = self._interval
+        self._interval = min(2 * self._interval, LATE)
+        if self._choice() == threads:
+            self._interval = SOON
+        self._left = max(self._interval, (total - made * best) / LOSS)
 
     def _take(self, threads: int, each: float, weight: float) -> None:
         """Move what is known of a count towards what was measured."""

@@ -22,9 +22,11 @@ from graphkeras.runtime.link import Entry
 from graphkeras.runtime.pins import Pins
 
 SPINS = 20_000  # looks before a thread sleeps: some hundred microseconds
+FIRST_NAP = 1 if sys.platform == "win32" else 50  # in what `_system_call` counts in
+STACK = 1 << 23  # bytes; where threads get little by themselves it would not do
 
 # The words of the block that is shared; as in `kernels.cpu.team`.
-MEMBERS, ENTRY, MODE, QUIT, PATIENCE, SYSTEM = 32, 33, 34, 35, 36, 37
+MEMBERS, ENTRY, MODE, QUIT, PATIENCE, SYSTEM, NAP = 32, 33, 34, 35, 36, 37, 38
 SEATS, LINE = 40, 8
 TABLE, NAPS = 2, 3
 WAIT, WORK, LEAD = 0, 1, 2
@@ -42,7 +44,7 @@ class Team:
         self.function = function
         self.block = cpu.empty((SEATS + PARTS * LINE,), np.dtype(np.int64))
         self.block[:] = 0
-        self.block[SYSTEM] = _system_call()
+        self.block[SYSTEM], self.block[NAP] = _system_call(), FIRST_NAP
         self.threads: list[threading.Thread] = []
         self._pins = Pins()
 
@@ -71,14 +73,19 @@ class Team:
             self.function(cpu.address(words), LEAD)
 
     def _grow(self, count: int) -> None:
-        while len(self.threads) < count:
-            seat = len(self.threads) + 1
-            thread = threading.Thread(
-                target=self.function, args=(cpu.address(self.block), 4 * seat + WORK),
-                name=f"graphkeras.team-{seat}", daemon=True,
-            )  # fmt: skip
-            thread.start()
-            self.threads.append(thread)
+        usual = threading.stack_size(STACK)
+        try:
+            while len(self.threads) < count:
+                seat = len(self.threads) + 1
+                number = 4 * seat + WORK
+                thread = threading.Thread(
+                    target=self.function, args=(cpu.address(self.block), number),
+                    name=f"graphkeras.team-{seat}", daemon=True,
+                )  # fmt: skip
+                thread.start()
+                self.threads.append(thread)
+        finally:
+            threading.stack_size(usual)
 
     def close(self) -> None:
         """Let all threads end."""
@@ -89,7 +96,10 @@ class Team:
 
 
 def _system_call() -> int:
-    """Return the address of what a thread calls to sleep; see `kernels.cpu.team`."""
+    """Return the address of what a thread calls to sleep; see `kernels.cpu.team`.
+
+    A call by number on Linux, elsewhere a function of micro- or milliseconds.
+    """
     if sys.platform == "win32":
         function = ctypes.windll.kernel32.Sleep
     else:

@@ -3,15 +3,16 @@
     out[n, y, x, o] = sum over (kh, kw, i) of
         x[n, y * s - p + kh * d, x * s - p + kw * d, i] * w[kh, kw, i, o]
 
-One shape of each of the three products a training step needs, by four ways:
+One shape of each of the three products a training step needs, by five ways:
 
     matmul          one tap that covers every cell: a plain product
     conv_tile       float32 and float64: the register tile, without im2col
-    conv_depthwise  one channel a group: vectors run along the groups
+    conv_thin       few results a pixel: vectors run along what is summed
+    conv_lanes      small groups: vectors run along the channels of many
     conv_plain      everything else
 """
 
-from graphkeras.kernels.cpu import conv_depthwise, conv_plain, conv_tile
+from graphkeras.kernels.cpu import conv_lanes, conv_plain, conv_thin, conv_tile
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel
@@ -48,8 +49,10 @@ def conv2d(
     if _is_product(shape, padding, x, w, out):
         left, right = _matrix(e, x), _matrix(e, w)
         multiply_tiled(e, left, right, _matrix(e, out), epilogue, 0)
-    elif _is_depthwise(shape):
-        conv_depthwise.forward(e, x, w, out, shape, epilogue)
+    elif conv_lanes.fits(x, w, out, shape):
+        conv_lanes.forward(e, x, w, out, shape, epilogue)
+    elif conv_thin.pays(x, w, out, shape):
+        conv_thin.forward(e, x, w, out, shape, epilogue)
     elif conv_tile.fits(x, w, out) and conv_tile.patch_rows(x, out, shape):
         conv_tile.forward(e, x, w, out, shape, epilogue)
     else:
@@ -74,8 +77,10 @@ def conv2d_backward_data(
     if _is_product(shape, padding, g, w, out):
         right = _turned(_matrix(e, w))
         multiply_tiled(e, _matrix(e, g), right, _matrix(e, out), None, 0)
-    elif _is_depthwise(shape):
-        conv_depthwise.backward_data(e, g, w, out, shape)
+    elif conv_lanes.fits(g, w, out, shape) and _is_depthwise(shape):
+        conv_lanes.backward_data(e, g, w, out, shape)
+    elif conv_thin.data_pays(g, w, out, shape):
+        conv_thin.backward_data(e, g, w, out, shape)
     elif conv_tile.fits(g, w, out):
         zero(e, out)
         conv_tile.backward_data(e, g, w, out, shape)
@@ -102,8 +107,10 @@ def conv2d_backward_weights(
     if _is_product(shape, padding, x, g, out):
         left = _turned(_matrix(e, x))
         multiply_tiled(e, left, _matrix(e, g), _matrix(e, out), None, 0)
-    elif _is_depthwise(shape):
-        conv_depthwise.backward_weights(e, x, g, out, shape)
+    elif conv_lanes.fits(x, out, g, shape):
+        conv_lanes.backward_weights(e, x, g, out, shape)
+    elif conv_thin.weights_pays(x, g, out, shape):
+        conv_thin.backward_weights(e, x, g, out, shape)
     elif conv_tile.fits(x, g, out):
         zero(e, out)
         conv_tile.backward_weights(e, x, g, out, shape)
@@ -152,7 +159,9 @@ def _rows_touch(array: Array) -> bool:
 
 
 def _is_depthwise(shape: Geometry) -> bool:
-    return known(shape.inputs) == 1 and known(shape.outputs) == 1
+    """Whether groups have one channel, and windows no gaps."""
+    gaps = (known(axis.dilation) for axis in (shape.down, shape.across))
+    return known(shape.inputs) == known(shape.outputs) == 1 and {*gaps} == {1}
 
 
 def _matrix(e: Emit, array: Array) -> Array:

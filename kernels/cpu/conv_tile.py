@@ -101,28 +101,36 @@ def forward(
     most, lanes = patch_rows(x, out, shape), native_lanes(out.dtype)
     window = _Window(e, x, w, shape, most)
 
-    def image(index: tuple[Index, ...]) -> None:
-        n, group = index
+    def image(n: Index, group: Index, column: Index, cut: Panel) -> None:
+        channel = e.add(e.mul(group, shape.outputs), column)
+        with e.loop(0, out.shape[1]) as oy:
 
-        def panel(column: Index, cut: Panel) -> None:
-            channel = e.add(e.mul(group, shape.outputs), column)
-            with e.loop(0, out.shape[1]) as oy:
+            def strip(ox: Index, rows: int) -> None:
+                left, walks = window.read((n, oy, ox), group, rows)
+                right = _bare(e, w, window.taps(oy)[0], 0, 0, channel)
+                to = _bare(e, out, n, oy, ox, channel)
+                line = e.add(e.mul(n, out.shape[1]), oy)
+                row = e.add(e.mul(line, out.shape[2]), ox)
+                step = out.strides[2]
+                result = Result(to, step, YES, YES, epilogue, row, channel)
+                tile(e, rows, cut, left, window.step, right, walks, result)
 
-                def strip(ox: Index, rows: int) -> None:
-                    left, walks = window.read((n, oy, ox), group, rows)
-                    right = _bare(e, w, window.taps(oy)[0], 0, 0, channel)
-                    to = _bare(e, out, n, oy, ox, channel)
-                    line = e.add(e.mul(n, out.shape[1]), oy)
-                    row = e.add(e.mul(line, out.shape[2]), ox)
-                    step = out.strides[2]
-                    result = Result(to, step, YES, YES, epilogue, row, channel)
-                    tile(e, rows, cut, left, window.step, right, walks, result)
+            strips(e, 0, out.shape[2], most, strip)
 
-                strips(e, 0, out.shape[2], most, strip)
+    def panel(group: Index, images: Range) -> None:
+        def columns(column: Index, cut: Panel) -> None:
+            with e.loop(*images) as n:
+                image(n, group, column, cut)
 
-        panels(e, shape.outputs, vectors, lanes, panel)
+        panels(e, shape.outputs, vectors, lanes, columns)
 
-    nest(e, (out.shape[0], shape.groups), image)
+    weights = known(e.product(w.shape))
+    with e.loop(0, shape.groups) as group:
+        if weights is not None and weights > CACHED:
+            panel(group, (0, out.shape[0]))  # a panel stays in the cache
+            return
+        with e.loop(0, out.shape[0]) as n:  # an image does
+            panel(group, (n, e.add(n, 1)))
 
 
 class _Window:

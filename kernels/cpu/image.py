@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from llvmlite import ir
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest, stretch, zero
 from graphkeras.kernels.cpu.term import Term
@@ -75,6 +76,7 @@ class _Axis:
         return e.mul(e.add(e.mul(outer, self.results), i), self.inner)
 
 
+@cut(x=0, out=0, beside="axis")
 @kernel
 def bilinear(
     e: Emit, x: Array, rows: Array, down: Array, columns: Array, across: Array,
@@ -149,6 +151,7 @@ def _between_four(
     return run
 
 
+@cut(x=0, out=0, beside="axis")
 @kernel
 def resample(
     e: Emit, x: Array, places: Array, weights: Array, out: Array, *, axis: int
@@ -211,6 +214,7 @@ def _add_tap(line: _Axis, target: Index, source: Index, weight: Scalar) -> None:
     _over_run(e, line.inner, out.dtype, run)
 
 
+@cut(x=0, rows=0, columns=0, out=0)
 @kernel
 def sample(
     e: Emit, x: Array, rows: Array, columns: Array, fill: Array, out: Array, *,

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local, native_lanes
-from graphkeras.kernels.cpu.value import Index, Scalar, known
+from graphkeras.kernels.cpu.term import Term
+from graphkeras.kernels.cpu.value import Index, Scalar, is_multiple, known
 
 BLOCK = 1024
 ACCUMULATORS = 4
@@ -35,6 +36,14 @@ def nest(e: Emit, shape: Sequence[Index], body: Callable[[Indices], None]) -> No
         body(indices)
 
 
+def whole_part(e: Emit, size: Index, step: int) -> tuple[Index, Index]:
+    """Split a size in whole steps and the rest."""
+    if is_multiple(size, step):
+        return size, 0
+    whole = e.mul(e.floordiv(size, step), step)
+    return whole, e.sub(size, whole)
+
+
 def stretch(
     e: Emit,
     start: Index,
@@ -49,13 +58,13 @@ def stretch(
             body(i, 1)
         return
     step = lanes * repeat
-    whole = e.mul(e.floordiv(e.sub(stop, start), step), step)
+    whole, rest = whole_part(e, e.sub(stop, start), step)
     middle = e.add(start, whole)
     if known(whole) != 0:
         with e.loop(start, middle, step) as i:
             for part in range(repeat):
                 body(e.add(i, part * lanes), lanes)
-    if known(e.sub(stop, middle)) != 0:
+    if known(rest) != 0:
         with e.loop(middle, stop) as i:
             body(i, 1)
 
@@ -71,11 +80,10 @@ def cover(
     if count is not None:
         while lanes > 1 and lanes // 2 >= count:
             lanes //= 2
-    whole = e.mul(e.floordiv(size, lanes), lanes)
+    whole, rest = whole_part(e, size, lanes)
     if known(whole) != 0:
         with e.loop(0, whole, lanes) as i:
             body(i, lanes, lanes)
-    rest = e.sub(size, whole)
     if known(rest) != 0:
         with e.when(e.gt(rest, 0)):
             body(whole, lanes, rest)
@@ -109,6 +117,16 @@ def zero(e: Emit, out: Array) -> None:
 
     dense = not out.shape or out.strides[-1] == 1
     elementwise(e, out.shape, body, dense, native_lanes(out.dtype))
+
+
+def sum_lanes(e: Emit, value: Scalar) -> Scalar:
+    """The lanes of a vector added in halves."""
+    while value.lanes > 1:
+        half = value.lanes // 2
+        low = Term(e, e.shuffle(value, value, range(half)))
+        high = Term(e, e.shuffle(value, value, range(half, 2 * half)))
+        value = (low + high).scalar
+    return value
 
 
 class _Fold:
@@ -286,10 +304,12 @@ def reduce_columns(
         start: Index = 0
         for width, count in _widths(lanes):
             step = width * count
-            stop = e.mul(e.floordiv(size, step), step)
+            stop, rest = whole_part(e, size, step)
             if known(e.sub(stop, start)) != 0:
                 with e.loop(start, stop, step) as column:
                     columns(prefix, column, width, count)
+            if known(rest) == 0:
+                return
             start = stop
 
     nest(e, outer[:-1], row)

@@ -1,6 +1,9 @@
 """What the host CPU offers, and how each dtype looks in memory and in registers."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -85,19 +88,47 @@ def converts_halves() -> bool:
     return "f16c" in features() or "sse2" not in features()
 
 
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The vector registers that code is written for."""
+
+    bits: int
+    count: int
+
+
+_forced: list[Vectors] = []
+
+
+@contextmanager
+def forced(bits: int, count: int) -> Iterator[None]:
+    """Write code for other registers than the host's; it still runs here.
+
+    For tests, and to see what another processor would get.
+    """
+    _forced.append(Vectors(bits, count))
+    try:
+        yield
+    finally:
+        _forced.pop()
+
+
 @functools.cache
+def _host_vectors() -> Vectors:
+    """AVX-512 and NEON have 32 registers."""
+    count = 32 if {"avx512vl", "neon"} & features() else 16
+    if "avx512f" in features():
+        return Vectors(512, count)
+    return Vectors(256 if "avx2" in features() else 128, count)
+
+
 def vector_bits() -> int:
     """Width of a vector register."""
-    if "avx512f" in features():
-        return 512
-    return 256 if "avx2" in features() else 128
+    return _forced[-1].bits if _forced else _host_vectors().bits
 
 
-@functools.cache
 def vector_registers() -> int:
-    """How many vector registers there are: AVX-512 and NEON have 32."""
-    wide = {"avx512vl", "neon"} & features()
-    return 32 if wide else 16
+    """How many vector registers there are."""
+    return _forced[-1].count if _forced else _host_vectors().count
 
 
 def native_lanes(dtype: str) -> int:

@@ -9,8 +9,8 @@ others look::
                |            +-- members still at work: the leader looks here
                +-- goes up when the last one has arrived: those waiting look here
 
-Who looks at a word spins for a while, then sleeps: on Linux in the kernel until it is
-woken (a futex), elsewhere for a moment at a time. `go` is what the leader decided, for
+Who looks at a word spins for a while, then sleeps: on Linux until it is woken (a
+futex), elsewhere for moments that get longer. `go` is what the leader decided, for
 even and for odd steps; see `compiler.epoch`.
 """
 
@@ -23,14 +23,15 @@ from graphkeras.kernels.cpu.value import Index
 
 LINE = 8  # words
 ARRIVED, TURN, TURN_SLEEPERS, GO, LEFT, LEFT_SLEEPERS = 0, 8, 9, 16, 24, 25
-MEMBERS, ENTRY, MODE, QUIT, PATIENCE, SYSTEM = 32, 33, 34, 35, 36, 37
+MEMBERS, ENTRY, MODE, QUIT, PATIENCE, SYSTEM, NAP = 32, 33, 34, 35, 36, 37, 38
 SEATS = 40  # each has a line:
 JOB, SLEEPS, TABLE, NAPS = 0, 1, 2, 3
 WAIT, WORK, LEAD = 0, 1, 2  # what a call is for, in its lowest two bits
 
-FUTEX = {"x86_64": 202, "aarch64": 98, "i686": 240, "riscv64": 98, "ppc64le": 221}
+FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221}
 SLEEP_PRIVATE, WAKE_PRIVATE = 128, 129
 EVERYONE = 1 << 30
+LONGEST = 64  # times the first nap
 
 
 def size(seats: int) -> int:
@@ -103,8 +104,11 @@ class _Team:
             turns.step()
         with e.when(same()):
             self._add(sleepers, 1)
+            nap = e.counter(self._get(NAP, "monotonic"))
+            longest = e.mul(nap.get(), LONGEST)
             with e.loop_while(lambda: e.eq(self._get(word, "seq_cst"), old)):
-                self._sleep(word, old)
+                self._sleep(word, old, nap.get())
+                nap.set(e.minimum(e.mul(nap.get(), 2), longest))
             self._add(sleepers, -1)
             self._add(self._of(seat, NAPS), 1)
 
@@ -112,34 +116,39 @@ class _Team:
         """Let a sibling on the same core go first, where there is such a hint."""
         e = self.e
         processor = llvm.get_process_triple().partition("-")[0]
-        if processor in ("x86_64", "i686"):
+        if processor == "x86_64":
             e.builder.call(e.external("llvm.x86.sse2.pause", VOID, []), [])
         elif processor in ("aarch64", "arm64"):
             hint = e.external("llvm.aarch64.hint", VOID, [I32])
             e.builder.call(hint, [ir.Constant(I32, 1)])
 
-    def _sleep(self, word: Index, old: ir.Value) -> None:
-        self._system(word, SLEEP_PRIVATE, old)
+    def _sleep(self, word: Index, old: ir.Value, nap: Index) -> None:
+        """Until somebody wakes us, or for a moment; longer each time."""
+        if self.futex is None:
+            self._system(nap)
+        else:
+            self._system(*self._futex(word, SLEEP_PRIVATE, old))
 
     def _wake(self, word: Index, sleepers: Index) -> None:
         """Wake who sleeps until a word changes, which it has."""
         if self.futex is None:
             return
         with self.e.when(self.e.gt(self._get(sleepers, "seq_cst"), 0)):
-            self._system(word, WAKE_PRIVATE, EVERYONE)
+            self._system(*self._futex(word, WAKE_PRIVATE, EVERYONE))
 
-    def _system(self, word: Index, operation: int, value: Index) -> None:
-        """Call the system: futex(word, operation, value), or usleep(50)."""
-        e, none = self.e, ir.Constant(I64, 0)
-        if self.futex is None:
-            arguments = [ir.Constant(I64, 50)]
-        else:
-            place = e.builder.ptrtoint(self._place(word), I64)
-            number, what = ir.Constant(I64, self.futex), ir.Constant(I64, operation)
-            arguments = [number, place, what, e.index(value), none]
+    def _futex(self, word: Index, operation: int, value: Index) -> list[Index]:
+        """What the system call is given, the number of that call first."""
+        assert self.futex is not None
+        place = self.e.add(self.block, self.e.mul(word, 8))
+        return [self.futex, place, operation, value, 0]
+
+    def _system(self, *arguments: Index) -> None:
+        """Call the function of the system that the block names."""
+        e = self.e
         kind = ir.FunctionType(I64, [I64] * len(arguments))
         address = self._get(SYSTEM, "monotonic")
-        e.builder.call(e.builder.inttoptr(address, kind.as_pointer()), arguments)
+        function = e.builder.inttoptr(address, kind.as_pointer())
+        e.builder.call(function, [e.index(a) for a in arguments])
 
     # ---- what a call is for
 

@@ -21,7 +21,7 @@ from llvmlite import ir
 
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local
-from graphkeras.kernels.cpu.loop import stretch
+from graphkeras.kernels.cpu.loop import stretch, whole_part
 from graphkeras.kernels.cpu.target import native_lanes, vector_registers
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
@@ -211,6 +211,32 @@ def _store_finished(
         stretch(e, 0, panel.live, panel.lanes, finish)
 
 
+def finish_some(
+    e: Emit,
+    out: Array,
+    value: Scalar,
+    live: Index,
+    epilogue: Epilogue | None,
+    at: tuple[Index, Index],
+) -> None:
+    """Store the first `live` lanes of a result, through the epilogue.
+
+    A vector that is not whole goes lane by lane, for what an epilogue reads.
+    """
+    row, column = at
+    if epilogue is None:
+        e.store_some(out, 0, value, live)
+        return
+    if known(live) == value.lanes:
+        e.store(out, 0, epilogue(e, value, row, column, value.lanes))
+        return
+    buffer = Array(e.scratch(out.dtype, value.lanes), out.dtype, (), ())
+    e.store(buffer, 0, value)
+    with e.loop(0, e.minimum(live, value.lanes)) as lane:
+        single = e.load(buffer, lane)
+        e.store(out, lane, epilogue(e, single, row, e.add(column, lane), 1))
+
+
 def panels(
     e: Emit,
     columns: Index,
@@ -220,8 +246,7 @@ def panels(
 ) -> None:
     """body(first column, panel) for every panel; the last may be narrower."""
     width = vectors * lanes
-    whole = e.mul(e.floordiv(columns, width), width)
-    rest = e.sub(columns, whole)
+    whole, rest = whole_part(e, columns, width)
     if known(columns) is None or known(whole):
         with e.loop(0, whole, width) as column:
             body(column, Panel(vectors, lanes, width))

@@ -24,6 +24,18 @@ class Scalar:
         return f"Scalar({self.dtype} x {self.lanes})"
 
 
+def multiple(index: ir.Value, of: int) -> ir.Value:
+    """An index that is a multiple of a number, as who made it knows."""
+    index.multiple = of
+    return index
+
+
+def is_multiple(index: Index, of: int) -> bool:
+    """Whether an index is known to be a multiple of a number."""
+    number = known(index)
+    return (getattr(index, "multiple", 1) if number is None else number) % of == 0
+
+
 def known(index: Index) -> int | None:
     """The number an index (or a condition) stands for, where it is known now."""
     if isinstance(index, int):

@@ -1,5 +1,6 @@
 """Which input cells a window of a convolution or a pool covers, and the reverse."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphkeras.kernels.cpu.emit import Emit
@@ -71,6 +72,37 @@ class Axis:
         low = e.ceildiv(shift, self.stride)
         high = e.ceildiv(e.add(self.size, shift), self.stride)
         return e.maximum(0, low), e.minimum(outputs, high)
+
+    def whole(self, e: Emit, outputs: Index) -> tuple[Index, Index]:
+        """Range of outputs all of whose taps lie inside the input."""
+        first, _ = self.outputs_inside(e, 0, outputs)
+        _, stop = self.outputs_inside(e, e.sub(self.taps, 1), outputs)
+        first = e.minimum(first, outputs)
+        return first, e.maximum(first, e.minimum(stop, outputs))
+
+    def along(
+        self,
+        e: Emit,
+        outputs: Index,
+        many: int,
+        whole: Callable[[Index, int], None],
+        cut: Callable[[Index], None],
+    ) -> None:
+        """whole(first, count) over outputs all of whose taps are inside, else cut(i).
+
+        `count` is `many`, and 1 for the last of them.
+        """
+        first, stop = self.whole(e, outputs)
+        middle = e.add(first, e.mul(e.floordiv(e.sub(stop, first), many), many))
+        with e.loop(first, middle, many) as i:
+            whole(i, many)
+        if many > 1 and known(e.sub(stop, middle)) != 0:
+            with e.loop(middle, stop) as i:
+                whole(i, 1)
+        for start, end in ((0, first), (stop, outputs)):
+            if known(e.sub(end, start)) != 0:
+                with e.loop(start, end) as i:
+                    cut(i)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, Index, kernel, known, native_lanes
 from graphkeras.kernels.cpu.loop import stretch, zero
 from graphkeras.kernels.cpu.pack import pack_turned
@@ -35,6 +36,7 @@ from graphkeras.kernels.cpu.tile import (
     Panel,
     Result,
     Walk,
+    finish_some,
     panels,
     rows_for,
     strips,
@@ -64,6 +66,8 @@ Sides = tuple[Side, Side]
 # ------------------------------------------------------------------------ weights
 
 
+@cut(w=2, out=1, where={"turned": False})
+@cut(w=3, out=1, grain=CHANNELS, where={"turned": True})
 @kernel
 def weights(e: Emit, w: Array, out: Array, *, turned: bool) -> None:
     """w[kh, kw, i, o] -> out[p, i, o]: taps as values at the points.
@@ -152,6 +156,7 @@ def _store_values(
         e.store_some(out, out.offset(e, (number, *at)), value.scalar, live)
 
 
+@cut(u=1, out=2)
 @kernel
 def weights_gradient(e: Emit, u: Array, out: Array) -> None:
     """u[p, i, o] -> out[kh, kw, i, o]: gradient of taps by that of their values."""
@@ -179,6 +184,7 @@ def weights_gradient(e: Emit, u: Array, out: Array) -> None:
 # ------------------------------------------------------------------------ forward
 
 
+@cut(x=0, out=0)
 @kernel
 def conv2d(
     e: Emit,
@@ -233,7 +239,6 @@ class _Forward:
         self.plane = self.slots * self.pitch + self.lanes
         points = self.down.points * self.across.points
         self.products = self._scratch(points * self.plane)
-        self.results = self._scratch(self.lanes)
 
     def _scratch(self, size: int) -> Array:
         dtype = self.out.dtype
@@ -323,15 +328,12 @@ class _Forward:
             row = e.add(e.mul(e.add(e.mul(n, out.shape[1]), y), out.shape[2]), x)
             with e.loop(0, columns, self.lanes) as channel:
                 found = self._sums(slot, channel)
-                at, live = e.add(column, channel), e.sub(columns, channel)
+                at = e.add(column, channel)
+                live = self.lanes if whole else e.sub(columns, channel)
                 to = _Target(part(e, out, out.offset(e, (n, y, x, at))), row, at)
 
                 def store(i: int, j: int) -> None:
-                    value = found[i][j].scalar
-                    if whole:
-                        self._store(to, (i, j), 0, value)
-                    else:
-                        self._spill(to, (i, j), value, live)
+                    self._store(to, (i, j), found[i][j].scalar, live)
 
                 self._each((n, y, x), store)
 
@@ -368,33 +370,20 @@ class _Forward:
         return self.e.lt(place, self.e.sub(size, number))
 
     def _store(
-        self, to: _Target, at: tuple[int, int], lane: Index, value: Scalar
-    ) -> None:
-        """Put lanes of a result in their place, through the epilogue."""
-        e, out, (i, j) = self.e, self.out, at
-        if self.epilogue is not None:
-            row = e.add(e.add(to.row, e.mul(i, out.shape[2])), j)
-            column = e.add(to.channel, lane)
-            value = self.epilogue(e, value, row, column, value.lanes)
-        pixel = e.add(e.mul(i, out.strides[1]), e.mul(j, out.strides[2]))
-        e.store(to.out, e.add(pixel, lane), value)
-
-    def _spill(
         self, to: _Target, at: tuple[int, int], value: Scalar, live: Index
     ) -> None:
-        """Store what exists of a vector, lane by lane if it is not whole."""
-        e = self.e
-        e.store(self.results, 0, value)
-
-        def finish(lane: Index, lanes: int) -> None:
-            self._store(to, at, lane, e.load(self.results, lane, lanes))
-
-        stretch(e, 0, e.minimum(live, self.lanes), self.lanes, finish)
+        """Put a result in its place, through the epilogue."""
+        e, out, (i, j) = self.e, self.out, at
+        row = e.add(e.add(to.row, e.mul(i, out.shape[2])), j)
+        pixel = e.add(e.mul(i, out.strides[1]), e.mul(j, out.strides[2]))
+        place = part(e, to.out, pixel)
+        finish_some(e, place, value, live, self.epilogue, (row, to.channel))
 
 
 # ----------------------------------------------------------- gradient of weights
 
 
+@summed(x=0, g=0)
 @kernel
 def backward_weights(
     e: Emit, x: Array, g: Array, out: Array, *, window: Pair, padding: Padding

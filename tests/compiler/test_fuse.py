@@ -180,3 +180,17 @@ def test_what_differs_from_row_to_row_of_one_axis_waits_for_the_product() -> Non
 
     plan = plan_of(dense, floats(BATCH, 5, 8), floats(8, 6), floats(5, 1))
     assert shape_of(plan) == ["call", "loop"]
+
+
+def test_the_rows_of_a_table_are_updated_as_their_gradient_is_summed() -> None:
+    table = Variable(np.ones((30, 4), np.float32), name="table")
+    with Trace() as trace:
+        x = trace.input("x", TensorType("int32", (BATCH,)))
+        loss = ops.sum(ops.square(ops.take(table.value, x, axis=0)))
+        (part,) = gradient(loss.value, [table.value.value])
+        table.assign_sub(trace.tensor(part) * 0.1)
+        graph, _ = trace.graph([loss])
+    plan = planned(graph)
+    ((_, update),) = plan.graph.changed
+    made = next(g for g in plan.groups if update in g.made)
+    assert made.call is not None and made.call.op.name == "sum_chains"

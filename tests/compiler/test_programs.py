@@ -50,6 +50,12 @@ def wide_convolution(x: Any, w: Any, b: Any) -> tuple[Any, ...]:
     return y, *slopes
 
 
+def depthwise_gradients(x: Any, w: Any) -> tuple[Any, ...]:
+    """A depthwise convolution, and how it depends on image and weights."""
+    y = ops.depthwise_conv(x, w, padding="same")
+    return y, *gradient(ops.sum(y * y).value, [x.value, w.value])
+
+
 def pools_and_gradient(x: Any) -> tuple[Any, Any]:
     """Two pools, one of which overlaps, and how they depend on their image."""
     y = ops.max_pool(ops.relu(ops.max_pool(ops.relu(x - 0.5), 3, 2, "same")), 2)
@@ -122,6 +128,11 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[TensorType, ...]]] = {
                     (floats(BATCH, 7, 6, 3), floats(3, 3, 3, 5), floats(5))),
     "wide convolution": (wide_convolution, (floats(BATCH, 7, 6, 8),
                          floats(3, 3, 8, 17), floats(17))),
+    "convolution by channel": (depthwise_gradients, (floats(BATCH, 5, 6, 3),
+                               floats(3, 2, 3, 1))),
+    "convolution of halves": (lambda x, w: ops.relu(ops.conv(x, w)),
+                              (T("float16", (BATCH, 4, 5, 3)),
+                               T("float16", (2, 3, 3, 5)))),
     "convolution in time": (lambda x, w, b: ops.relu(ops.conv(x, w) + b),
                             (floats(2, BATCH, 3), floats(3, 3, 5), floats(5))),
     "pooled": (lambda x: ops.max_pool(x, 2) * 2.0, (floats(BATCH, 7, 6, 3),)),

@@ -1,6 +1,6 @@
 """Runs emitters on NumPy arrays: many cases in one compiled module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,10 +21,11 @@ class Machine:
     Every address comes from a table in memory. With `dynamic` the sizes and strides
     do too, so that a kernel meets them as run-time values; that an axis is contiguous
     stays known, as it is of every array the compiler lays out. "batch" hides
-    the first size only.
+    the first size only, and `hidden` those of some axes of each of the arrays.
     """
 
     dynamic: bool | str = False
+    hidden: Sequence[Container[int]] = ()
     cases: list[tuple[Case, list[np.ndarray]]] = field(default_factory=list)
 
     def add(self, case: Case, *arrays: np.ndarray) -> None:
@@ -38,7 +39,7 @@ class Machine:
     def compile(self) -> Callable[..., None]:
         """Compile everything; return what runs it on arrays, of all cases in a row.
 
-        With `dynamic` they may be larger or smaller than those it was compiled for.
+        They may have other sizes where those are not known to the code.
         """
         entry = compile_entry("machine", self._build)
 
@@ -59,13 +60,13 @@ class Machine:
         position = 0
         for case, arrays in self.cases:
             views = []
-            for array in arrays:
-                views.append(self._view(e, array, position))
+            for number, array in enumerate(arrays):
+                views.append(self._view(e, array, position, number))
                 position += 1 + 2 * array.ndim
             case(e, *views)
         return e.finish()
 
-    def _view(self, e: Emit, array: np.ndarray, position: int) -> Array:
+    def _view(self, e: Emit, array: np.ndarray, position: int, number: int) -> Array:
         table = e.arguments[0]
 
         def word(at: int) -> ir.Value:
@@ -80,6 +81,11 @@ class Machine:
         )
         if self.dynamic == "batch":
             shape, strides = (*shape[:1], *array.shape[1:]), steps
+        elif self.hidden:
+            sizes = zip(shape, array.shape)
+            axes = self.hidden[number]
+            shape = tuple(s[0] if i in axes else s[1] for i, s in enumerate(sizes))
+            strides = steps
         elif not self.dynamic:
             shape, strides = array.shape, steps
         return Array(pointer, str(array.dtype), shape, strides)

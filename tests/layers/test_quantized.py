@@ -22,7 +22,7 @@ Case = tuple[Callable[[], Layer], Any, dict[str, Any]]
 CASES: dict[str, Case] = {
     "Dense": (lambda: layers.Dense(3), X, {}),
     "Dense without bias": (lambda: layers.Dense(3, use_bias=False), X[:, 0], {}),
-    "EinsumDense": (lambda: layers.EinsumDense("abc,bcde->aed", (4, 3), "tanh", "d"),
+    "EinsumDense": (lambda: layers.EinsumDense("abc,bcde->aed", (4, 3), "relu", "d"),
                     X, {}),
     "EinsumDense with dots": (lambda: layers.EinsumDense("...x,xyz->...zy", (2, 3)),
                               X, {}),

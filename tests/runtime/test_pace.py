@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphkeras.runtime.pace import BETTER, FIRST, MOST, STRETCH, Pace, levels
+import pytest
+
+from graphkeras.runtime.pace import BETTER, PROBES, STRETCH, TRIAL, Pace, levels
 
 LEAST = 1e-4
 
@@ -35,11 +37,11 @@ def test_more_threads_are_used_if_they_are_faster() -> None:
 
 def test_of_many_counts_the_fastest_is_found() -> None:
     clock = Clock({1: 1e-3, 2: 6e-4, 4: 4e-4, 8: 5e-4})
-    assert clock.run(300).count(4) > 280
+    assert clock.run(300).count(4) > 260
 
 
 def test_a_small_gain_is_none() -> None:
-    assert Clock({1: 1e-3, 2: BETTER * 1.01e-3}).run(200).count(2) < 10
+    assert Clock({1: 1e-3, 2: BETTER * 1.01e-3}).run(200).count(2) < 25
 
 
 def test_a_program_that_is_too_small_never_tries() -> None:
@@ -54,19 +56,28 @@ def test_a_tiny_program_is_soon_left_alone() -> None:
     assert clock.pace.settled
 
 
-def test_slower_threads_cost_less_than_a_tenth() -> None:
-    clock = Clock({1: 1e-3, 2: 5e-3})
+@pytest.mark.parametrize("slower", [1.01, 1.2, 3, 20, 100])
+def test_slower_threads_cost_less_than_a_tenth(slower: float) -> None:
+    clock = Clock({1: 1e-3, 2: slower * 1e-3})
     clock.run(300)
-    assert clock.spent < 1.1 * clock.steps * 1e-3
+    assert clock.spent < 1.06 * clock.steps * 1e-3
+
+
+@pytest.mark.parametrize("slower", [1.2, 20])
+def test_slower_threads_cost_little_call_by_call(slower: float) -> None:
+    clock = Clock({1: 1e-3, 2: slower * 1e-3})
+    clock.pace.steps = lambda left: 1  # type: ignore[method-assign]
+    clock.run(3000)
+    assert clock.spent < 1.06 * clock.steps * 1e-3
 
 
 def test_a_core_that_gets_busy_and_free_again_is_noticed() -> None:
     clock = Clock({1: 1e-3, 2: 5e-4})
     clock.run(20)
     clock.seconds[2] = 3e-3
-    assert clock.run(MOST * 2).count(2) < 12
+    assert clock.run(130).count(2) < 12
     clock.seconds[2] = 5e-4
-    assert clock.run(MOST * 3).count(2) > MOST
+    assert clock.run(200).count(2) > 60
 
 
 def test_a_machine_that_gets_slower_as_a_whole_keeps_its_threads() -> None:
@@ -80,9 +91,10 @@ def test_stretches_are_short_while_trying_and_long_after() -> None:
     pace = Pace(LEAST)
     assert pace.steps(1000) == 1
     pace.note(1, 1e-3, 1)
-    assert pace.steps(1000) == int(FIRST / 1e-3)
+    assert pace.steps(1000) == int(TRIAL / 1e-3)
     pace.note(1, 4e-3, 4)
     pace.threads(2)
+    assert pace.steps(1000) == int(TRIAL / PROBES / 1e-3)
     pace.note(2, 4e-3, 8)
     pace.threads(2)
     assert pace.steps(1000) == int(STRETCH / 5e-4)

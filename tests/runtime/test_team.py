@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -15,7 +16,8 @@ import numpy as np
 import pytest
 
 from graphkeras import ops
-from graphkeras.runtime import team
+from graphkeras.kernels.cpu import team as kernel_team
+from graphkeras.runtime import link, team
 from graphkeras.runtime.program import Program
 from tests.compiler.machine import BATCH, compiled, floats
 from tests.runtime.threaded import threads
@@ -45,13 +47,15 @@ def _together() -> Iterator[None]:
 
 
 def members() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("graphkeras-")]
+    return [
+        t.name for t in threading.enumerate() if t.name.startswith("graphkeras.team-")
+    ]
 
 
 def test_threads_are_kept_until_they_are_closed(program: Any, inputs: Any) -> None:
     program.run(inputs)
     program.run(inputs)
-    assert members() == ["graphkeras-1"]
+    assert members() == ["graphkeras.team-1"]
     team.close()
     assert members() == []
     assert program.run(inputs)[0].shape == (50, 24)
@@ -134,7 +138,7 @@ def test_a_forked_process_makes_threads_of_its_own(program: Any, inputs: Any) ->
 
     def work() -> bool:
         same = program.run(inputs)[0].tobytes() == wanted
-        return same and members() == ["graphkeras-1"]
+        return same and members() == ["graphkeras.team-1"]
 
     assert in_child(work) == 0
     assert program.run(inputs)[0].tobytes() == wanted
@@ -160,9 +164,34 @@ def test_threads_keep_to_the_cores_of_the_process(program: Any, inputs: Any) -> 
         os.sched_setaffinity(0, {min(before)})
         program.run(inputs)
         assert cores() == {min(before)}
-        others = [t for t in threading.enumerate() if t.name.startswith("graphkeras-")]
+        others = [
+            t for t in threading.enumerate() if t.name.startswith("graphkeras.team-")
+        ]
         assert all(os.sched_getaffinity(t.native_id) == cores() for t in others)  # type: ignore[arg-type]
     finally:
         os.sched_setaffinity(0, before)
     program.run(inputs)
     assert cores() == before
+
+
+# ------------------------------------------------------------------- other systems
+
+
+@pytest.mark.skipif(os.name != "posix", reason="usleep")
+def test_threads_meet_where_nobody_can_wake_them(
+    monkeypatch: pytest.MonkeyPatch, inputs: Any
+) -> None:
+    (wanted,) = compiled(layer, floats(BATCH, 24), floats(24, 40)).run(inputs)
+    library = ctypes.CDLL(None)
+    nap = ctypes.cast(library.usleep, ctypes.c_void_p).value
+    monkeypatch.setattr(kernel_team, "futex_number", lambda: None)
+    monkeypatch.setattr(team, "_system_call", lambda: nap)
+    napping = team.Team(link.compile_entry("team", kernel_team.add_team))
+    monkeypatch.setattr(team, "_team", napping)
+    monkeypatch.setattr(team, "SPINS", 0)
+    program = compiled(layer, floats(BATCH, 24), floats(24, 40))
+    try:
+        assert program.run(inputs)[0].tobytes() == wanted.tobytes()
+        assert napping.threads
+    finally:
+        napping.close()

@@ -19,7 +19,7 @@ from graphkeras.optimizers import OptimizerMap as Map
 def model() -> Any:
     made = keras.Sequential([keras.Input((2,)), layers.Dense(2, name="a"),
                              layers.Dense(1, name="b")])  # fmt: skip
-    chosen = Map(SGD(0.0), {"b/.*": Adam(0.1), "a/bias": SGD(0.5)})
+    chosen = Map(SGD(0.0), {".*b/.*": Adam(0.1), ".*a/bias": SGD(0.5)})
     made.compile(MultiOptimizer(chosen), "mse")
     return made
 
@@ -41,6 +41,8 @@ def test_each_variable_has_its_optimizer(tmp_path: Path) -> None:
 def test_there_is_no_learning_rate_of_several() -> None:
     with pytest.raises(AttributeError, match="Use those in `optimizers`"):
         print(MultiOptimizer(Map(SGD())).learning_rate)
+    with pytest.raises(AttributeError, match="Use those in `optimizers`"):
+        MultiOptimizer(Map(SGD())).learning_rate = 0.1
 
 
 REFUSED: list[tuple[Callable[[], Any], str]] = [
