@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -222,6 +223,30 @@ class Model(Trainer, Layer):
             print(report)
         return report
 
+    def quantize(
+        self,
+        mode: str | None = None,
+        config: Any = None,
+        filters: Any = None,
+        type_check: bool = True,
+    ) -> None:
+        """Hold the matrices of layers that know it in eight bits from now on.
+
+        Args:
+            mode: "int8".
+            config: a `keras.quantizers.Int8QuantizationConfig`, in the place of `mode`.
+            filters: a regular expression of layer names, a list of them, or a function
+                of a layer: which layers are meant; all by default.
+            type_check: whether to refuse subclasses of the layers of Keras.
+
+        Raises:
+            ArgumentError: for another mode, or layers that are not built.
+        """
+        for layer in self._flatten_layers(include_self=False):
+            if hasattr(layer, "quantize") and _is_meant(layer, filters):
+                layer.quantize(mode, type_check=type_check, config=config)
+        self._settled.steps.clear()
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """Make a model from `get_config`'s result."""
@@ -254,3 +279,12 @@ def _make_functional(cls: type, functional: type) -> None:
     for base in cls.__bases__:
         if issubclass(base, Model):
             _make_functional(base, functional)
+
+
+def _is_meant(layer: Any, filters: Any) -> bool:
+    if filters is None:
+        return True
+    if callable(filters):
+        return bool(filters(layer))
+    patterns = [filters] if isinstance(filters, str) else filters
+    return any(re.search(pattern, layer.name) for pattern in patterns)

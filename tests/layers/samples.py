@@ -397,6 +397,10 @@ for _name, (_layer, _arguments, _shape, _dtype) in IMAGES.items():
 
 # Layers the sweep cannot make from a line, and where they are tested instead.
 ELSEWHERE = {
+    "FlaxLayer": "test_foreign.py",
+    "JaxLayer": "test_foreign.py",
+    "TFSMLayer": "test_foreign.py",
+    "TorchModuleWrapper": "test_foreign.py",
     "Input": "a function",
     "InputLayer": "test_inputs.py",
     "InputSpec": "no layer",
