@@ -197,7 +197,7 @@ class Model(Trainer, Layer):
                 never called: InputSpecs, symbolic tensors or arrays.
             opset: version of ONNX's operators.
             ops: "standard"; "contrib" also allows operators that only onnxruntime has
-                (and every build of it has), for what no standard one can do.
+                (and every build of it has), where they do more or are faster.
             metadata: pairs to store in the file.
             check: run the file in onnxruntime and compare before it is put in place.
             samples: arrays to check on; random ones by default.
