@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphkeras.errors import ArgumentError, message, nearest
+from graphkeras.export.labels import Labels
 from graphkeras.export.onnx import export_graph
 from graphkeras.export.report import Report
 from graphkeras.layers.graph import SymbolicTensor
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
+from graphkeras.models.about import described, logit_outputs
 from graphkeras.models.summary import print_summary
 from graphkeras.models.tracing import trace_model
 from graphkeras.saving.files import (
@@ -178,6 +180,7 @@ class Model(Trainer, Layer):
         *,
         opset: int = 20,
         ops: str = "standard",
+        labels: Labels | None = None,
         metadata: Mapping[str, str] | None = None,
         check: bool = True,
         samples: Any = None,
@@ -198,7 +201,10 @@ class Model(Trainer, Layer):
             opset: version of ONNX's operators.
             ops: "standard"; "contrib" also allows operators that only onnxruntime has
                 (and every build of it has), where they do more or are faster.
-            metadata: pairs to store in the file.
+            labels: names of the classes, a list, or a dict of lists by output: beside
+                `digit`, the file then gives `digit_label`, the name of the winner.
+            metadata: pairs to store in the file, beside the names and results that it
+                says of itself.
             check: run the file in onnxruntime and compare before it is put in place.
             samples: arrays to check on; random ones by default.
             atol: largest difference allowed.
@@ -212,12 +218,13 @@ class Model(Trainer, Layer):
         """
         one_of(self.name, "format", format, ("onnx",))
         traced = trace_model(self, input_signature)
-        about = {"model": self.name, "class": type(self).__name__, **(metadata or {})}
+        about = {**described(self), "opset": str(opset), **(metadata or {})}
         report = export_graph(
             traced.graph, [v.array for v in traced.variables], filepath,
             input_names=traced.input_names, output_names=traced.output_names,
-            opset=opset, ops=ops, metadata=about, check=check, samples=samples,
-            atol=atol, name=name or self.name,
+            opset=opset, ops=ops, labels=labels,
+            logits=logit_outputs(self, traced.output_names), metadata=about,
+            check=check, samples=samples, atol=atol, name=name or self.name,
         )  # fmt: skip
         if verbose:
             print(report)
