@@ -180,3 +180,9 @@ def test_what_differs_from_row_to_row_of_one_axis_waits_for_the_product() -> Non
 
     plan = plan_of(dense, floats(BATCH, 5, 8), floats(8, 6), floats(5, 1))
     assert shape_of(plan) == ["call", "loop"]
+
+
+def test_a_product_with_one_column_leaves_its_results_to_vectors() -> None:
+    dense = (floats(BATCH, 4), floats(4, 1), floats(1))
+    plan = plan_of(lambda x, w, b: ops.sigmoid(x @ w + b), *dense)
+    assert shape_of(plan) == ["call", "loop"]
