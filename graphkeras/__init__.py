@@ -20,11 +20,12 @@ _SUBMODULES = (
     "activations", "applications", "autodiff", "backend", "callbacks", "config",
     "constraints", "data", "datasets", "dtype_policies", "export", "initializers",
     "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
-    "random", "regularizers", "saving", "tree", "utils",
+    "quantizers", "random", "regularizers", "saving", "tree", "utils",
 )  # fmt: skip
 
 _NAMES = {
     "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
     "GradientTape": "autodiff",
     "Initializer": "initializers",
     "Input": "layers",
@@ -35,6 +36,7 @@ _NAMES = {
     "Metric": "metrics",
     "Model": "models",
     "Optimizer": "optimizers",
+    "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "variables",

@@ -19,6 +19,7 @@ _settings: dict[str, Any] = {
     "safe_deserialization": True,
     "threads": None,
     "flash_attention": False,
+    "dtype_policy": None,
     "seed": None,
     "seeds": random.Random(),
 }
@@ -199,6 +200,25 @@ def safe_deserialization() -> bool:
 def enable_unsafe_deserialization() -> None:
     """Run the code that loaded models bring: only if all files are your own."""
     _settings["safe_deserialization"] = False
+
+
+def held_policy() -> Any:
+    """Return the policy set by `set_dtype_policy`, None before."""
+    return _settings["dtype_policy"]
+
+
+def dtype_policy() -> Any:
+    """Return the policy of layers made without a dtype: that of `floatx` at first."""
+    from graphkeras.dtype_policies import default_policy  # it asks here for floatx
+
+    return default_policy()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy of layers made without a dtype, such as ``"mixed_float16"``."""
+    from graphkeras.dtype_policies import get
+
+    _settings["dtype_policy"] = get(policy)
 
 
 def is_flash_attention_enabled() -> bool:

@@ -91,6 +91,31 @@ def arriving(room: int) -> Iterator[Arrival]:
         _arriving.now = before
 
 
+class _Casting(threading.local):
+    to: str | None = None
+
+
+_casting = _Casting()
+
+
+@contextmanager
+def casting(dtype: str | None) -> Iterator[None]:
+    """A scope in which float variables read as another dtype; None ends an outer one.
+
+    A layer of mixed precision computes in it: gradients pass through the cast.
+    """
+    before, _casting.to = _casting.to, dtype
+    try:
+        yield
+    finally:
+        _casting.to = before
+
+
+def cast_to() -> str | None:
+    """Return the dtype in which float variables read now, None for their own."""
+    return _casting.to
+
+
 class Variable(Operators):
     """An array with a name that layers, metrics and optimizers read and assign.
 
@@ -100,6 +125,7 @@ class Variable(Operators):
         dtype: dtype name; by default that of the array, float64 and Python floats
             becoming the default float.
         trainable: whether optimizers may change it.
+        autocast: whether a layer of mixed precision reads it in its own dtype.
         name: name, unique within its layer.
 
     Example:
@@ -118,11 +144,14 @@ class Variable(Operators):
         shape: Sequence[int] | None = None,
         dtype: Any = None,
         trainable: bool = True,
-        name: str | None = None,
+        autocast: bool = True,
         aggregation: str | None = None,
+        synchronization: str | None = None,
+        name: str | None = None,
         **unused: Any,
     ) -> None:
         self.name = name or f"variable_{next(_counter)}"
+        self._autocast = autocast
         self.path = self.name
         self.trainable = trainable
         self.version = 0
@@ -137,8 +166,21 @@ class Variable(Operators):
 
     @property
     def dtype(self) -> str:
-        """Name of the dtype."""
+        """Name of the dtype in which it reads."""
+        return self._cast_target or self.stored_dtype
+
+    @property
+    def stored_dtype(self) -> str:
+        """Name of the dtype in which it is held."""
         return dtypes.of_array(self.array)
+
+    @property
+    def _cast_target(self) -> str | None:
+        """The dtype to cast to when read now, None for no cast."""
+        to = _casting.to
+        if to is None or not self._autocast or not dtypes.is_float(self.stored_dtype):
+            return None
+        return to
 
     @property
     def ndim(self) -> int:
@@ -149,7 +191,15 @@ class Variable(Operators):
     def value(self) -> Any:
         """The tensor now: traced inside a trace, else one that holds the array."""
         trace = current_trace()
-        return Tensor(None, self.numpy()) if trace is None else trace.read(self)
+        return self._cast(
+            Tensor(None, self.numpy()) if trace is None else trace.read(self)
+        )
+
+    def _cast(self, read: Any) -> Any:
+        target = self._cast_target
+        if target in (None, self.stored_dtype):
+            return read
+        return OPERATORS["cast"](read, dtype=target)
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the array."""
@@ -157,14 +207,14 @@ class Variable(Operators):
 
     def set_array(self, data: Any) -> None:
         """Replace the array; earlier readings keep what they saw."""
-        fresh = aligned(self.shape, self.dtype)
+        fresh = aligned(self.shape, self.stored_dtype)
         fresh[...] = data
         self.array = fresh
         self.version += 1
 
     def fill(self, write: Callable[[np.ndarray], Any]) -> None:
         """Let `write` put numbers into a new array that takes the array's place."""
-        fresh = aligned(self.shape, self.dtype)
+        fresh = aligned(self.shape, self.stored_dtype)
         write(fresh)
         self.array = fresh
         self.version += 1
@@ -187,7 +237,7 @@ class Variable(Operators):
         if trace is None:
             self.set_array(np.asarray(value))
         else:
-            trace.assign(self, _as_tensor_of(value, self.dtype, trace))
+            trace.assign(self, _as_tensor_of(value, self.stored_dtype, trace))
         return self
 
     def assign_add(self, value: Any) -> Variable:
@@ -199,7 +249,7 @@ class Variable(Operators):
         return self.assign(self.value - value)
 
     def __as_tensor__(self, trace: Any) -> Any:
-        return self.array if trace is None else trace.read(self)
+        return self._cast(self.array if trace is None else trace.read(self))
 
     @staticmethod
     def __apply_op__(op: Op, operands: list[Any], given: dict[str, Any]) -> Any:
@@ -214,7 +264,7 @@ class Variable(Operators):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         trace = current_trace()
         if trace is not None:
-            return np.asarray(trace.read(self), dtype)
+            return np.asarray(self._cast(trace.read(self)), dtype)
         return np.array(self.array, dtype=dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kw: Any) -> Any:

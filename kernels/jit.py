@@ -69,8 +69,8 @@ def compile_function(function: Callable[..., int]) -> Any:
     count = len(inspect.signature(function).parameters)
     signature = types.int64(*[types.int64] * count)
     with _settings(SLP_VECTORIZE=False):
-        compiled = njit(signature, **PLAIN)(function)
-    overload: Any = next(iter(compiled.overloads.values()))
+        compiled: Any = njit(signature, **PLAIN)(function)
+    (overload,) = compiled.overloads.values()
     library, symbol = overload.library, overload.fndesc.llvm_func_name
     try:
         code = bytes(library._get_compiled_object())

@@ -43,4 +43,6 @@ FUNCTIONS: dict[str, int] = {
     "lgamma": 1,
     "digamma": 1,
     "threefry2x32": 3,
+    "random_bits16": 3,
+    "unfused": 1,
 }

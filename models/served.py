@@ -50,6 +50,6 @@ def difference(model: keras.Model, path: str, inputs: dict[str, np.ndarray]) -> 
 def report(figures: dict[str, float], path: str) -> dict[str, float]:
     """Print the figures of a model and return them."""
     for name, value in figures.items():
-        print(f"{name:12} {value:.4g}")
-    print(f"written to   {path}")
+        print(f"{name:20} {value:.4g}")
+    print(f"{'written to':20} {path}")
     return figures

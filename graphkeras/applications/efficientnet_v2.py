@@ -14,10 +14,10 @@ from graphkeras.applications.building import (
     architecture,
     channels,
     first,
-    normal,
 )
+from graphkeras.applications.building import normal as normal_of
+from graphkeras.applications.efficientnet import active as active_of
 from graphkeras.applications.efficientnet import (
-    active,
     conv,
     conv_initializer,
     excited,
@@ -62,6 +62,9 @@ LARGE: tuple[Stage, ...] = (
 DROPPED = 0.2
 ARGUMENTS: dict[str, Any] = {**STANDARD, "include_preprocessing": True}
 ARGUMENTS["name"] = ARGUMENTS.pop("name")  # it comes last
+
+normal = partial(normal_of, momentum=0.9)
+active = partial(active_of, momentum=0.9)
 
 
 def _rounded(filters: float) -> int:

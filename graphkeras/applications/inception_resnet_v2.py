@@ -41,8 +41,8 @@ class CustomScaleLayer(layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> CustomScaleLayer(0.5)([np.ones(2), np.ones(2)]).numpy()
-        array([1.5, 1.5])
+        >>> CustomScaleLayer(0.5)([np.ones((1, 2)), np.ones((1, 2))]).numpy()
+        array([[1.5, 1.5]], dtype=float32)
     """
 
     def __init__(self, scale: float, **kwargs: Any) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from graphkeras import layers
-from graphkeras.applications.building import STANDARD, Request, architecture, normal
+from graphkeras.applications.building import (
+    STANDARD,
+    Request,
+    architecture,
+    normal,
+    sides,
+)
 from graphkeras.applications.imagenet_utils import decode_predictions, preprocessing
 from graphkeras.models import Model
 
@@ -55,9 +61,9 @@ def square(request: Request, known: tuple[int, ...]) -> int:
 def _mobilenet(request: Request) -> Model:
     alpha, many = request.more["alpha"], request.more["depth_multiplier"]
     side = square(request, SIZES)
-    if request.name == "mobilenet":
-        request.name = f"mobilenet_{alpha:0.2f}_{side}"
     x = request.start(side, 32)
+    if request.name == "mobilenet":
+        request.name = f"mobilenet_{alpha:0.2f}_{sides(x)[0]}"
     options: dict[str, Any] = {"strides": 2, "padding": "same", "use_bias": False}
     x = layers.Conv2D(int(32 * alpha), 3, name="conv1", **options)(x)
     x = _active(x, "conv1")

@@ -13,6 +13,7 @@ from graphkeras.applications.building import (
     channels,
     divisible,
     padding_of_stride_2,
+    sides,
 )
 from graphkeras.applications.building import normal as normal_of
 from graphkeras.applications.imagenet_utils import decode_predictions, preprocessing
@@ -64,9 +65,9 @@ def _block(x: Any, filters: int, stride: int, expansion: int, number: int) -> An
 
 def _mobilenet_v2(request: Request) -> Model:
     alpha, side = request.more["alpha"], square(request, SIZES)
-    if request.name == "mobilenetv2":
-        request.name = f"mobilenetv2_{alpha:0.2f}_{side}"
     x = request.start(side, 32)
+    if request.name == "mobilenetv2":
+        request.name = f"mobilenetv2_{alpha:0.2f}_{sides(x)[0]}"
     options: dict[str, Any] = {"strides": 2, "padding": "same", "use_bias": False}
     x = layers.Conv2D(divisible(32 * alpha), 3, name="Conv1", **options)(x)
     x = layers.ReLU(6.0, name="Conv1_relu")(normal("bn_Conv1")(x))

@@ -6,12 +6,13 @@ belongs to a row once a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphkeras import dtypes
+from graphkeras.compiler.emit_draws import Draws, draw_together, in_groups, is_draw
 from graphkeras.compiler.emit_index import Indices, Sizes
 from graphkeras.compiler.emit_share import WHOLE, Parts
 from graphkeras.compiler.indexing import Test, coefficient, variables
@@ -80,6 +81,7 @@ class _Level:
 
     def __init__(self, indices: Indices, values: dict[int, Scalar]) -> None:
         self.indices, self.values = indices, values
+        self.draws: Draws | None = None
 
 
 class _Code:
@@ -135,6 +137,8 @@ class _Code:
                 return self._inside(level, instruction, args, lanes)
             case "cast":
                 return e.cast(args[0], dtype)
+        if level.draws is not None and is_draw(instruction):
+            return level.draws.take(e, instruction, args)
         return e.cast(evaluate(e, instruction.detail, args), dtype)
 
     # ---- places
@@ -339,12 +343,17 @@ class _Nest:
             level = self._inner(top, names[:-1], outer)
             self.body.enter(level, False)
 
-            def element(i: Index, lanes: int) -> None:
+            def element(i: Index, lanes: int, draws: Draws | None = None) -> None:
                 inner = self._inner(level, names[-1:], [i])
+                inner.draws = draws
                 self.body.enter(inner, True, lanes)
                 self.body.store(inner, lanes)
 
-            loop.stretch(self.e, 0, turns[-1], self.lanes, element)
+            if draw_together(self.nest, self.lanes):
+                first = self.starts.get(names[-1], 0)
+                in_groups(self.e, first, turns[-1], self.lanes, element)
+            else:
+                loop.stretch(self.e, 0, turns[-1], self.lanes, element)
 
         loop.nest(self.e, turns[:-1], row)
 

@@ -240,15 +240,17 @@ class _Merger:
     def _fits_finish(self, first: Group, call: Value, second: Group) -> bool:
         """Whether a kernel can compute `second` of each of its own results.
 
-        Not the updates of variables: a variable is too large to be read in the
-        order of a product, and kernels may use their result's memory for sums.
+        The updates of variables only if it goes row by row: a variable is too large to
+        be read in the order of a product, and may use its result's memory for sums.
         """
         if not takes_epilogue(call) or call.shape[-1] == 1:
             return False  # a single column is no vector: better in a loop of its own
         if second.folds or not _same_rows(second.domain, domain_of(call.shape)):
             return False
         size = self.sizes[first] + self.sizes[second]
-        if size > LONGEST_FINISH or not self.updated.isdisjoint(second.values):
+        if size > LONGEST_FINISH:
+            return False
+        if not call.op.fact("ordered") and not self.updated.isdisjoint(second.values):
             return False
         if not self._in_step(first, second, first.made):
             return False

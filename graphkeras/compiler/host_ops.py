@@ -58,8 +58,7 @@ def text_to_numbers(
     if split is None and width is None:
         width = text.ngram_count(group, ngrams)
     if split is None and not x.size:
-        columns: Any = width
-        return np.full((len(x), columns), padding, np.int64)
+        return np.full((len(x), int(width or 0)), padding, np.int64)
     fixed = width if isinstance(width, int) else None
     return texts.numbers_of(x, Lookup(table, cut, unknown, padding, fixed))
 

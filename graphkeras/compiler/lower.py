@@ -50,10 +50,12 @@ class Finish:
     Attributes:
         nest: rows and columns, and in its tail the code and what else is stored.
         arg: the instruction of the tail that the kernel stores as its result.
+        own: how it does so, if what it stores is not its own result.
     """
 
     nest: Loop
     arg: int
+    own: Store | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _finished(plan: Plan, call: Call, group: Group) -> Call:
     if own is None:
         return replace(call, finish=Finish(nest, 0))
     rest = Section(nest.tail.code, tuple(s for s in stores if s is not own))
-    finish = Finish(replace(nest, tail=rest), own.arg)
+    finish = Finish(replace(nest, tail=rest), own.arg, own)
     return replace(call, results=(own.target,), finish=finish)
 
 
@@ -187,9 +189,11 @@ def writes_of(step: Step) -> Iterator[Place]:
         yield from (store.target for store in section.stores)
 
 
-def in_place(loop: Loop, source: Place, target: Place) -> bool:
+def in_place(step: Step, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written."""
-    for section in loop.sections:
+    if isinstance(step, Barrier) or not _only_elements(step, source):
+        return False
+    for section in _sections(step):
         places = [s.place for s in section.stores if s.target is target]
         reads = [(p, guard) for v, p, guard in section.reads() if v is source]
         if reads and not places:
@@ -197,3 +201,21 @@ def in_place(loop: Loop, source: Place, target: Place) -> bool:
         if any(place != places[0] or guard for place, guard in reads):
             return False
     return True
+
+
+def _only_elements(step: Work, source: Place) -> bool:
+    """Whether a step reads a source element by element, if at all."""
+    if isinstance(step, Loop):
+        return True
+    whole = any(view.source is source for view in step.operands)
+    return step.finish is not None and not whole
+
+
+def _sections(step: Work) -> tuple[Section, ...]:
+    """Return what a step does element by element."""
+    if isinstance(step, Loop):
+        return step.sections
+    assert step.finish is not None
+    tail, own = step.finish.nest.tail, step.finish.own
+    stores = tail.stores if own is None else (*tail.stores, own)
+    return (replace(tail, stores=stores),)

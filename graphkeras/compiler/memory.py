@@ -133,7 +133,7 @@ class _Roots:
         step = self.steps[at]
         if at not in readers:
             return True
-        return isinstance(step, Loop) and in_place(step, old, source)
+        return in_place(step, old, source)
 
     def _keep(self, leaf: Value, target: Buffer) -> None:
         """Copy a leaf that may be overwritten before its turn."""

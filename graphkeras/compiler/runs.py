@@ -72,8 +72,7 @@ class Runs:
         if self.lead.size is None:
             size, least = _size(self.touches[number]), CACHE
         else:
-            rows = (t.pattern.size for t in _row_wise(self.touches[number]))
-            size, least = sum(rows, start=0), LARGE * self.lead.tile
+            size, least = _size(self.touches[number], None), LARGE * self.lead.tile
         return not isinstance(size, int) or size * WORD >= least
 
     def _shares(self, first: int, stop: int) -> bool:
@@ -103,9 +102,9 @@ class Runs:
             patterns.setdefault(number, set()).add(pattern)
         for number, found in runs.items():
             (pattern, *others) = patterns[number]
-            if len(found) == 1 and None not in found and not others:
-                if isinstance(pattern, Rows):
-                    yield number, pattern
+            alone = len(found) == 1 and None not in found and not others
+            if alone and isinstance(pattern, Rows):
+                yield number, pattern
 
     def _arena(self) -> Iterator[tuple[int, int, Pattern]]:
         """Yield (step, block, pattern) of all touches of the arena."""
@@ -130,14 +129,8 @@ def _row_wise(touches: Iterable[Touch]) -> Iterator[Touch]:
     return (t for t in touches if isinstance(t.pattern, Rows))
 
 
-def _size(touches: Iterable[Touch], parts: int = 1) -> Dim:
-    """Return how many elements of memory one of so many parts touches."""
-    patterns = (t.pattern for t in touches)
-    return sum(
-        (
-            p.size * dims.ceildiv(p.cells, parts)
-            for p in patterns
-            if isinstance(p, Rows)
-        ),
-        start=0,
-    )
+def _size(touches: Iterable[Touch], parts: int | None = 1) -> Dim:
+    """Return how many elements one of so many parts touches; None: one cell."""
+    rows = [t.pattern for t in touches if isinstance(t.pattern, Rows)]
+    cells = (1 if parts is None else dims.ceildiv(r.cells, parts) for r in rows)
+    return sum((r.size * n for r, n in zip(rows, cells)), start=0)

@@ -255,7 +255,7 @@ class WordTable:
         first, second = first.view(np.uint64), second.view(np.uint64)
         long = np.flatnonzero(high < 0)
         for i in long.tolist():
-            start = self._bytes(int(places[i]))[:15] + b"\xff"
+            start = self._bytes(places[i])[:15] + b"\xff"
             first[i], second[i] = np.frombuffer(start, ">u8")
         order = np.lexsort((second, first, numbers))[::-1]
         if len(long) > 1:
@@ -273,11 +273,9 @@ class WordTable:
         ends = np.flatnonzero(same & ~np.concatenate((same[1:], [False]))) + 2
         for a, b in zip(starts.tolist(), ends.tolist()):
             run = order[a:b].tolist()
-            order[a:b] = sorted(
-                run, key=lambda i: self._bytes(int(places[i])), reverse=True
-            )
+            order[a:b] = sorted(run, key=lambda i: self._bytes(places[i]), reverse=True)
 
-    def _bytes(self, place: int) -> bytes:
+    def _bytes(self, place: Any) -> bytes:
         """Return the bytes of a long word."""
         _, high, _, at = self._slots[place].tolist()
         start = at - _address(self._arena)
@@ -512,8 +510,10 @@ class WordCounter:
         """Count the n-grams of a batch."""
         texts = texts_of(data)
         parts, count = _parts(texts, cut.group), len(self._tables)
-        shares = [(i, parts[i::count]) for i in range(min(count, len(parts)))]
-        _each(lambda s: self._count(texts, s[0], s[1], cut), shares)
+        _each(
+            lambda i: self._count(texts, i, parts[i::count], cut),
+            range(min(count, len(parts))),
+        )
         self.rows += parts[-1].stop
 
     def _count(self, texts: Texts, number: int, parts: list[slice], cut: Cut) -> None:

@@ -217,12 +217,18 @@ class Dataset:
         endless = count is None or count < 0
         return self._chosen(steps.Repeat, None if endless else int(count or 0))
 
+    def _next(self, step: Step) -> Dataset:
+        """Return what one more step makes; what is known of its folder stays known."""
+        made = Dataset(step)
+        made.class_names, made.file_paths = self.class_names, self.file_paths
+        return made
+
     def _chosen(self, kind: Callable[..., Step], *arguments: Any) -> Dataset:
         """Choose among elements, or among the numbers of rows where that will do."""
         if isinstance(self._step, steps.Rows):
             numbers = kind(self._step.numbers, *arguments)
-            return Dataset(steps.Rows(self._step.arrays, numbers))
-        return Dataset(kind(self._step, *arguments))
+            return self._next(steps.Rows(self._step.arrays, numbers))
+        return self._next(kind(self._step, *arguments))
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """Return the elements for which `predicate` is true.
@@ -234,7 +240,7 @@ class Dataset:
             >>> [int(x) for x in Dataset.range(5).filter(lambda x: x % 2 == 0)]
             [0, 2, 4]
         """
-        return Dataset(steps.Filter(self._step, _function("filter", predicate)))
+        return self._next(steps.Filter(self._step, _function("filter", predicate)))
 
     def concatenate(self, dataset: Dataset) -> Dataset:
         """Return these elements and then those of `dataset`.
@@ -247,7 +253,7 @@ class Dataset:
             raise DTypeError(
                 message("concatenate", "expected a data set.", type(dataset).__name__)
             )
-        return Dataset(steps.Concatenate(self._step, dataset._step))
+        return self._next(steps.Concatenate(self._step, dataset._step))
 
     # --------------------------------------------------------------- making elements
 
@@ -274,7 +280,7 @@ class Dataset:
             [1, 2, 3]
         """
         function = _function("map", map_func)
-        return Dataset(steps.Map(self._step, function, _workers(num_parallel_calls)))
+        return self._next(steps.Map(self._step, function, _workers(num_parallel_calls)))
 
     def batch(
         self, batch_size: int, drop_remainder: bool = False,
@@ -294,7 +300,7 @@ class Dataset:
         """
         size = _at_least_one("batch", "batch_size", batch_size)
         kind = steps.RowBatches if isinstance(self._step, steps.Rows) else steps.Batch
-        return Dataset(kind(self._step, size, bool(drop_remainder)))
+        return self._next(kind(self._step, size, bool(drop_remainder)))
 
     def padded_batch(
         self, batch_size: int, padded_shapes: Any = None, padding_values: Any = None,
@@ -318,7 +324,7 @@ class Dataset:
         def combine(group: list[Any]) -> Any:
             return elements.padded(group, padded_shapes, padding_values)
 
-        return Dataset(steps.PaddedBatch(self._step, size, drop_remainder, combine))
+        return self._next(steps.PaddedBatch(self._step, size, drop_remainder, combine))
 
     def unbatch(self) -> Dataset:
         """Return the rows of each element.
@@ -327,7 +333,7 @@ class Dataset:
             >>> [int(x) for x in Dataset.range(3).batch(2).unbatch()]
             [0, 1, 2]
         """
-        return Dataset(steps.Unbatch(self._step))
+        return self._next(steps.Unbatch(self._step))
 
     def enumerate(self, start: int = 0) -> Dataset:
         """Return elements with their numbers: (number, element).
@@ -336,7 +342,7 @@ class Dataset:
             >>> [(int(i), int(x)) for i, x in Dataset.range(5, 7).enumerate()]
             [(0, 5), (1, 6)]
         """
-        return Dataset(steps.Enumerate(self._step, int(start)))
+        return self._next(steps.Enumerate(self._step, int(start)))
 
     def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
         """Return ``transformation_func(self)``, so that it reads from left to right."""
@@ -357,7 +363,7 @@ class Dataset:
         if buffer_size == 0:
             return self
         size = _AHEAD if buffer_size == AUTOTUNE else buffer_size
-        return Dataset(
+        return self._next(
             steps.Prefetch(self._step, _at_least_one("prefetch", "buffer_size", size))
         )
 
@@ -375,7 +381,7 @@ class Dataset:
                     ' np.load(..., mmap_mode="r").',
                 )
             )  # fmt: skip
-        return Dataset(steps.Cache(self._step))
+        return self._next(steps.Cache(self._step))
 
     # ------------------------------------------------------------------- reading it
 
@@ -433,6 +439,18 @@ class Dataset:
         while isinstance(step, steps.Prefetch):
             step = step.source
         return step if isinstance(step, steps.RowBatches) else None
+
+    def in_batches(self, size: int) -> Dataset:
+        """Return it as it is, or batched where its elements are single rows of arrays.
+
+        Who makes elements himself, by a generator, is taken to make batches.
+        """
+        step = self._step
+        while not isinstance(step, (steps.Batch, steps.Unbatch, steps.Items)):
+            if isinstance(step, steps.Rows):
+                return self.batch(size)
+            step = step.source
+        return self.batch(size) if isinstance(step, steps.Unbatch) else self
 
     def __repr__(self) -> str:
         count = {INFINITE: "endless", UNKNOWN: "length unknown"}

@@ -50,5 +50,5 @@ def _batch(archive: tarfile.TarFile, name: str, key: str) -> Pair:
 def _joined(batches: list[Pair]) -> Pair:
     images = np.concatenate([images for images, _ in batches])
     if config.image_data_format() == "channels_last":
-        images = images.transpose(0, 2, 3, 1)
+        images = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
     return images, np.concatenate([labels for _, labels in batches])[:, None]

@@ -22,13 +22,14 @@ DTYPE_NAMES = {code: name for name, code in DTYPE_CODES.items()}
 ML = "ai.onnx.ml"
 CONTRIB = "com.microsoft"  # onnxruntime's own operators, in all of its builds
 
-# The attributes that are used of those, since no schema of onnx tells their types.
+# What no schema of onnx tells of those: types of attributes; dtype and rank of results.
 CONTRIB_ATTRIBUTES = {
     "Tokenizer": {
         "mark": "INT", "mincharnum": "INT", "pad_value": "STRING",
         "separators": "STRINGS",
     },
 }  # fmt: skip
+CONTRIB_RESULTS = {"Tokenizer": ("string", 2)}
 
 _TRUTHS = "And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor"
 _NUMBERS = """

@@ -17,6 +17,7 @@ from graphkeras.errors import ExportError, message
 from graphkeras.export.nodes import (
     CONTRIB,
     CONTRIB_ATTRIBUTES,
+    CONTRIB_RESULTS,
     DTYPE_CODES,
     ML,
     Body,
@@ -86,7 +87,17 @@ def _to_graph(body: Body, opset: int) -> Any:
         [_to_node(node, opset) for node in body.nodes], body.name,
         [_value_info(*named) for named in body.inputs],
         [_value_info(*named) for named in body.outputs],
+        value_info=[
+            helper.make_tensor_value_info(name, *_contrib_type(node))
+            for node in body.nodes if node.domain == CONTRIB for name in node.outputs
+        ],
     )  # fmt: skip
+
+
+def _contrib_type(node: Node) -> tuple[int, list[None]]:
+    """Return dtype and sizes of what onnx infers nothing of."""
+    dtype, rank = CONTRIB_RESULTS[node.kind]
+    return DTYPE_CODES[dtype], [None] * rank
 
 
 def _value_info(name: str, type_: TensorType | str | None) -> Any:

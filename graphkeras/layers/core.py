@@ -6,15 +6,24 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from graphkeras import activations, constraints, initializers, ops, regularizers
+from graphkeras import (
+    activations,
+    constraints,
+    initializers,
+    ops,
+    quantizers,
+    regularizers,
+)
 from graphkeras.errors import ArgumentError, SavingError, message
+from graphkeras.layers.facets import add_weight
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
+from graphkeras.layers.quantized import Quantized
 from graphkeras.layers.validation import positive_int
 from graphkeras.saving.registry import deserialize_keras_object
 
 
-class Dense(Layer):
+class Dense(Quantized):
     """activation(x @ kernel + bias).
 
     Args:
@@ -24,6 +33,8 @@ class Dense(Layer):
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: as for `enable_lora`, which is called when built.
+        quantization_config: of a layer that was quantized.
 
     Shapes: x: (batch, ..., features) -> (batch, ..., units).
 
@@ -45,9 +56,13 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._keep_quantization(lora_rank, lora_alpha, quantization_config)
         self.units = positive_int("Dense", "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -62,25 +77,34 @@ class Dense(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make kernel (features, units) and bias (units,)."""
-        self.kernel = self.add_weight(
-            (input_shape[-1], self.units), self.kernel_initializer, name="kernel",
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
-        )  # fmt: skip
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,), self.bias_initializer, name="bias",
-                regularizer=self.bias_regularizer, constraint=self.bias_constraint,
-            )  # fmt: skip
+        self._add_matrix((input_shape[-1], self.units))
+        self.bias = add_weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+        self._finish_matrix()
+
+    @property
+    def kernel(self) -> Any:
+        """The matrix: a variable, or with LoRA a tensor."""
+        return self._tuned()
 
     def call(self, inputs: Any) -> Any:
         """Return the outputs."""
-        x = ops.matmul(inputs, self.kernel)
+        x = self._product(inputs)
         return self.activation(x if self.bias is None else ops.add(x, self.bias))
 
+    def _product(self, inputs: Any) -> Any:
+        if self.quantization_mode is None:
+            return ops.matmul(inputs, self.kernel)
+        lead = "abcdefghijklmn"[: len(inputs.shape) - 1]
+        equation = f"{lead}y,yz->{lead}z"
+        x = self._rounded(inputs, equation, self._matrix, self._scale, "z")
+        if not self.lora_enabled:
+            return x
+        thin = ops.matmul(ops.matmul(inputs, self._lora_a), self._lora_b)
+        return x + ops.cast(thin * self._lora_gain, x.dtype)
 
-class Embedding(Layer):
+
+class Embedding(Quantized):
     """Row i of a table for each integer i.
 
     Args:
@@ -91,6 +115,8 @@ class Embedding(Layer):
         embeddings_constraint: projection after each update.
         mask_zero: whether 0 is padding, masked in the layers after.
         weights: first values as an array (in a list or not).
+        lora_rank, lora_alpha: as for `enable_lora`, which is called when built.
+        quantization_config: of a layer that was quantized.
 
     Shapes: ids: (batch, ...) -> (batch, ..., output_dim).
 
@@ -101,6 +127,8 @@ class Embedding(Layer):
     """
 
     _not_in_config = ("weights",)
+    _matrix_name = "embeddings"
+    _letters = ("yz", "y")
 
     def __init__(
         self,
@@ -111,10 +139,14 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("input_length", None)  # Keras ignores it as well
         super().__init__(**kwargs)
+        self._keep_quantization(lora_rank, lora_alpha, quantization_config)
         self.input_dim = positive_int("Embedding", "input_dim", input_dim)
         self.output_dim = positive_int("Embedding", "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -126,18 +158,27 @@ class Embedding(Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Make the table (input_dim, output_dim)."""
-        self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim), self.embeddings_initializer,
-            name="embeddings", regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )  # fmt: skip
+        self._add_matrix((self.input_dim, self.output_dim))
         if self._first_values is not None:
             given = self._first_values
-            self.embeddings.assign(given[0] if isinstance(given, list) else given)
+            self._matrix.assign(given[0] if isinstance(given, list) else given)
+        self._finish_matrix()
+
+    @property
+    def embeddings(self) -> Any:
+        """The table: a variable, or with LoRA a tensor."""
+        return self._tuned()
 
     def call(self, inputs: Any) -> Any:
         """Return the rows."""
-        return ops.take(self.embeddings, ops.cast(inputs, "int32"), axis=0)
+        ids = ops.cast(inputs, "int32")
+        rows = ops.cast(ops.take(self._matrix, ids, axis=0), self.compute_dtype)
+        if self._scale is not None:
+            rows = rows / ops.expand_dims(ops.take(self._scale, ids, axis=0), -1)
+        if self.lora_enabled:
+            thin = ops.matmul(ops.take(self._lora_a, ids, axis=0), self._lora_b)
+            rows = rows + thin * self._lora_gain
+        return ops.cast(rows, self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where the ids are not padding."""
@@ -193,10 +234,39 @@ class ReversibleEmbedding(Embedding):
         """Make the table, and one for the way back if they are not tied."""
         super().build(input_shape)
         if not self.tie_weights:
+            self._add_reverse()
+
+    def _add_reverse(self) -> None:
+        shape, name = (self.output_dim, self.input_dim), "reverse_embeddings"
+        if self.quantization_mode is None:
             self.reverse_embeddings = self.add_weight(
-                (self.output_dim, self.input_dim), self.embeddings_initializer,
-                name="reverse_embeddings",
-            )  # fmt: skip
+                shape, self.embeddings_initializer, name=name
+            )
+            return
+        self.reverse_embeddings = self.add_weight(
+            shape, "zeros", dtype="int8", trainable=False, name=name
+        )
+        self.reverse_embeddings_scale = self.add_weight(
+            shape[1:], "ones", trainable=False, name=f"{name}_scale"
+        )
+
+    def quantize(
+        self, mode: str | None = None, type_check: bool = True, config: Any = None
+    ) -> None:
+        """Hold the tables in eight bits from now on; see `Dense.quantize`."""
+        super().quantize(mode, type_check, config)
+        if not self.tie_weights:
+            floats = self.reverse_embeddings
+            self._forget(floats)
+            self._add_reverse()
+            whole, scale = quantizers.abs_max_quantize(floats.value, axis=0)
+            self.reverse_embeddings.assign(whole)
+            self.reverse_embeddings_scale.assign(ops.squeeze(scale, 0))
+
+    def _in_file(self) -> list[Any]:
+        found = super()._in_file()
+        names = ("reverse_embeddings", "reverse_embeddings_scale")
+        return found + [getattr(self, n) for n in names if hasattr(self, n)]
 
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         """Return the rows, or the scores of rows."""
@@ -204,13 +274,22 @@ class ReversibleEmbedding(Embedding):
             rows = super().call(inputs)
             rows._keras_mask = super().compute_mask(inputs)
             return rows
-        kernel: Any = self.reverse_embeddings if not self.tie_weights else (
-            ops.transpose(self.embeddings))  # fmt: skip
-        if self.reverse_dtype is not None:
-            inputs, kernel = (ops.cast(x, self.reverse_dtype) for x in (inputs, kernel))
-        scores = ops.matmul(inputs, kernel)
+        scores = self._scores(inputs)
         cap = self.logit_soft_cap
         return scores if cap is None else ops.tanh(scores / cap) * cap
+
+    def _scores(self, rows: Any) -> Any:
+        tied, lead = self.tie_weights, "abcdefghijklmn"[: len(rows.shape) - 1]
+        if self.quantization_mode is None:
+            kernel = ops.transpose(self.embeddings) if tied else self.reverse_embeddings
+            if self.reverse_dtype is not None:
+                rows, kernel = (ops.cast(x, self.reverse_dtype) for x in (rows, kernel))
+            return ops.matmul(rows, kernel)
+        if tied:
+            equation = f"{lead}z,yz->{lead}y"
+            return self._rounded(rows, equation, self._matrix, self._scale, "y")
+        equation, scale = f"{lead}z,zy->{lead}y", self.reverse_embeddings_scale
+        return self._rounded(rows, equation, self.reverse_embeddings, scale, "y")
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Rows got their mask in `call`; scores have none."""

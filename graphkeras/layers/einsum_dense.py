@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from typing import Any
 
 from graphkeras import activations, constraints, initializers, ops, regularizers
 from graphkeras.errors import ArgumentError, ShapeError, message
-from graphkeras.layers.layer import Layer
+from graphkeras.layers.facets import add_weight
+from graphkeras.layers.quantized import Quantized
 from graphkeras.layers.validation import is_int
 
 _EQUATION = re.compile(
@@ -16,7 +18,7 @@ _EQUATION = re.compile(
 )
 
 
-class EinsumDense(Layer):
+class EinsumDense(Quantized):
     """activation(einsum(equation, x, kernel) + bias).
 
     Args:
@@ -29,6 +31,8 @@ class EinsumDense(Layer):
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: as for `enable_lora`, which is called when built.
+        quantization_config: of a layer that was quantized.
 
     Example:
         >>> import numpy as np
@@ -49,9 +53,13 @@ class EinsumDense(Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._keep_quantization(lora_rank, lora_alpha, quantization_config)
         self.equation, self.bias_axes = equation, bias_axes
         self._words = _parsed(equation)
         listed: Any = (output_shape,) if is_int(output_shape) else output_shape
@@ -73,17 +81,18 @@ class EinsumDense(Layer):
         """Make kernel and bias of the sizes of their letters."""
         sizes = self._sizes(input_shape)
         _, kernel, _ = self._words
-        self.kernel = self.add_weight(
-            tuple(sizes[c] for c in kernel), self.kernel_initializer, name="kernel",
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
-        )  # fmt: skip
+        self._full = _written_out(self._words, len(input_shape))
+        self._letters = (kernel, self._full[2])
+        self._add_matrix(tuple(sizes[c] for c in kernel))
         self.bias = None
         if self.bias_axes is not None:
-            self.bias = self.add_weight(
-                self._bias_shape(sizes, input_shape), self.bias_initializer,
-                name="bias", regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )  # fmt: skip
+            self.bias = add_weight(self, "bias", self._bias_shape(sizes, input_shape))
+        self._finish_matrix()
+
+    @property
+    def kernel(self) -> Any:
+        """The matrix: a variable, or with LoRA a tensor."""
+        return self._tuned()
 
     def _sizes(self, input_shape: Sequence[Any]) -> dict[str, Any]:
         """Size of each letter, from the inputs and from the given output."""
@@ -127,8 +136,30 @@ class EinsumDense(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the outputs."""
-        x = ops.einsum(self.equation, inputs, self.kernel)
+        x = self._product(inputs)
         return self.activation(x if self.bias is None else ops.add(x, self.bias))
+
+    def _product(self, inputs: Any) -> Any:
+        if self.quantization_mode is None:
+            return ops.einsum(self.equation, inputs, self.kernel)
+        before, kernel, after = self._full
+        x = self._rounded(
+            inputs, f"{before},{kernel}->{after}", self._matrix, self._scale, after
+        )
+        if not self.lora_enabled:
+            return x
+        thin = ops.einsum(self.equation, inputs, self._lora_a)
+        thin = ops.matmul(thin, self._lora_b) * self._lora_gain
+        return x + ops.cast(thin, x.dtype)
+
+
+def _written_out(words: tuple[str, str, str], rank: int) -> tuple[str, str, str]:
+    """Return the words with letters in the place of dots."""
+    taken = set("".join(words))
+    free = [c for c in string.ascii_letters if c not in taken]
+    dots = "".join(free[: rank - len(words[0].strip("."))])
+    before, kernel, after = (word.replace("...", dots) for word in words)
+    return before, kernel, after
 
 
 def _parsed(equation: str) -> tuple[str, str, str]:

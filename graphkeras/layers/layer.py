@@ -23,7 +23,7 @@ from graphkeras.layers.input_spec import InputSpec, check_inputs
 from graphkeras.layers.shapes import tree_of_shapes, unpacked
 from graphkeras.layers.state import State, checked_name
 from graphkeras.saving.registry import init_arguments
-from graphkeras.variables import Variable
+from graphkeras.variables import Variable, cast_to, casting
 
 
 class _Context(threading.local):
@@ -48,7 +48,7 @@ def _with_bookkeeping(build: Callable[..., Any]) -> Callable[..., Any]:
             return
         self._building = True
         try:
-            with self._open_scope(), untraced():
+            with self._open_scope(), untraced(), casting(None):
                 build(self, *args, **kwargs)
         finally:
             self._building = False
@@ -182,15 +182,21 @@ class Layer(ConfiguredLayer, State):
     def dtype_policy(self, value: Any) -> None:
         self._dtype_policy = dtype_policies.get(value)
 
+    def _own_policy(self) -> dtype_policies.DTypePolicy:
+        """The policy, chosen by the layer's path where there are several."""
+        policy = self._dtype_policy
+        several = isinstance(policy, dtype_policies.DTypePolicyMap)
+        return policy[self.path] if several else policy  # type: ignore[index]
+
     @property
     def compute_dtype(self) -> str:
         """Dtype of the computation."""
-        return self._dtype_policy.compute_dtype
+        return self._own_policy().compute_dtype
 
     @property
-    def variable_dtype(self) -> str:
+    def variable_dtype(self) -> str:  # type: ignore[override]
         """Dtype of the weights."""
-        return self._dtype_policy.variable_dtype
+        return self._own_policy().variable_dtype
 
     @property
     def dtype(self) -> str:
@@ -294,7 +300,8 @@ class Layer(ConfiguredLayer, State):
             previous = tree.map_structure(mask_of, spec.first)
         _context.training.append(training)
         try:
-            outputs = tree.map_structure(_as_tensor, self.call(*args, **kwargs))
+            with casting(self._read_dtype()):
+                outputs = tree.map_structure(_as_tensor, self.call(*args, **kwargs))
             self._regularize_activity(outputs)
         finally:
             _context.training.pop()
@@ -304,6 +311,16 @@ class Layer(ConfiguredLayer, State):
         elif "mask" not in spec.arguments:  # such a layer uses the mask up
             self._warn_lost_mask(previous)
         return outputs
+
+    def _read_dtype(self) -> str | None:
+        """The dtype in which `call` reads float variables, None for their own.
+
+        Only inside a layer of mixed precision has a layer of one dtype to say it.
+        """
+        kind = self.compute_dtype
+        if not self.autocast or not dtypes.is_float(kind):
+            return None
+        return kind if cast_to() is not None or kind != self.variable_dtype else None
 
     def _resolve_training(self, spec: CallSpec) -> Any:
         """Given here, else by a layer around, else by the signature of `call`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphkeras import config, initializers, ops
+from graphkeras import config, dtypes, initializers, ops
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.ir.types import normalize_axes, normalize_axis
 from graphkeras.layers.facets import add_weight, keep_facets
@@ -25,6 +25,11 @@ class _Affine(Layer):
     def _add_affine(self, shape: tuple[int, ...]) -> None:
         self.gamma = add_weight(self, "gamma", shape) if self.scale else None
         self.beta = add_weight(self, "beta", shape) if self.center else None
+
+
+def _wide(x: Any) -> Any:
+    """Return x in float32 at least: half floats do not hold sums of squares."""
+    return ops.cast(x, dtypes.result_type(x.dtype, "float32"))
 
 
 def _known_size(input_shape: Any, axis: int) -> int:
@@ -119,7 +124,7 @@ class BatchNormalization(_Affine):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Return the normalized inputs."""
-        x = ops.cast(inputs, self.variable_dtype)
+        x = _wide(inputs)
         mean, variance = self.moving_mean, self.moving_variance
         if training and self.trainable:
             mean, variance = self._moments(x, mask)
@@ -218,7 +223,7 @@ class LayerNormalization(_Affine):
 
     def call(self, inputs: Any) -> Any:
         """Return the normalized inputs."""
-        x = ops.cast(inputs, self.variable_dtype)
+        x = _wide(inputs)
         axes = normalize_axes(self.axis, len(x.shape))
         if self.rms_scaling:
             spread = ops.var(x, axis=axes, keepdims=True)
@@ -295,7 +300,7 @@ class GroupNormalization(_Affine):
         shape = tuple(inputs.shape)
         place = normalize_axis(self.axis, len(shape))
         split = (self.groups, shape[place] // self.groups)
-        x = ops.cast(inputs, self.variable_dtype)
+        x = _wide(inputs)
         x = ops.reshape(x, (*shape[:place], *split, *shape[place + 1 :]))
         axes = tuple(a for a in range(1, len(shape) + 1) if a != place)
         mean, variance = ops.moments(x, axes, keepdims=True)

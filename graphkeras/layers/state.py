@@ -15,7 +15,6 @@ import numpy as np
 
 from graphkeras import (
     constraints,
-    dtype_policies,
     dtypes,
     initializers,
     naming,
@@ -43,7 +42,7 @@ class State:
     _name: str
     _path: str | None
     built: bool
-    _dtype_policy: dtype_policies.DTypePolicy
+    variable_dtype: str
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
@@ -94,6 +93,7 @@ class State:
                 and zeros for other dtypes.
             dtype: dtype name, by default the layer's.
             trainable: whether the optimizer changes it.
+            autocast: whether a layer of mixed precision reads it in its own dtype.
             regularizer, constraint: penalty on it, and projection after each update.
             name: last part of its path.
 
@@ -106,12 +106,12 @@ class State:
                         f"Write add_weight(shape=..., name={shape!r}).")
             )  # fmt: skip
         sizes = _known_sizes(shape, name, self.path)
-        kind = dtypes.standardize(dtype or self._dtype_policy.variable_dtype)
+        kind = dtypes.standardize(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(kind) else "zeros"
         variable = Variable(
             initializers.get(initializer), shape=sizes, dtype=kind, trainable=trainable,
-            name=name or naming.auto_name("variable"),
+            autocast=autocast, name=name or naming.auto_name("variable"),
         )  # fmt: skip
         variable.path = f"{self.path}/{variable.name}"
         variable.regularizer = regularizers.get(regularizer)

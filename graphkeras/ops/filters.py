@@ -61,7 +61,7 @@ def _bell(count: Dim, sigma: Any, dtype: str) -> Any:
     return exp(multiply(-0.5, square(x)))
 
 
-def _blurred(x: Any, weights: Any, axis: int) -> Any:
+def blurred(x: Any, weights: Any, axis: int) -> Any:
     """Each cell the weighted sum of those around it; beyond the edge are zeros."""
     cells, taps = shape_of(x)[axis], shape_of(weights)[0]
     before = dims.floordiv(taps - 1, 2)
@@ -99,7 +99,7 @@ def gaussian_blur(
         >>> dot = np.zeros((3, 3, 1), "float32")
         >>> dot[1, 1] = 16
         >>> gaussian_blur(dot, sigma=(0.85, 0.85))[1, :, 0].round(1)
-        array([2. , 4. , 2. ], dtype=float32)
+        array([2., 4., 2.], dtype=float32)
     """
     who, kind = "gaussian_blur", dtype_of(images)
     rows, columns = image_axes(images, data_format, who)
@@ -113,7 +113,7 @@ def gaussian_blur(
         _normalized(_bell(n, cast(s, kind), kind)) for n, s in zip(counts, deviations)
     )
     if counts[0] == counts[1]:
-        return cast(_blurred(_blurred(images, down, rows), across, columns), kind)
+        return cast(blurred(blurred(images, down, rows), across, columns), kind)
     # As TensorFlow lays out a window that is not square: its numbers in C order.
     window = reshape(multiply(expand_dims(down, 1), expand_dims(across, 0)), counts)
     return _windowed(images, window, data_format)
@@ -155,8 +155,8 @@ def blurred_noise(noise: Any, sigma: Any, reach: Dim) -> Any:
     near = less_equal(offset, multiply(3.0, floor(sigma)))
     x = divide(offset, where(greater_equal(sigma, 1.0), sigma, 1.0))
     weights = _normalized(where(near, exp(multiply(-0.5, square(x))), 0.0))
-    turned = transpose(_blurred(noise, weights, 1), (0, 2, 1))
-    return _blurred(turned, weights, 1)
+    turned = transpose(blurred(noise, weights, 1), (0, 2, 1))
+    return blurred(turned, weights, 1)
 
 
 def _mirrored(at: Any, size: Any) -> Any:

@@ -1,6 +1,6 @@
 """Hashes that agree with TensorFlow's, bit for bit.
 
-Numbers are hashed as their decimal digits. That is written in ops on uint64, so it is
+Numbers are hashed as their decimal digits. That is written in ops on words, so it is
 compiled and exported; strings are hashed on the host, since no standard ONNX operator
 reads the bytes of a string.
 
@@ -18,14 +18,14 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import DTypeError, message
-from graphkeras.ir.definers import composite, require, structured
+from graphkeras.ir.definers import composite, elementwise, require, structured
 from graphkeras.ir.op import Host, nondifferentiable, unsupported
 from graphkeras.ir.types import TensorType
-from graphkeras.ops.bitwise import bitwise_or, bitwise_xor, left_shift, right_shift
+from graphkeras.ops.bitwise import bitwise_or, bitwise_xor, right_shift
 from graphkeras.ops.compare import equal, greater_equal, less, logical_and, where
 from graphkeras.ops.creation import cast, dtype_of
 from graphkeras.ops.index import gather
-from graphkeras.ops.math import add, floor_divide, mod, multiply, negative, subtract
+from graphkeras.ops.math import add, mod, multiply, negative, subtract
 from graphkeras.ops.reduce import sum as sum_of
 from graphkeras.ops.shape import expand_dims
 
@@ -252,19 +252,44 @@ def fingerprint(x: Tensor, *, salt: tuple[int, ...] | None = None) -> Any:
 
 # --------------------------------------------------------- FarmHash of decimal digits
 
+# Words are int64, whose sums and products are those of uint64: not every runtime has
+# arithmetic on uint64. Only what moves bits to the right, or divides, sees the sign.
+
+
+def _quotient_onnx(b: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """Div of integers drops the rest; of floats it does not."""
+    whole = b.Div(x1, x2)
+    return b.Floor(whole) if dtypes.is_float(y.dtype) else whole
+
+
+@elementwise(
+    scalar="{0} // {1}", vjp=nondifferentiable, onnx=_quotient_onnx, promote="same",
+)  # fmt: skip
+def quotient(x1: Tensor, x2: Tensor) -> Any:
+    """x1 // x2 of integers that are not negative, elementwise."""
+    return np.floor_divide(x1, x2)
+
 
 def _word(number: int) -> np.ndarray:
-    return np.array(number % _WORD, np.uint64)
+    return np.array((number + 2**63) % _WORD - 2**63, np.int64)
+
+
+def _unsigned(x: Any) -> Any:
+    return cast(x, "uint64")
+
+
+def _right(x: Any, count: int) -> Any:
+    """Move bits to the right, zeros coming in."""
+    return cast(right_shift(_unsigned(x), np.array(count, np.uint64)), "int64")
 
 
 def _rotated(x: Any, count: int) -> Any:
     """Turn words to the right by `count` bits."""
-    low, high = right_shift(x, _word(count)), left_shift(x, _word(64 - count))
-    return bitwise_or(low, high)
+    return bitwise_or(_right(x, count), multiply(x, _word(2 ** (64 - count))))
 
 
 def _mixed(x: Any) -> Any:
-    return bitwise_xor(x, right_shift(x, _word(47)))
+    return bitwise_xor(x, _right(x, 47))
 
 
 def _joined(u: Any, v: Any, factor: Any) -> Any:
@@ -274,7 +299,7 @@ def _joined(u: Any, v: Any, factor: Any) -> Any:
 
 
 def _digit(number: Any) -> Any:
-    """The last digit of words, as ASCII."""
+    """The last digit of numbers, as ASCII."""
     return add(mod(number, _word(10)), _word(48))
 
 
@@ -282,7 +307,7 @@ def _eight_digits(number: Any) -> Any:
     """Numbers below 10**8 as eight ASCII digits, the first in the lowest byte."""
     word: Any = _word(0x3030303030303030)
     for i in range(8):
-        digit = mod(floor_divide(number, _word(10**i)), _word(10))
+        digit = mod(quotient(number, _word(10**i)), _word(10))
         word = add(word, multiply(digit, _word(1 << 8 * (7 - i))))
     return word
 
@@ -296,73 +321,72 @@ class _Decimal:
 
     def __init__(self, x: Any) -> None:
         signed = not dtype_of(x).startswith("u")
-        wide = cast(x, "int64") if signed else x
+        wide = cast(x, "int64")
         self.negative = less(wide, 0) if signed else None
-        self.number = cast(
-            where(self.negative, negative(wide), wide) if signed else wide, "uint64"
-        )
-        powers = np.array([10**i for i in range(1, 20)], np.uint64)
-        reached = floor_divide(expand_dims(self.number, -1), powers)
-        digits = sum_of(cast(greater_equal(_small(reached), 1), "int32"), axis=-1)
-        self.digits = add(digits, 1)
-        self.size = self.digits
+        self.number = where(self.negative, negative(wide), wide) if signed else wide
+        self._half = _right(self.number, 1)  # half of them is never negative
+        halves = np.array([10**i // 2 for i in range(1, 20)], np.int64)
+        reached = greater_equal(expand_dims(self._half, -1), halves)
+        self.size = add(sum_of(cast(reached, "int32"), axis=-1), 1)
         if self.negative is not None:
-            self.size = add(self.digits, cast(self.negative, "int32"))
+            self.size = add(self.size, cast(self.negative, "int32"))
+
+    def last(self, count: int) -> Any:
+        """The last `count` digits, as a number."""
+        rest = mod(_unsigned(self.number), np.array(10**count, np.uint64))
+        return cast(rest, "int64")
+
+    def without(self, count: int) -> Any:
+        """The number without its last `count` digits, of which there is one at least.
+
+        Powers of 10 are even, so that halves have the same quotient.
+        """
+        return quotient(self._half, _word(10**count // 2))
 
     def start(self, count: int) -> Any:
         """The first `count` characters of texts that have so many, as digits."""
-        powers = np.array([10**i for i in range(20)], np.uint64)
+        halves = np.array([1, *(10**i // 2 for i in range(1, 20))], np.int64)
         rest = where(less(self.size, count), 0, subtract(self.size, count))
-        return floor_divide(self.number, gather(powers, rest, axis=0))
+        whole = quotient(self._half, gather(halves, rest, axis=0))
+        return where(equal(rest, 0), self.number, whole)
 
     def signed(self, word: Any, here: Any = None) -> Any:
         """Put "-" in the place of the leading "0" of negative numbers."""
         if self.negative is None:
             return word
         sign = self.negative if here is None else logical_and(self.negative, here)
-        return subtract(word, cast(cast(sign, "int32") * 3, "uint64"))
-
-
-def _small(words: Any) -> Any:
-    """Words as int64, those beyond it as its largest: some runtimes compare no uint64.
-
-    One bit less keeps what is 0 and what is not apart.
-    """
-    return cast(bitwise_or(right_shift(words, _word(1)), mod(words, _word(2))), "int64")
+        return subtract(word, cast(sign, "int64") * 3)
 
 
 def _short(d: _Decimal) -> Any:
     """The hash of one to three characters."""
     first = d.signed(_digit(d.start(1)))
-    last = _digit(d.number)
-    before = _digit(floor_divide(d.number, _word(10)))
+    last = _digit(d.last(1))
+    before = _digit(d.without(1))
     middle = where(equal(d.size, 3), before, last)
     y = add(first, multiply(middle, _word(256)))
-    z = add(cast(d.size, "uint64"), multiply(last, _word(4)))
+    z = add(cast(d.size, "int64"), multiply(last, _word(4)))
     both = bitwise_xor(multiply(y, _word(_K2)), multiply(z, _word(_K0)))
     return multiply(_mixed(both), _word(_K2))
 
 
 def _four_to_seven(d: _Decimal, factor: Any) -> Any:
-    half = _word(32)
-    start = d.signed(right_shift(_eight_digits(mod(d.start(4), _word(10**4))), half))
-    end = right_shift(_eight_digits(mod(d.number, _word(10**4))), half)
-    end = d.signed(end, equal(d.size, 4))
-    u = add(cast(d.size, "uint64"), multiply(start, _word(8)))
+    start = d.signed(_right(_eight_digits(mod(d.start(4), _word(10**4))), 32))
+    end = d.signed(_right(_eight_digits(d.last(4)), 32), equal(d.size, 4))
+    u = add(cast(d.size, "int64"), multiply(start, _word(8)))
     return _joined(u, end, factor)
 
 
 def _longer(d: _Decimal, factor: Any) -> tuple[Any, Any]:
     """The hashes of 8 to 16 and of 17 to 20 characters."""
     first = d.signed(_eight_digits(mod(d.start(8), _word(10**8))))
-    last = _eight_digits(mod(d.number, _word(10**8)))
-    last = d.signed(last, equal(d.size, 8))
+    last = d.signed(_eight_digits(d.last(8)), equal(d.size, 8))
     a = add(first, _word(_K2))
     c = add(multiply(_rotated(last, 37), factor), a)
     medium = _joined(c, multiply(add(_rotated(a, 25), last), factor), factor)
 
     second = _eight_digits(mod(d.start(16), _word(10**8)))
-    third = _eight_digits(mod(floor_divide(d.number, _word(10**8)), _word(10**8)))
+    third = _eight_digits(mod(d.without(8), _word(10**8)))
     e, g, h = (multiply(first, _word(_K1)), multiply(last, factor),
                multiply(third, _word(_K2)))  # fmt: skip
     u = add(add(_rotated(add(e, second), 43), _rotated(g, 30)), h)
@@ -382,11 +406,11 @@ def fingerprint_of_digits(x: Tensor) -> Any:
         array([849, 745], dtype=uint64)
     """
     d = _Decimal(x)
-    factor = add(multiply(cast(d.size, "uint64"), _word(2)), _word(_K2))
+    factor = add(multiply(cast(d.size, "int64"), _word(2)), _word(_K2))
     medium, long = _longer(d, factor)
     result = where(less(d.size, 17), medium, long)
     result = where(less(d.size, 8), _four_to_seven(d, factor), result)
-    return where(less(d.size, 4), _short(d), result)
+    return _unsigned(where(less(d.size, 4), _short(d), result))
 
 
 @composite()
@@ -398,9 +422,10 @@ def combine_fingerprints(first: Tensor, second: Tensor) -> Any:
         array([14454907135238785252], dtype=uint64)
     """
     factor = _word(_MIX)
+    first, second = cast(first, "int64"), cast(second, "int64")
     x = bitwise_xor(first, factor)
     x = bitwise_xor(x, multiply(_mixed(multiply(second, factor)), factor))
-    return _mixed(multiply(_mixed(multiply(x, factor)), factor))
+    return _unsigned(_mixed(multiply(_mixed(multiply(x, factor)), factor)))
 
 
 @composite()
@@ -411,4 +436,4 @@ def bucket(x: Tensor, *, count: int) -> Any:
         >>> bucket(np.array([7], "uint64"), count=4)
         array([3])
     """
-    return cast(mod(x, _word(count)), "int64")
+    return cast(mod(x, np.array(count, np.uint64)), "int64")

@@ -8,8 +8,9 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import GradientError
+from graphkeras.ir import dims
 from graphkeras.ir.definers import composite, require, structured
-from graphkeras.ir.op import nondifferentiable
+from graphkeras.ir.op import nondifferentiable, unsupported
 from graphkeras.ir.types import TensorType, broadcast_shapes, normalize_axis
 from graphkeras.ops.compare import equal, logical_and, where
 from graphkeras.ops.creation import broadcast_to, cast, dtype_of
@@ -78,12 +79,56 @@ def gather(x: Tensor, indices: Tensor, *, axis: int) -> Any:
     return np.take(x, _place(indices, x.shape[axis]), axis=axis)
 
 
-def _scatter_add_type(
-    indices: TensorType, updates: TensorType, *, size: Any
+def _chain_type(indices: TensorType, *, size: Any) -> tuple[TensorType, ...]:
+    count = dims.product(indices.shape)
+    return tuple(TensorType("int32", (n,)) for n in (count, size, count))
+
+
+@structured(
+    infer=_chain_type,
+    kernel="index.chain",
+    vjp=nondifferentiable,
+    onnx=unsupported("only gradients need it"),
+    promote=lambda kinds: [_index_dtype(kinds[0])],
+)
+def chain(indices: Tensor, *, size: Any) -> Any:
+    """rows[p], first[size], following[p]: the places p of `indices` by their row.
+
+    The row that each place names, the first place of each row, and the next place of
+    the same row; -1 where there is none.
+    """
+    rows = _place(np.ravel(indices), size).astype("int32")
+    order = np.argsort(rows, kind="stable").astype("int32")
+    first, following = np.full(size, -1, "int32"), np.full(rows.size, -1, "int32")
+    same = rows[order[1:]] == rows[order[:-1]]
+    following[order[:-1][same]] = order[1:][same]
+    starts = order[np.concatenate([[True], ~same])[: rows.size]]
+    first[rows[starts]] = starts
+    return rows, first, following
+
+
+def _sum_type(
+    rows: TensorType, first: TensorType, following: TensorType, updates: TensorType
 ) -> TensorType:
-    lead = updates.shape[: indices.rank]
-    require(lead == indices.shape, "updates must begin with the shape of indices")
-    return updates.with_shape((size, *updates.shape[indices.rank :]))
+    return updates.with_shape((*first.shape, *updates.shape[1:]))
+
+
+@structured(
+    infer=_sum_type,
+    kernel="index.sum_chains",
+    vjp=lambda g, y, rows, first, following, updates: (
+        None, None, None, gather(g, rows, axis=0),
+    ),
+    onnx=unsupported("only gradients need it"),
+    promote=lambda kinds: ["int32"] * 3 + [dtypes.resolve(kinds[3])],
+    ordered=True,
+)  # fmt: skip
+def sum_chains(rows: Tensor, first: Tensor, following: Tensor, updates: Tensor) -> Any:
+    """out[n, ...]: the sum of the updates of each row, in their order; see `chain`."""
+    out = np.zeros((*first.shape, *updates.shape[1:]), updates.dtype)
+    if first.size:
+        np.add.at(out, rows, updates)
+    return out
 
 
 def _scatter_add_onnx(b: Any, y: Any, indices: Any, updates: Any) -> Any:
@@ -92,19 +137,18 @@ def _scatter_add_onnx(b: Any, y: Any, indices: Any, updates: Any) -> Any:
     return b.ScatterND(zero, places, updates, reduction="add")
 
 
-@structured(
-    infer=_scatter_add_type,
-    kernel="index.scatter_add",
-    vjp=lambda g, y, indices, updates: (None, gather(g, indices, axis=0)),
+@composite(
     onnx=_scatter_add_onnx,
+    vjp=lambda g, y, indices, updates: (None, gather(g, indices, axis=0)),
     promote=_indices_first,
 )
 def scatter_add(indices: Tensor, updates: Tensor, *, size: Any) -> Any:
     """out[n, ...]: each row of `updates` added to the row its index names."""
-    out = np.zeros((size, *updates.shape[indices.ndim :]), updates.dtype)
-    if size:
-        np.add.at(out, _place(indices, size), updates)
-    return out
+    lead, sizes = shape_of(indices), shape_of(updates)
+    require(sizes[: len(lead)] == lead, "updates must begin with the shape of indices")
+    flat = reshape(updates, (dims.product(lead), *sizes[len(lead) :]))
+    rows, first, following = chain(indices, size=size)
+    return sum_chains(rows, first, following, flat)
 
 
 @composite()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.ir import dims
 from graphkeras.ir.definers import require, structured
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.types import TensorType, normalize_axis
@@ -77,24 +76,35 @@ def _resample_vjp(g: Any, y: Any, x: Any, places: Any, weights: Any) -> Any:
     return dx, None, dw
 
 
-def _resample_onnx(b: Any, y: Any, x: Any, places: Any, weights: Any) -> Any:
-    """The tables as one matrix, and one product of matrices with the axis moved last.
+_WRITTEN_OUT = 8  # taps that are written one after another; more go round a loop
 
-    Products of stacks of matrices fail in onnxruntime when a stack is empty.
+
+def _resample_onnx(b: Any, y: Any, x: Any, places: Any, weights: Any) -> Any:
+    """Tap after tap, so that sums are rounded as everywhere else.
+
+    A product with a matrix of the weights would be faster and differ in the last bit,
+    by which some bytes round the other way.
     """
-    rank, axis = y.type.rank, y.axis
-    cells, results = y.inputs[0].shape[axis], y.type.shape[axis]
-    zeros = b.Expand(b.scalar(0, y.dtype), b.shape((cells, results)))
-    turned = [b.Transpose(table, perm=[1, 0]) for table in (places, weights)]
-    matrix = b.ScatterElements(
-        zeros, b.cast_to(turned[0], "int64"), turned[1], axis=0, reduction="add"
-    )
-    last = [*range(axis), *range(axis + 1, rank), axis]
-    lead = [y.type.shape[i] for i in last[:-1]]
-    x = b.Transpose(b.cast_to(x, y.dtype), perm=last)
-    rows = b.Reshape(x, b.shape((dims.product(lead), cells)), allowzero=1)
-    product = b.Reshape(b.MatMul(rows, matrix), b.shape((*lead, results)), allowzero=1)
-    return b.Transpose(product, perm=[last.index(i) for i in range(rank)])
+    taps, tail = y.inputs[1].shape[1], y.type.rank - 1 - y.axis
+
+    def tap(t: Any) -> Any:
+        cells = b.Gather(x, b.Gather(places, t, axis=1), axis=y.axis)
+        weight = b.Gather(weights, t, axis=1)
+        weight = b.Unsqueeze(weight, b.ints(range(1, tail + 1))) if tail else weight
+        return b.Mul(b.cast_to(cells, y.dtype), weight)
+
+    total = tap(b.scalar(0, "int64"))
+    if isinstance(taps, int) and taps <= _WRITTEN_OUT:
+        for t in range(1, taps):
+            total = b.Add(total, tap(b.scalar(t, "int64")))
+        return total
+    one = b.scalar(1, "int64")
+
+    def step(i: Any, sum_: Any) -> tuple[Any, Any]:
+        go_on = b.Identity(b.scalar(True, "bool"))
+        return go_on, b.Add(sum_, tap(b.Add(i, one)))
+
+    return b.Loop(step, total, trips=b.size(taps - 1), types=[y.dtype])
 
 
 @structured(

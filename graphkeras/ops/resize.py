@@ -39,6 +39,7 @@ from graphkeras.ops.math import (
     round,
     saturate_cast,
     subtract,
+    times,
 )
 from graphkeras.ops.reduce import max, min, sum
 from graphkeras.ops.resample import bilinear, resample
@@ -69,7 +70,7 @@ def _cells(count: Dim) -> Any:
 def _sampled(size: Dim, count: Dim) -> Any:
     """Where the middles of `count` cells lie among `size` cells."""
     scale = divide(_number(size), _number(count))
-    return subtract(multiply(add(_cells(count), 0.5), scale), 0.5)
+    return subtract(times(add(_cells(count), 0.5), scale), 0.5)
 
 
 def _once_a_size(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +89,7 @@ def _once_a_size(make: Callable[..., Any]) -> Callable[..., Any]:
 def nearest_places(size: Dim, count: Dim) -> Any:
     """The cell in which the middle of each new cell lies."""
     scale = divide(_number(size), _number(count))
-    at = floor(multiply(add(_cells(count), 0.5), scale))
+    at = floor(times(add(_cells(count), 0.5), scale))
     return minimum(cast(at, "int32"), size - 1)
 
 
@@ -124,7 +125,7 @@ def cubic_table(size: Dim, count: Dim) -> Table:
     """Four cells around each new middle; cells outside count for nothing."""
     at = _sampled(size, count)
     before = floor(at)
-    step = cast(round(multiply(subtract(at, before), float(_STEPS))), "int32")
+    step = cast(round(times(subtract(at, before), float(_STEPS))), "int32")
     rest = subtract(_STEPS, step)
     weights = [
         gather(table, offset, axis=0)
@@ -142,7 +143,7 @@ def _inside(places: Any, weights: Any, size: Dim) -> Table:
     taps = shape_of(weights)[1]
     total = along(cumsum(weights, axis=1), 1, taps - 1, taps)  # one by one, in order
     small = less(abs(total), _LEAST_SUM)
-    weights = where(small, weights, multiply(weights, divide(1.0, total)))
+    weights = where(small, weights, times(weights, divide(1.0, total)))
     return clip(places, 0, size - 1), weights
 
 
@@ -151,8 +152,11 @@ def _triangle(x: Any) -> Any:
 
 
 def _keys(x: Any) -> Any:
-    near = add(multiply(multiply(subtract(multiply(1.5, x), 2.5), x), x), 1.0)
-    far = multiply(subtract(multiply(add(multiply(-0.5, x), 2.5), x), 4.0), x)
+    near = add(
+        times(times(subtract(times(1.5, x), 2.5), x), x),
+        1.0,
+    )
+    far = times(subtract(times(add(times(-0.5, x), 2.5), x), 4.0), x)
     return where(less(x, 1.0), near, where(less(x, 2.0), add(far, 2.0), 0.0))
 
 
@@ -166,9 +170,9 @@ def _sine(x: Any) -> Any:
 
 def _lanczos(radius: int, x: Any) -> Any:
     """Source: Duchon, "Lanczos filtering in one and two dimensions" (1979)."""
-    turn, middle = multiply(x, _PI), less_equal(x, 1e-3)
-    waves = multiply(multiply(float(radius), _sine(turn)), _sine(divide(turn, radius)))
-    below = multiply(multiply(_PI * _PI, x), x)
+    turn, middle = times(x, _PI), less_equal(x, 1e-3)
+    waves = times(times(float(radius), _sine(turn)), _sine(divide(turn, radius)))
+    below = times(times(_PI * _PI, x), x)
     bell = where(middle, 1.0, divide(waves, where(middle, 1.0, below)))
     return where(less_equal(x, float(radius)), bell, 0.0)
 
@@ -194,11 +198,11 @@ def kernel_table(method: str, antialias: bool, size: Dim, count: Dim) -> Table:
     radius, kernel = KERNELS[method]
     inverse = divide(1.0, divide(_number(count), _number(size)))
     stretch = maximum(inverse, 1.0) if antialias else np.float32(1.0)
-    middle = expand_dims(multiply(add(_cells(count), 0.5), inverse), 1)
-    first = ceil(subtract(subtract(middle, multiply(float(radius), stretch)), 0.5))
+    middle = expand_dims(times(add(_cells(count), 0.5), inverse), 1)
+    first = ceil(subtract(subtract(middle, times(float(radius), stretch)), 0.5))
     taps = 2 * _reach(radius, size, count, antialias) + 1
     places = add(first, expand_dims(_cells(taps), 0))
-    distance = multiply(subtract(add(places, 0.5), middle), divide(1.0, stretch))
+    distance = times(subtract(add(places, 0.5), middle), divide(1.0, stretch))
     return _inside(cast(places, "int32"), kernel(abs(distance)), size)
 
 
@@ -206,8 +210,8 @@ def kernel_table(method: str, antialias: bool, size: Dim, count: Dim) -> Table:
 def area_table(size: Dim, count: Dim) -> Table:
     """Cells weighted by how much of each the new cell covers."""
     scale = divide(_number(size), _number(count))
-    start = expand_dims(multiply(_cells(count), scale), 1)
-    end = expand_dims(multiply(add(_cells(count), 1.0), scale), 1)
+    start = expand_dims(times(_cells(count), scale), 1)
+    end = expand_dims(times(add(_cells(count), 1.0), scale), 1)
     taps = dims.ceildiv(size, count) + 2
     cell = add(floor(start), expand_dims(_cells(taps), 0))
     after = add(cell, 1.0)

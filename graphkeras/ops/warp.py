@@ -41,6 +41,7 @@ from graphkeras.ops.math import (
     round,
     sign,
     subtract,
+    times,
     trunc,
 )
 from graphkeras.ops.reduce import sum
@@ -255,13 +256,13 @@ def sample(
 
 def reflected(at: Any, size: Any) -> Any:
     """d c b a | a b c d | d c b a"""
-    twice = multiply(2.0, size)
+    twice = times(2.0, size)
     turns = trunc(divide(negative(at), twice))
-    low = add(multiply(twice, turns), at)
+    low = add(times(twice, turns), at)
     low = where(
         less(low, negative(size)), add(low, twice), subtract(negative(low), 1.0)
     )
-    high = subtract(at, multiply(twice, trunc(divide(at, twice))))
+    high = subtract(at, times(twice, trunc(divide(at, twice))))
     high = where(greater_equal(high, size), subtract(subtract(twice, high), 1.0), high)
     return _ends(at, size, low, high)
 
@@ -271,8 +272,8 @@ def _wrapped(at: Any, size: Any) -> Any:
     last = subtract(size, 1.0)
     span = where(greater(last, 0.0), last, 1.0)
     turns = add(trunc(divide(negative(at), span)), 1.0)
-    low = add(at, multiply(size, turns))
-    high = subtract(at, multiply(size, trunc(divide(at, span))))
+    low = add(at, times(size, turns))
+    high = subtract(at, times(size, trunc(divide(at, span))))
     return _ends(at, size, low, high)
 
 
@@ -331,7 +332,7 @@ def _projected(
     across = positions(a[0], (1, 1, width), 2, kind)
 
     def line(k: int) -> Any:
-        return add(multiply(a[k], across), multiply(a[k + 1], down))
+        return add(times(a[k], across), times(a[k + 1], down))
 
     scale = add(line(6), 1.0)
     places = []

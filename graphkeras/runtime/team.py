@@ -80,7 +80,7 @@ class Team:
                 number = 4 * seat + WORK
                 thread = threading.Thread(
                     target=self.function, args=(cpu.address(self.block), number),
-                    name=f"graphkeras-{seat}", daemon=True,
+                    name=f"graphkeras.team-{seat}", daemon=True,
                 )  # fmt: skip
                 thread.start()
                 self.threads.append(thread)

@@ -32,11 +32,16 @@ _PLAIN = (str, int, float, bool, type(None))
 _NAMESPACES = (
     "layers", "models", "initializers", "regularizers", "constraints", "activations",
     "losses", "metrics", "optimizers", "optimizers.schedules", "dtype_policies",
-    "callbacks", "random", "ops",
+    "callbacks", "quantizers", "random", "ops",
 )  # fmt: skip
 _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
 _WRITTEN_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
-_KERAS_HOME = {"Functional": "keras.src.models.functional"}
+_KERAS_HOME = {
+    "Functional": "keras.src.models.functional",
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext",
+}
 
 
 # Where the functions are that a config may name; no other function is ever found.
@@ -447,6 +452,8 @@ def find(config: Mapping[str, Any], name: str) -> Any:
 
 def _places(module: str, class_name: str) -> Sequence[str]:
     """Our namespaces in which what Keras's `module` has may be."""
+    if ".applications." in module and _KERAS_HOME.get(class_name) == module:
+        return [module.removeprefix("keras.src.")]
     known = _FUNCTIONS if class_name == "function" else _NAMESPACES
     parts = [p for p in module.split(".")[1:] if p != "src"]
     for depth in (2, 1):

@@ -59,9 +59,9 @@ class ArrayData:
         self, batch: Any, batch_size: int | None = None, steps: int | None = None,
         shuffle: bool | str = False, seeds: SeedGenerator | None = None,
     ) -> None:  # fmt: skip
-        self.batch = batch
+        self.batch = map_arrays(_in_rows, batch)
         self.arrays: list[np.ndarray] = [
-            a for a in tree.flatten(batch) if a is not None
+            a for a in tree.flatten(self.batch) if a is not None
         ]
         self.rows = common_length(batch)
         self.batch_size = batch_size or (math.ceil(self.rows / steps) if steps else 32)
@@ -76,6 +76,17 @@ class ArrayData:
     def num_batches(self) -> int:
         """Batches of an epoch."""
         return self.steps or self.batches
+
+    @property
+    def in_place(self) -> bool:
+        """Whether compiled code can read the rows where they are."""
+        return all(map(_is_in_rows, self.arrays))
+
+    def batches_of(self, span: Span, ahead: bool) -> Iterator[Any]:
+        """Return the batches of a span one by one; `ahead` lets a thread make them."""
+        steps = range(span.start, span.start + span.steps)
+        batches = (self.rows_of(span, step) for step in steps)
+        return prefetched(batches, _AHEAD) if ahead else batches
 
     def epoch(self) -> Span:
         """Return what the next epoch visits; with `steps` it goes on where it was."""
@@ -110,6 +121,21 @@ class ArrayData:
         rows: Any = slice(low, low + self.batch_size)
         picked = rows if span.order is None else span.order[rows]
         return map_arrays(lambda a: a[picked], self.batch)
+
+
+_COPIED = 64 * 2**20  # bytes that are put in order rather than read batch by batch
+
+
+def _is_in_rows(array: np.ndarray) -> bool:
+    return bool(array.flags.c_contiguous)
+
+
+def _in_rows(array: np.ndarray) -> np.ndarray:
+    """Return an array with its rows one behind the other, unless it is a large one."""
+    if not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="), "C")
+    whole = array.flags.c_contiguous or array.nbytes > _COPIED
+    return array if whole else np.ascontiguousarray(array)
 
 
 class RowData(ArrayData):
@@ -235,7 +261,7 @@ class StreamData:
     def _ahead(self) -> int:
         """How many batches a thread makes ahead, 0 where others already do."""
         if isinstance(self.source, PyDataset):
-            one = getattr(self.source, "workers", 1) == 1
+            one = self.source.workers == 1
             return max(self.source.max_queue_size, 1) if one else 0
         return _AHEAD
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras import tree
+from graphkeras.data.workers import closing_if_can
 from graphkeras.errors import message
 from graphkeras.training.callbacks.callback import CallbackList
 from graphkeras.training.data import ArrayData, Data, Span, StreamData
@@ -40,11 +41,11 @@ class Pass:
 
     def run(self) -> tuple[Any, np.ndarray | None]:
         """Run the pass; return (what the last step returned, the loss of each step)."""
-        if isinstance(self.data, ArrayData) and not self.step.eager:
-            span = self.data.epoch()
+        if isinstance(self.data, ArrayData) and self._is_native():
             compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
             compiled.check(self.data.arrays)
             if not compiled.needs_batches:
+                span = self.data.epoch()
                 if not self.callbacks.needs_batches(self.mode):
                     return self._at_once(compiled, span)
                 return self._in_calls(compiled, span)
@@ -53,6 +54,11 @@ class Pass:
         for result in self.results():
             losses.append(_loss_of(result))
         return result, np.asarray(losses, np.float32)
+
+    def _is_native(self) -> bool:
+        """Whether compiled code may go over the rows by itself."""
+        assert isinstance(self.data, ArrayData)
+        return not self.step.eager and self.data.in_place
 
     def results(self) -> Iterator[Any]:
         """Run batch by batch and yield what each step returns."""
@@ -74,13 +80,13 @@ class Pass:
             self._tell("end", number, result)
 
     def _batches(self) -> Generator[Any, None, None]:
+        # A debugger wants the user's generator in the thread it looks at.
+        ahead = not self.step.eager
         if isinstance(self.data, StreamData):
-            # A debugger wants the user's generator in the thread it looks at.
-            yield from self.data.epoch(ahead=not self.step.eager)
+            yield from self.data.epoch(ahead)
             return
-        span = self.data.epoch()
-        for step in range(span.start, span.start + span.steps):
-            yield self.data.rows_of(span, step)
+        with closing_if_can(self.data.batches_of(self.data.epoch(), ahead)) as batches:
+            yield from batches
 
     def _tell(self, when: str, number: int, result: Any) -> None:
         hook = f"on_{self.mode}_batch_{when}"
@@ -138,7 +144,7 @@ class Pass:
 
     def collected(self) -> Any:
         """Run the pass and return the outputs of all rows."""
-        if isinstance(self.data, ArrayData) and not self.step.eager:
+        if isinstance(self.data, ArrayData) and self._is_native():
             compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
             split = compiled.needs_batches
             whole = self.data.steps is None

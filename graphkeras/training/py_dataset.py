@@ -38,6 +38,11 @@ class PyDataset:
         [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     """
 
+    # So that a subclass whose __init__ calls no other works too.
+    workers = 1
+    use_multiprocessing = False
+    max_queue_size = 10
+
     def __init__(
         self, workers: int = 1, use_multiprocessing: bool = False,
         max_queue_size: int = 10,
@@ -86,7 +91,7 @@ def batch_numbers(data: PyDataset, order: np.random.Generator | None) -> Iterato
 
 def prepared(data: PyDataset, numbers: Iterator[int]) -> Generator[Any, None, None]:
     """Yield batches in the order of `numbers`, some prepared ahead by threads."""
-    workers = getattr(data, "workers", 1)
+    workers = data.workers
     if workers <= 1:
         yield from map(data.__getitem__, numbers)
         return

@@ -97,7 +97,8 @@ class Trainer:
             run_eagerly: run every step's Python, so that print, pdb and NumPy work.
             steps_per_execution: batches between two calls of the batch hooks.
             jit_compile: taken for Keras's sake; everything is compiled.
-            auto_scale_loss: taken for Keras's sake.
+            auto_scale_loss: whether a model that computes in float16 on weights in
+                float32 trains with a `LossScaleOptimizer` around its optimizer.
 
         Raises:
             ArgumentError: for unknown names, or outputs that do not exist.
@@ -105,7 +106,7 @@ class Trainer:
         names = getattr(self, "output_names", None)
         measured = (metrics, weighted_metrics)
         self._compilation = Compilation(
-            optimizer=optimizers.get(optimizer),
+            optimizer=self._scaled(optimizers.get(optimizer), auto_scale_loss),
             loss=None if loss is None else CompileLoss(loss, loss_weights, names),
             metrics=CompileMetrics(*measured, names) if any(measured) else None,
             run_eagerly=run_eagerly,
@@ -119,6 +120,14 @@ class Trainer:
         )  # fmt: skip
         self.loss = loss
         self.stop_training = False
+
+    def _scaled(self, optimizer: Any, auto_scale_loss: bool) -> Any:
+        """Put a `LossScaleOptimizer` around where half floats need it."""
+        policy = self.dtype_policy.name  # type: ignore[attr-defined]
+        wanted = auto_scale_loss and optimizer is not None and policy == "mixed_float16"
+        if not wanted or isinstance(optimizer, optimizers.LossScaleOptimizer):
+            return optimizer
+        return optimizers.LossScaleOptimizer(optimizer)
 
     @property
     def _settled(self) -> Compilation:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from graphkeras.kernels.cpu import libm_call, vector, vector_arcs
 from graphkeras.kernels.cpu.term import Term
-from graphkeras.kernels.random import PARITY, ROTATIONS, ROUNDS
+from graphkeras.kernels.random import FEWEST_ROUNDS, PARITY, ROTATIONS, ROUNDS
 from graphkeras.kernels.scalar_names import FUNCTIONS
 
 Function = Callable[..., Term]
@@ -173,9 +173,14 @@ def erfinv(x: Term) -> Term:
 
 def threefry2x32(key0: Term, key1: Term, counter: Term) -> Term:
     """First word of the Threefry block (counter, 0); all are uint32."""
+    return _block(key0, key1, counter, ROUNDS)[0]
+
+
+def _block(key0: Term, key1: Term, counter: Term, rounds: int) -> tuple[Term, Term]:
+    """Both words of a Threefry block."""
     keys = (key0, key1, key0 ^ key1 ^ PARITY)
     x0, x1 = counter + keys[0], keys[1]
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         bits = ROTATIONS[turn % 8]
         x0 = x0 + x1
         x1 = ((x1 << bits) | (x1 >> (32 - bits))) ^ x0
@@ -183,7 +188,29 @@ def threefry2x32(key0: Term, key1: Term, counter: Term) -> Term:
             step = turn // 4 + 1
             x0 = x0 + keys[step % 3]
             x1 = x1 + keys[(step + 1) % 3] + step
-    return x0
+    return x0, x1
+
+
+def random_words(key0: Term, key1: Term, position: Term) -> tuple[Term, Term]:
+    """The block that has the random bits of a position, and of three more."""
+    counter = ((position >> 6) << 4) | (position & 15)
+    return _block(key0, key1, counter, FEWEST_ROUNDS)
+
+
+def random_half(words: tuple[Term, Term], which: int) -> Term:
+    """The bits of the first, second, third or fourth position of a block."""
+    word = words[which // 2]
+    return word >> 16 if which % 2 else word & 0xFFFF
+
+
+def random_bits16(key0: Term, key1: Term, position: Term) -> Term:
+    """Sixteen random bits for each position; see `graphkeras.ops.random`."""
+    words = random_words(key0, key1, position)
+    low, high = (
+        ((position & 32) != 0).select(random_half(words, k + 2), random_half(words, k))
+        for k in (0, 1)
+    )
+    return ((position & 16) != 0).select(high, low)
 
 
 _SINGLE: dict[str, Function] = {
@@ -230,6 +257,9 @@ _OWN: dict[str, Function] = {
     "digamma": digamma,
     "erfinv": erfinv,
     "threefry2x32": threefry2x32,
+    "random_bits16": random_bits16,
+    # What it holds is rounded there: no product becomes part of a later sum.
+    "unfused": _intrinsic("unfused", "arithmetic.fence"),
 }
 TABLE: dict[str, Function] = {
     name: _OWN[name] if name in _OWN else _by_precision(name, _SINGLE.get(name))

@@ -8,12 +8,16 @@ from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import highest, lowest
-from graphkeras.kernels.cpu.loop import elementwise, nest, zero
+from graphkeras.kernels.cpu.loop import elementwise, nest, stretch, zero
+from graphkeras.kernels.cpu.target import accumulator
 from graphkeras.kernels.cpu.term import Term
+from graphkeras.kernels.cpu.tile import Epilogue, Panel
 from graphkeras.kernels.cpu.value import Index, known
 
 Indices = tuple[Index, ...]
 AHEAD = 8  # rows asked for before their turn
+VECTORS = 8  # columns whose sums are held in registers
+SHORT_RUN = 16  # elements that are copied at once
 
 
 def _place(e: Emit, indices: Array, at: Indices, size: Index) -> Index:
@@ -56,6 +60,10 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
             value = e.load(source, source.offset(e, rest), lanes)
             e.store(target, target.offset(e, rest), value)
 
+        run = known(target.shape[0]) if target.rank == 1 else None
+        if run is not None and 1 < run <= SHORT_RUN and _dense(source, target):
+            copy((0,), run)  # a pixel, say: one vector of as many lanes
+            return
         lanes = native_lanes(x.dtype)
         elementwise(e, target.shape, copy, _dense(source, target), lanes)
 
@@ -63,30 +71,108 @@ def take(e: Emit, x: Array, indices: Array, out: Array, *, axis: int) -> None:
         nest(e, out.shape[: axis + rank], cell)
 
 
-@cut(updates=-1, out=-1, grain=16)
 @kernel
-def scatter_add(e: Emit, indices: Array, updates: Array, out: Array) -> None:
-    """indices[...], updates[..., j] -> out[n, j]: rows added where their index says.
+def chain(e: Emit, indices: Array, rows: Array, first: Array, following: Array) -> None:
+    """indices -> rows[p], first[n], following[p]: the places of each row, linked.
 
-    In order, one after another: the result does not depend on anything else.
+    From the last place to the first, so that a row's places come in order.
     """
-    zero(e, out)
-    size = out.shape[0]
+    size, count = first.shape[0], rows.shape[0]
+    flat = Array(indices.pointer, indices.dtype, (count,), (1,))
+    none = e.constant(first.dtype, -1)
 
-    def cell(index: Indices) -> None:
-        source = updates.at(e, *index)
-        target = out.at(e, _place(e, indices, index, size))
+    def blank(index: Indices, lanes: int) -> None:
+        e.store(first, index[0], e.splat(none, lanes))
 
-        def add(rest: Indices, lanes: int) -> None:
-            place = target.offset(e, rest)
-            value = e.load(source, source.offset(e, rest), lanes)
-            _add(e, target, place, Term(e, e.cast(value, out.dtype)))
+    elementwise(e, (size,), blank, True, native_lanes(first.dtype))
+    with e.loop(0, count) as step:
+        place = e.sub(e.sub(count, 1), step)
+        row = _place(e, flat, (place,), size)
+        e.store(rows, place, e.from_index(row, rows.dtype))
+        with e.when(e.gt(size, 0)):
+            e.store(following, place, e.load(first, row))
+            e.store(first, row, e.from_index(place, first.dtype))
 
-        lanes = native_lanes(out.dtype)
-        elementwise(e, target.shape, add, _dense(source, target), lanes)
 
-    with e.when(e.gt(size, 0)):
-        nest(e, indices.shape, cell)
+@cut(first=0, out=0)
+@kernel
+def sum_chains(
+    e: Emit,
+    rows: Array,
+    first: Array,
+    following: Array,
+    updates: Array,
+    out: Array,
+    *,
+    epilogue: Epilogue | None = None,
+) -> None:
+    """rows, first[n], following, updates[p, ...] -> out[n, ...]: sum of each row.
+
+    A row's updates are added in their order; `epilogue` is applied to each sum, row by
+    row and column by column, and out holds nothing else on the way.
+    """
+    columns = out.shape[-1] if out.rank > 1 else 1
+    lines = e.product(out.shape[1:-1])
+    width = e.mul(lines, columns)
+    lanes, size = native_lanes(out.dtype), known(columns)
+    vectors = VECTORS if size is None else max(1, min(VECTORS, -(-size // lanes)))
+    buffer = Array(e.scratch(out.dtype, vectors * lanes), out.dtype, (), ())
+    last = e.sub(first.shape[0], 1)
+
+    def line(row: Index, number: Index) -> None:
+        """One line of a row: that along the last axis."""
+        start = e.mul(number, columns)
+        begin = e.to_index(e.load(first, row))
+        soon = e.to_index(e.load(first, e.minimum(e.add(row, AHEAD), last)))
+        with e.loop(0, columns, vectors * lanes) as column:
+            live = e.minimum(vectors * lanes, e.sub(columns, column))
+            if size is not None and size % (vectors * lanes) == 0:
+                live = vectors * lanes
+            cut, part = Panel(vectors, lanes, live), (width, e.add(start, column))
+            _sum_row(e, begin, soon, following, updates, part, cut, buffer)
+            above = e.add(e.mul(row, lines), number)
+
+            def finish(at: Index, n: int) -> None:
+                value, place = e.load(buffer, at, n), e.add(column, at)
+                if epilogue is not None:
+                    where = (above, place) if out.rank > 1 else (0, above)
+                    value = epilogue(e, value, *where, n)
+                e.store(out, e.add(e.mul(above, columns), place), value)
+
+            stretch(e, 0, cut.live, lanes, finish)
+
+    with e.loop(0, first.shape[0]) as row, e.loop(0, lines) as number:
+        line(row, number)
+
+
+def _sum_row(
+    e: Emit,
+    begin: Index,
+    soon: Index,
+    following: Array,
+    updates: Array,
+    part: tuple[Index, Index],
+    cut: Panel,
+    buffer: Array,
+) -> None:
+    """The sum of a chain's updates, of some columns, into the buffer."""
+    (width, column), lanes = part, cut.lanes
+    dtype = accumulator(updates.dtype)
+    zero = e.constant(dtype, 0)
+    sums = [e.local(dtype, zero, lanes) for _ in range(cut.vectors)]
+    here = e.counter(begin)
+    ahead = e.add(e.mul(e.maximum(soon, 0), width), column)
+    with e.loop_while(lambda: e.ge(here.get(), 0)):
+        start = e.add(e.mul(here.get(), width), column)
+        for v, total in enumerate(sums):
+            e.prefetch(updates, e.add(ahead, v * lanes))
+            place = e.add(start, v * lanes)
+            value = e.load_some(updates, place, lanes, cut.left(e, v))
+            wide = Term(e, e.cast(value, dtype)) + Term(e, total.get())
+            total.set(wide.scalar)
+        here.set(e.to_index(e.load(following, here.get())))
+    for v, total in enumerate(sums):
+        e.store(buffer, v * lanes, e.cast(total.get(), buffer.dtype))
 
 
 def _add(e: Emit, array: Array, offset: Index, value: Term) -> None:

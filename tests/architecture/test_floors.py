@@ -17,7 +17,7 @@ FLOOR_4 = ("ops", "variables", "ir", *GROUND)
 FLOOR_5 = ("compiler", "autodiff", "random", "saving")
 FLOOR_6 = (
     "activations", "export", "initializers", "regularizers", "constraints", "losses",
-    "metrics", "optimizers",
+    "metrics", "optimizers", "quantizers",
 )  # fmt: skip
 
 # unit -> the units it may import; itself is always allowed
@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "compiler": (*FLOOR_5, *RUNTIME, *FLOOR_4, "kernels"),  # it writes in their Emit
     **{unit: (*FLOOR_6, *FLOOR_5, *FLOOR_4) for unit in FLOOR_6},
     "data": (*FLOOR_5[1:], *FLOOR_4),
-    "layers": (*FLOOR_6, *FLOOR_5, *FLOOR_4),
+    "layers": ("data", *FLOOR_6, *FLOOR_5, *FLOOR_4),
     "training": ("data", *FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
     "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
     "applications": ("models", "layers", *FLOOR_6, *FLOOR_5, *FLOOR_4),

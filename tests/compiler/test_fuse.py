@@ -186,3 +186,17 @@ def test_a_product_with_one_column_leaves_its_results_to_vectors() -> None:
     dense = (floats(BATCH, 4), floats(4, 1), floats(1))
     plan = plan_of(lambda x, w, b: ops.sigmoid(x @ w + b), *dense)
     assert shape_of(plan) == ["call", "loop"]
+
+
+def test_the_rows_of_a_table_are_updated_as_their_gradient_is_summed() -> None:
+    table = Variable(np.ones((30, 4), np.float32), name="table")
+    with Trace() as trace:
+        x = trace.input("x", TensorType("int32", (BATCH,)))
+        loss = ops.sum(ops.square(ops.take(table.value, x, axis=0)))
+        (part,) = gradient(loss.value, [table.value.value])
+        table.assign_sub(trace.tensor(part) * 0.1)
+        graph, _ = trace.graph([loss])
+    plan = planned(graph)
+    ((_, update),) = plan.graph.changed
+    made = next(g for g in plan.groups if update in g.made)
+    assert made.call is not None and made.call.op.name == "sum_chains"

@@ -78,10 +78,16 @@ def normalized(x: Any, w: Sequence[Variable]) -> Any:
     return ops.relu(rows * w[1]) @ w[2]
 
 
+def words(x: Any, w: Sequence[Variable]) -> Any:
+    rows = ops.take(w[0], ops.cast(ops.round(x * 255.0), "int32"), axis=0)
+    return ops.mean(rows, axis=1) @ w[1]
+
+
 NETS: dict[str, tuple[Net, tuple[Any, ...], list[Any]]] = {
     "mlp": (mlp, (30,), [(30, 33), 33, (33, 17), 17, (17, 10), 10]),
     "cnn": (cnn, (11, 11, 3), [(3, 3, 3, 5), 5, (3, 3, 5, 8), 8, (32, 10), 10]),
     "normalized": (normalized, (20,), [(20, 18), 18, (18, 10)]),
+    "words": (words, (12,), [(256, 21), (21, 10)]),
 }
 
 

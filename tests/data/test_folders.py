@@ -121,6 +121,11 @@ def test_passes_differ_unless_not_shuffled(folder: Path) -> None:
     assert order(plain) == order(plain) == sorted(first)
 
 
+def test_names_of_classes_stay_known(folder: Path) -> None:
+    dataset = load(folder, verbose=False).map(lambda x, y: (x, y)).cache().prefetch(2)
+    assert dataset.class_names == ["a", "b"] and len(dataset.file_paths or ()) == 8
+
+
 def test_both_subsets_share_no_file(folder: Path) -> None:
     first, last = load(folder, validation_split=0.5, subset="both", seed=1,
                        verbose=False)  # fmt: skip

@@ -15,8 +15,9 @@ from graphkeras.kernels.cpu.cut import axes_of, cuts_of
 from graphkeras.runtime import link
 from tests.kernels.machine import Machine
 
-# They run on one thread: the work array of a sort serves all its lines.
-UNCUT = {"sort.sort", "sort.argsort"}
+# They run on one thread: the work array of a sort serves all its lines; a chain goes
+# from place to place.
+UNCUT = {"sort.sort", "sort.argsort", "index.chain"}
 
 
 def kernels():
@@ -48,6 +49,10 @@ GATED = {**CELL, "recurrent_activation": "sigmoid"}
 IMAGES, KERNELS, SLOPES = (5, 6, 7, 3), (3, 3, 3, 40), (5, 6, 7, 40)
 POOLED = (5, 3, 4, 3)
 SERIES, STATE = (5, 4, 6), (5, 6)  # samples, steps, units
+# Row 2 has places 0, 3 and 6, row 7 has 1 and 4, row 8 has 5.
+NOBODY = np.zeros(0, "int32")
+FIRST = np.array([-1, -1, 0, -1, -1, -1, -1, 1, 5], "int32")
+FOLLOWING = np.array([3, 4, -1, 6, -1, -1, -1], "int32")
 
 # kernel -> calls: operands, results, attributes; shapes mean random numbers
 SAMPLES = {
@@ -69,7 +74,7 @@ SAMPLES = {
         ([(9, 20), places(9, 7, 2)], [(7, 2, 20)], {"axis": 0}),
         ([(5, 9, 20), places(9, 7)], [(5, 7, 20)], {"axis": 1}),
     ],
-    "index.scatter_add": [([places(9, 7), (7, 40)], [(9, 40)], {})],
+    "index.sum_chains": [([NOBODY, FIRST, FOLLOWING, (7, 150)], [(9, 150)], {})],
     "index.take_along_axis": [([(5, 9), places(9, 5, 4)], [(5, 4)], {"axis": 1})],
     "index.scatter_add_along_axis": [
         ([places(9, 5, 4), (5, 4)], [(5, 9)], {"axis": 1}),

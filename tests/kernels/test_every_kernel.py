@@ -395,11 +395,29 @@ def test_take_and_scatter_along_every_axis(rng, size):
             index.scatter_add_along_axis(e, indices, updates, out, axis=axis)
 
         sweep.add(scatter, (cells, updates), total)
-    rows = rng.integers(0, size, (6, 2))
-    updates = numbers(rng, (6, 2, 3, 18))
-    total = np.zeros((size, 3, 18), "float32")
-    np.add.at(total, rows, updates)
-    sweep.add(index.scatter_add, (rows, updates), total)
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "float16"])
+def test_rows_are_summed_by_their_chains(rng, dtype, dynamic):
+    sweep = Sweep(dynamic)
+
+    def case(e, places, updates, out, *links):
+        index.chain(e, places, *links)
+        index.sum_chains(e, *links, updates, out)
+
+    for size, width in [(1, 1), (17, 3), (9, 130), (9, 128), (0, 5)]:
+        places = (
+            rng.integers(-size, size + 2, (6, 2)) if size else np.zeros((0, 2), int)
+        )
+        updates = numbers(rng, (places.size, width), dtype)
+        total = np.zeros((size, width), dtype)
+        at = np.where(places < 0, places + size, places).clip(0, max(size - 1, 0))
+        np.add.at(total, at.ravel(), updates)
+        sizes = (places.size, size, places.size)
+        links = [np.zeros(n, "int32") for n in sizes]
+        sweep.add(case, (places, updates), total, extra=links)
     sweep.run()
 
 

@@ -143,6 +143,27 @@ SAMPLES: dict[str, Sample] = {
         lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2), None, 2
     ),
     "Conv1DTranspose": _s(lambda: L.Conv1DTranspose(2, 3, 2, "same"), None, 4),
+    "ConvLSTM1D": _s(
+        lambda: L.ConvLSTM1D(2, 3, padding="same", return_sequences=True), 3, 5, 2
+    ),
+    "ConvLSTM2D": _s(
+        lambda: L.ConvLSTM2D(
+            2, (2, 3), 2, data_format="channels_first", go_backwards=True
+        ),
+        3,
+        2,
+        4,
+        5,
+    ),
+    "ConvLSTM2D, dropouts": _s(
+        lambda: L.ConvLSTM2D(2, 2, dropout=0.3, recurrent_dropout=0.3, seed=1),
+        3,
+        4,
+        4,
+        2,
+        random=True,
+    ),
+    "ConvLSTM3D": _s(lambda: L.ConvLSTM3D(2, 2, use_bias=False), 2, 3, 3, 2, 2),
     "Conv2D": _s(lambda: L.Conv2D(4, 3, activation="relu"), None, None, 3),
     "Conv2D, same": _s(lambda: L.Conv2D(4, (3, 2), 2, "same"), 7, 6, 3),
     "Conv2D, dilated": _s(lambda: L.Conv2D(4, 3, dilation_rate=2), 8, 8, 2),

@@ -273,7 +273,6 @@ def test_static_python_control_flow_is_fine() -> None:
         (lambda: layers.Dense(2, activation="rleu"), "Did you mean 'relu'"),
         (lambda: layers.Dense(2, kernel_initializer="zeroes"), "Did you mean 'zeros'"),
         (lambda: layers.Dense(2, name="a/b"), "without '/'"),
-        (lambda: layers.Dense(2, dtype="mixed_float16"), "mixed precision is not"),
         (lambda: layers.Dropout(1.5), "0 <= rate <= 1"),
         (lambda: layers.Conv2D(4, (3, 3, 3)), "kernel_size to be an int or 2 ints"),
         (lambda: layers.Conv2D(4, 3, padding="sam"), "padding in 'valid', 'same'"),

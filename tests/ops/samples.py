@@ -16,7 +16,7 @@ from tests.ops.sample import Sample
 from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
 from tests.ops.table_categories import CATEGORIES
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
-from tests.ops.table_images import RESAMPLING
+from tests.ops.table_images import FILTERS, RESAMPLING
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
 from tests.ops.table_numpy import COLOURS, STATISTICS
 from tests.ops.table_recurrent import RECURRENT
@@ -24,7 +24,7 @@ from tests.ops.table_recurrent import RECURRENT
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
     **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
-    **RESAMPLING,
+    **RESAMPLING, **FILTERS,
 }  # fmt: skip
 
 
@@ -56,6 +56,7 @@ def names() -> list[str]:
 EXPECTED: dict[tuple[str, str], str] = {
     ("gradient", "stop_gradient"): "it is there to have another gradient",
     ("gradient", "with_gradient"): "it is there to have another gradient",
+    ("gradient", "rounded_einsum"): "it is there to have another gradient",
     ("gradient", "lstm_loop"): "what it keeps for its gradient has none itself",
     ("gradient", "gru_loop"): "what it keeps for its gradient has none itself",
     ("onnx", "cumprod"): "ONNX has a running sum only",

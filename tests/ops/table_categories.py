@@ -35,6 +35,10 @@ CATEGORIES: dict[str, list[Sample]] = {
         *(s(x(n, kind="integer")) for n in AWKWARD),
     ],
     "combine_fingerprints": [s(WORDS, WORDS[::-1].copy(), free=(0, 1))],
+    "quotient": [
+        s(np.array([0, 7, 2**62, 10**18]), np.array([3, 7, 5, 10**9]), free=(0, 1)),
+        *(s(x(n, kind="digit"), i([3])[0]) for n in AWKWARD),
+    ],
     "bucket": [s(WORDS, count=7, free=(0,)), s(WORDS, count=1)],
     "count_classes": [
         s(i([1, 1, 7, -1]), depth=3, free=(0,)),

@@ -97,6 +97,7 @@ ELEMENTWISE = {
     "iota": [s(shape=(3, 4), axis=1, dtype="int32"), s(shape=(0,), axis=0,
              dtype="float32"), s(shape=(17,), axis=0, dtype="int64")],
     "threefry2x32": [s(np.uint32(1), np.uint32(2), np.arange(17, dtype="uint32"))],
+    "random_bits16": [s(np.uint32(1), np.uint32(2), np.arange(99, dtype="uint32"))],
     "where": [s(x(n, kind="bool"), x(n), x(n, salt=1), free=(0, 1, 2))
               for n in AWKWARD]
              + [s(x(3, 1, kind="bool"), x(4), np.float32(0))],

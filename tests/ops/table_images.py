@@ -82,3 +82,20 @@ RESAMPLING = {
     ] + [s(i(4, 8, 1), np.float32([[0.4, 1.6]]), order=1),
          s(x(2, 1, 3), x(3, 2, 2), order=1, fill_mode="mirror")],
 }  # fmt: skip
+FILTERS = {
+    "gaussian_blur": [
+        s(x(2, 5, 6, 3), free=(0,)),
+        s(x(3, 4, 5), kernel_size=(5, 5), sigma=(0.7, 2.0),
+          data_format="channels_first"),
+        s(x(2, 5, 4, 2), kernel_size=(3, 5)),
+    ],
+    "elastic_transform": [
+        s(x(2, 7, 9, 3), alpha=4.3, sigma=2.0, seed=3, fill_mode=mode, fill_value=0.5)
+        for mode in ("constant", "nearest", "wrap", "reflect")
+    ] + [s(x(3, 8, 6), alpha=3.0, sigma=1.5, seed=1, data_format="channels_first")],
+    "sobel_edges": [s(x(2, 4, 5, 3)),
+                    s(x(2, 3, 4, 5), data_format="channels_first")],
+    "ssim": [s(x(2, 7, 6, 3, kind="share"), x(2, 7, 6, 3, kind="share", salt=1),
+               filter_size=5),
+             s(pixels(12, 13, 1), pixels(12, 13, 1), max_val=255)],
+}  # fmt: skip

@@ -139,7 +139,7 @@ def test_mismatched_labels_name_the_way_out() -> None:
     [
         (lambda: ops.conv(np.ones((1, 4, 4, 3)), np.ones((2, 2, 2, 1))), "multiple"),
         (lambda: ops.conv(np.ones((1, 2, 2, 1)), np.ones((3, 3, 1, 1))), "fit"),
-        (lambda: ops.conv(np.ones((4, 4)), np.ones((2, 2))), "rank 3 or 4"),
+        (lambda: ops.conv(np.ones((4, 4)), np.ones((2, 2))), "rank 3, 4 or 5"),
         (lambda: ops.max_pool(np.ones((1, 4, 4, 1)), (2, 2, 2)), "2 ints"),
         (lambda: ops.max_pool(np.ones((1, 4, 4, 1)), 2, padding="full"), "'same'"),
         (lambda: ops.pad(np.ones(3), 1, mode="wrap"), "reflect"),

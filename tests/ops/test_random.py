@@ -143,6 +143,32 @@ def test_a_compiled_step_draws_the_interpreters_numbers_and_advances() -> None:
     assert list(seed.state.array) == [11, 2]
 
 
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 21), (2, 32), (5, 64), (7, 100), (40, 9)]
+)
+def test_bits_that_vectors_share_are_those_of_each_position(shape: Any) -> None:
+    def step(x: Tensor) -> list[Tensor]:
+        columns = random.dropout(x, 0.25, (None, 1), seed=14)
+        return [random.dropout(x, rate, seed=13) for rate in (0.5, 1e-4)] + [columns]
+
+    found, expected = compiled_and_interpreted(step, np.ones(shape, "float32"))
+    for compiled, reference in zip(found[0], expected[0], strict=True):
+        np.testing.assert_array_equal(compiled, reference)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.1, 0.003, 1e-5])
+def test_masks_have_their_rate_and_no_pattern(rate: float) -> None:
+    kept = random.dropout(np.ones(1 << 18, "float32"), rate, seed=15) != 0
+    deviation = (rate * (1 - rate) / kept.size) ** 0.5
+    assert 1 - kept.mean() == pytest.approx(rate, abs=5 * deviation)
+    if rate < 0.01:
+        return
+    centred = kept - (1 - rate)
+    for lag in (1, 16, 32, 48, 64):  # what shares a block, and what does not
+        both = (centred[:-lag] * centred[lag:]).mean()
+        assert abs(both) < 5 * rate * (1 - rate) / kept.size**0.5
+
+
 def test_a_traced_int_seed_is_a_constant() -> None:
     step = lambda x: x * random.uniform(x.shape, seed=12)  # noqa: E731
     found, expected = compiled_and_interpreted(step, np.ones((3, 2), "float32"))

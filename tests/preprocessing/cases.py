@@ -7,6 +7,7 @@ row is (layer, arguments, data to adapt to or None, inputs).
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 Row = tuple[str, dict[str, Any], Any, Any]
@@ -132,3 +133,95 @@ def _hash_rows() -> list[Row]:
 
 
 ROWS: list[Row] = _lookup_rows() + _category_rows() + _hash_rows()
+
+# ------------------------------------------------- every option with every other one
+
+MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
+
+
+def _every_lookup(of: dict[str, Any], inputs: list[Any], samples: Any) -> list[Row]:
+    """Unknown ids x mask x mode x size, of words that are given and learned."""
+    rows: list[Row] = []
+    for oov, masked, mode, padded, learned in product(
+        (0, 1, 3), (False, True), MODES, (False, True), (False, True)
+    ):
+        options: dict[str, Any] = {"num_oov_indices": oov, "output_mode": mode}
+        options |= {"mask_token": of["mask"]} if masked else {}
+        options |= {"max_tokens": 12, "pad_to_max_tokens": True} if padded else {}
+        if not learned:
+            options["vocabulary"] = of["known"]
+            options |= {"idf_weights": [0.5, 0.25]} if mode == "tf_idf" else {}
+        known = [[[of["known"][1], of["known"][0]]]] if oov == 0 else inputs
+        rows += [(of["name"], options, samples if learned else None, x) for x in known]
+    return rows
+
+
+def _inverses() -> list[Row]:
+    """Ids back to words, also with special words of one's own."""
+    rows: list[Row] = []
+    ids = [[0, 1, 2], [3, 4, -1]]
+    for oov, masked, learned in product((0, 1, 3), (False, True), (False, True)):
+        for of, samples, unknown in ((STRINGS, SAMPLES, "?"), (INTS, INTEGERS, -9)):
+            given: dict[str, Any] = {"num_oov_indices": oov, "invert": True}
+            given |= {"mask_token": of["mask"]} if masked else {}
+            given |= {"oov_token": unknown}
+            given |= {} if learned else {"vocabulary": of["known"]}
+            rows.append((of["name"], given, samples if learned else None, ids))
+    return rows
+
+
+def _every_hash() -> list[Row]:
+    words: list[Any] = [["", "a", "z"], [["b"], ["é"]], [["a", "b"], ["", "z"]]]
+    numbers: list[Any] = [[0, 5, -7], [[5], [8]], [[5, 7], [0, 2**40]]]
+    rows: list[Row] = []
+    for bins, mode, salt in product((1, 6), MODES[:4], (None, 7, [1, 2])):
+        options = {"num_bins": bins, "output_mode": mode, "salt": salt}
+        for table, mask in ((words, ""), (numbers, 0)):
+            rows += [("Hashing", options, None, x) for x in table]
+            rows += [("Hashing", options | {"mask_value": mask}, None, x)
+                     for x in table[::2]]  # fmt: skip
+    for mode, count in product(("int", "one_hot"), (2, 3, 4)):
+        options = {"num_bins": 11, "output_mode": mode}
+        columns: list[Any] = [
+            ["a", "b", ""],
+            [1, -1, 0],
+            ["x", "é", "z"],
+            [9, 8, 2**50],
+        ]
+        rows.append(("HashedCrossing", options, None, columns[:count]))
+        rows.append(("HashedCrossing", options, None,
+                     [[[v] for v in c] for c in columns[:count]]))  # fmt: skip
+    return rows
+
+
+CUBE: list[Any] = [
+    [[1.0, -2.0, 3.5], [0.25, 4.0, -1.0]],
+    [[2.0, 2.0, 2.0], [8.0, 0, 1]],
+]
+PLANE: list[Any] = [[1.0, 2.0, -3.0], [4.0, 0.5, 7.0], [0.0, 0.0, 9.0]]
+
+
+def _every_normalization() -> list[Row]:
+    rows: list[Row] = []
+    for axis, invert in product(
+        (-1, None, 1, (0, 1), (1, 2), (), (-1, 1)), (False, True)
+    ):
+        options = {"axis": axis, "invert": invert}
+        batches = {"batches": [CUBE[:1], CUBE[1:], [CUBE[0]]]}
+        rows += [("Normalization", options, d, CUBE) for d in (CUBE, batches)]
+        flat = axis in (-1, None, 1, ())
+        rows += [("Normalization", options, PLANE, PLANE)] if flat else []
+    for invert, number in product((False, True), (2.0, [1.0, 2.0, 3.0])):
+        options = {"mean": number, "variance": number, "invert": invert}
+        rows += [("Normalization", options, None, x) for x in (PLANE, CUBE)]
+    whole = {"axis": None, "mean": 3.0, "variance": 2.0}
+    rows += [("Normalization", whole, None, x) for x in (PLANE, CUBE)]
+    zero = {"mean": 1.0, "variance": 0.0}
+    return [*rows, ("Normalization", zero, None, PLANE)]
+
+
+MORE: list[Row] = [
+    *_every_lookup(STRINGS, [WORDS[k] for k in ("vector", "rows", "nasty")], SAMPLES),
+    *_every_lookup(INTS, [NUMBERS[k] for k in ("vector", "rows", "far")], INTEGERS),
+    *_inverses(), *_every_hash(), *_every_normalization(),
+]  # fmt: skip

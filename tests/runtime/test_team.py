@@ -47,13 +47,15 @@ def _together() -> Iterator[None]:
 
 
 def members() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("graphkeras-")]
+    return [
+        t.name for t in threading.enumerate() if t.name.startswith("graphkeras.team-")
+    ]
 
 
 def test_threads_are_kept_until_they_are_closed(program: Any, inputs: Any) -> None:
     program.run(inputs)
     program.run(inputs)
-    assert members() == ["graphkeras-1"]
+    assert members() == ["graphkeras.team-1"]
     team.close()
     assert members() == []
     assert program.run(inputs)[0].shape == (50, 24)
@@ -136,7 +138,7 @@ def test_a_forked_process_makes_threads_of_its_own(program: Any, inputs: Any) ->
 
     def work() -> bool:
         same = program.run(inputs)[0].tobytes() == wanted
-        return same and members() == ["graphkeras-1"]
+        return same and members() == ["graphkeras.team-1"]
 
     assert in_child(work) == 0
     assert program.run(inputs)[0].tobytes() == wanted
@@ -162,7 +164,9 @@ def test_threads_keep_to_the_cores_of_the_process(program: Any, inputs: Any) -> 
         os.sched_setaffinity(0, {min(before)})
         program.run(inputs)
         assert cores() == {min(before)}
-        others = [t for t in threading.enumerate() if t.name.startswith("graphkeras-")]
+        others = [
+            t for t in threading.enumerate() if t.name.startswith("graphkeras.team-")
+        ]
         assert all(os.sched_getaffinity(t.native_id) == cores() for t in others)  # type: ignore[arg-type]
     finally:
         os.sched_setaffinity(0, before)

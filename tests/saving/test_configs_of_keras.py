@@ -17,7 +17,10 @@ from tests.saving import zoo
 LINES = (zoo.FOLDER / "config_keys.txt").read_text().splitlines()
 TAKEN = {name: {*keys.split()} for name, keys in (line.split(": ") for line in LINES)}
 PUBLIC = {"GroupedQueryAttention": "GroupQueryAttention"}  # where they differ
-BESIDE = {"IntegerLookup": {"vocabulary_size"}}  # taken, though no parameter
+BESIDE = {  # taken, though no parameter
+    "IntegerLookup": {"vocabulary_size"},
+    "LayerNormalization": {"rms_scaling"},
+}
 
 ARGUMENTS: dict[str, Any] = {
     "learning_rate": 0.1, "initial_learning_rate": 0.1, "decay_steps": 3,
@@ -25,6 +28,7 @@ ARGUMENTS: dict[str, Any] = {
     "thresholds": 0.5, "num_classes": 2, "target_class_ids": [0], "specificity": 0.5,
     "recall": 0.5, "precision": 0.5, "sensitivity": 0.5, "num_thresholds": 3,
     "fn": keras.losses.mean_squared_error,
+    "inner_optimizer": keras.optimizers.SGD(),
 }  # fmt: skip
 ABSTRACT = ("LearningRateSchedule", "Optimizer")
 

@@ -179,6 +179,14 @@ def test_workers_of_a_dataset_are_threads_and_end(workers: int) -> None:
     assert not [t for t in threading.enumerate() if "graphkeras-" in t.name]
 
 
+def test_a_dataset_may_forget_to_call_the_class_above() -> None:
+    class Forgetful(Counting):
+        def __init__(self) -> None:
+            self.asked = []
+
+    assert len(visited(adapt(Forgetful()))) == 4
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_an_error_of_a_worker_arrives_and_threads_end(workers: int) -> None:
     model = sequential()
@@ -261,3 +269,55 @@ def test_a_mapped_array_of_bytes_is_not_loaded(how: str, images: Any) -> None:
         "predict": lambda: model.predict(x, verbose=0),
     }[how]
     assert peak_of(act) < x.nbytes / 8
+
+
+@pytest.fixture
+def small_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let arrays of a few bytes count as too large to be put in order."""
+    monkeypatch.setattr("graphkeras.training.data._COPIED", 100)
+
+
+@pytest.mark.parametrize("how", ["every other row", "turned", "other byte order"])
+def test_rows_that_lie_apart_are_read_as_those_that_do_not(
+    how: str, small_copies: None
+) -> None:
+    apart = {
+        "every other row": np.repeat(X, 2, axis=0)[::2],
+        "turned": np.asfortranarray(X),
+        "other byte order": X.astype(X.dtype.newbyteorder()),
+    }[how]
+
+    def trained(x: np.ndarray) -> Any:
+        keras.utils.set_random_seed(0)
+        model = sequential()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(x, Y, batch_size=6, epochs=2, verbose=0)
+        return model.predict(x, batch_size=6, verbose=0)
+
+    np.testing.assert_allclose(trained(apart), trained(X), rtol=1e-6)
+    assert adapt(apart, Y).in_place == (how == "other byte order")  # type: ignore[union-attr]
+
+
+def test_windows_over_a_series_are_not_all_made_at_once() -> None:
+    series = np.zeros((40_000, 4), "float32")
+    dataset = keras.utils.timeseries_dataset_from_array(
+        series, series[:, 0], 500, sequence_stride=4, batch_size=64
+    )
+    data = adapt(dataset)
+    windows = sum(a.nbytes for a in data.arrays)  # type: ignore[union-attr]
+    assert windows > 100 * series.nbytes
+    peak = peak_of(lambda: [None for _ in data.batches_of(data.epoch(), True)])  # type: ignore
+    assert peak < windows / 20
+
+
+def test_words_of_every_batch_are_counted_once_an_epoch() -> None:
+    words = layers.TextVectorization()
+    words.adapt(np.array(["a b", "c"]))
+    text = keras.Input((), dtype="string")
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(9, 2)(words(text)))
+    model = keras.Model(text, layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    data = adapt(np.array(["a", "b c", "c", "a b c"] * 3), np.arange(12.0), steps=1,
+                 batch_size=4)  # fmt: skip
+    model._train_epoch(data, keras.callbacks.CallbackList([], model=model))
+    assert data._at == 1  # type: ignore[union-attr]

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from graphkeras.data.arrays import is_frame, of_frame
 from graphkeras.errors import DataError, DTypeError, message
 
 
 def is_whole(data: Any) -> bool:
-    """Return whether `data` is an array, or a list or tuple that makes one."""
-    return isinstance(data, (list, tuple)) or hasattr(data, "__array__")
+    """Return whether `data` is an array, or a list, tuple or frame that makes one."""
+    plain = isinstance(data, (list, tuple)) or hasattr(data, "__array__")
+    return plain or hasattr(data, "to_numpy")
 
 
 def batches_of(who: str, data: Any, steps: int | None) -> Iterator[Any]:
@@ -23,7 +25,7 @@ def batches_of(who: str, data: Any, steps: int | None) -> Iterator[Any]:
         DataError: if it is neither an array nor an iterable.
     """
     if is_whole(data):
-        yield data
+        yield _of_columns(who, data) if is_frame(data) else data
         return
     if isinstance(data, (str, bytes)) or not (
         hasattr(data, "__iter__") or hasattr(data, "__getitem__")
@@ -35,7 +37,23 @@ def batches_of(who: str, data: Any, steps: int | None) -> Iterator[Any]:
             )
         )  # fmt: skip
     for batch in itertools.islice(data, steps):
-        yield batch[0] if isinstance(batch, tuple) else batch
+        yield inputs_of(batch)
+
+
+def _of_columns(who: str, frame: Any) -> np.ndarray:
+    found = of_frame(frame)
+    if isinstance(found, dict):
+        raise DataError(
+            message(who, "adapt expected columns of one kind.", "text and numbers",
+                    'Adapt to one column at a time: layer.adapt(frame[["name"]]).')
+        )  # fmt: skip
+    return found
+
+
+def inputs_of(batch: Any) -> Any:
+    """Return the inputs of a batch that may hold targets too."""
+    pair = isinstance(batch, list) and batch and hasattr(batch[0], "shape")
+    return batch[0] if isinstance(batch, tuple) or pair else batch
 
 
 def strings_of(data: Any) -> np.ndarray:

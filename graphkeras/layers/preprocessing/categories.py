@@ -15,13 +15,17 @@ from graphkeras.layers.preprocessing.arguments import (
     salt_of,
 )
 from graphkeras.layers.preprocessing.batches import strings_of
-from graphkeras.layers.preprocessing.direct import DirectLayer, at_once
+from graphkeras.layers.preprocessing.direct import (
+    DirectLayer,
+    at_once,
+    bucketed,
+    encoded,
+)
 from graphkeras.layers.shapes import tree_of_shapes
 from graphkeras.layers.validation import positive_int
 from graphkeras.ops.creation import dtype_of
 from graphkeras.ops.hashing import (
     CROSSING_SEED,
-    bucket,
     combine_fingerprints,
     fingerprint,
     fingerprint_of_digits,
@@ -152,16 +156,16 @@ class Hashing(DirectLayer):
     def call(self, inputs: Any) -> Any:
         """Return the bins, or their encoding."""
         x = _as_tensor(inputs)
-        return encode_classes(
+        return encoded(
             self._bins(x), mode=self.output_mode, depth=self.num_bins,
             dtype=self.compute_dtype,
         )  # fmt: skip
 
     def _bins(self, x: Any) -> Any:
         if self.mask_value is None or self.num_bins == 1:
-            return bucket(self._hash(x), count=self.num_bins)
+            return bucketed(self._hash(x), self.num_bins)
         hidden = self._is_mask(x)
-        others = bucket(self._hash(x), count=self.num_bins - 1) + 1
+        others = bucketed(self._hash(x), self.num_bins - 1) + 1
         return ops.where(hidden, 0, others)
 
     def _hash(self, x: Any) -> Any:
@@ -225,8 +229,8 @@ class HashedCrossing(DirectLayer):
             text = dtype_of(x) == "string"
             word = _fingerprint(x) if text else ops.cast(x, "int64")
             mixed = combine_fingerprints(mixed, ops.cast(word, "uint64"))
-        return encode_classes(
-            bucket(mixed, count=self.num_bins), mode=self.output_mode,
+        return encoded(
+            bucketed(mixed, self.num_bins), mode=self.output_mode,
             depth=self.num_bins, dtype=self.compute_dtype,
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from graphkeras.layers.preprocessing.image_layer import (
     value_range_of,
 )
 from graphkeras.layers.validation import int_tuple
+from graphkeras.ops.filters import blurred
 
 BYTE = (0, 255)
 
@@ -243,11 +244,11 @@ class RandomSharpness(_Colours):
         return self._clipped(images + (1.0 - sharpness) * (smooth - images))
 
     def _smoothed(self, images: Any) -> Any:
-        channels = images.shape[self._axes(images)[2]]
-        window = np.full((3, 3, 1, 1), 1.0 / 13.0, "float32")
-        window[1, 1] = 5.0 / 13.0
-        kernel = ops.cast(np.tile(window, (1, 1, channels, 1)), images.dtype)
-        return ops.depthwise_conv(images, kernel, 1, "same", self.data_format)
+        """Each pixel 5/13 of itself and 1/13 of each of the eight around it."""
+        height, width, _ = self._axes(images)
+        ones = np.ones(3, "float32")
+        nine = blurred(blurred(images, ones, height), ones, width)
+        return ops.cast((nine + 4.0 * images) / 13.0, images.dtype)
 
 
 class RandomGaussianBlur(_Colours):

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from graphkeras import dtypes
 from graphkeras.compiler import host_ops
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, current_trace
 from graphkeras.layers.arguments import CallSpec
 from graphkeras.layers.layer import Layer
+from graphkeras.ops.hashing import bucket
+from graphkeras.ops.lookup import encode_classes
 
 
 def at_once(op: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,6 +33,29 @@ def at_once(op: Callable[..., Any]) -> Callable[..., Any]:
         return op(x, **attrs)
 
     return call
+
+
+def encoded(ids: Any, *, mode: str, depth: int, dtype: str) -> Any:
+    """Return `encode_classes` of ids; of an array in a few calls of NumPy."""
+    if not isinstance(ids, np.ndarray) or mode == "one_hot" or not 0 < ids.ndim < 3:
+        return encode_classes(ids, mode=mode, depth=depth, dtype=dtype)
+    kind = dtypes.to_numpy(dtype)
+    if mode == "int":
+        return ids.astype(kind, copy=False)
+    rows = len(ids) if ids.ndim == 2 else 1
+    places = ids + depth * np.arange(rows)[:, None] if rows > 1 else ids
+    counted = places[(ids >= 0) & (ids < depth)]
+    found = np.bincount(counted, minlength=rows * depth)
+    if mode == "multi_hot":
+        np.minimum(found, 1, out=found)
+    return found.astype(kind, copy=False).reshape((*ids.shape[:-1], depth))
+
+
+def bucketed(words: Any, count: int) -> Any:
+    """Return `bucket` of fingerprints; of an array by NumPy."""
+    if isinstance(words, np.ndarray):
+        return (words % np.uint64(count)).astype(np.int64)
+    return bucket(words, count=count)
 
 
 class DirectLayer(Layer):

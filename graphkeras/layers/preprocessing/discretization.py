@@ -11,10 +11,9 @@ from graphkeras import ops
 from graphkeras.errors import ArgumentError, DataError, DTypeError, message
 from graphkeras.layers.preprocessing.arguments import output_mode_of, refuse_sparse
 from graphkeras.layers.preprocessing.batches import batches_of
-from graphkeras.layers.preprocessing.direct import DirectLayer
+from graphkeras.layers.preprocessing.direct import DirectLayer, encoded
 from graphkeras.layers.validation import is_int
 from graphkeras.ops.creation import dtype_of
-from graphkeras.ops.lookup import encode_classes
 
 _NOTHING = np.zeros((2, 0), "float32")
 
@@ -156,7 +155,7 @@ class Discretization(DirectLayer):
         edges = np.asarray(self.bin_boundaries, "float32")
         below = ops.cast(ops.logical_not(ops.less(x, edges)), "int32")  # NaN is last
         kind = "int32" if self.output_mode == "int" else self.compute_dtype
-        return encode_classes(
+        return encoded(
             ops.sum(below, axis=-1), mode=self.output_mode, depth=len(edges) + 1,
             dtype=kind,
         )  # fmt: skip

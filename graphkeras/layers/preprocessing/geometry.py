@@ -20,6 +20,7 @@ from graphkeras.layers.preprocessing.image_layer import (
 from graphkeras.layers.validation import one_of, positive_int
 from graphkeras.ops import random as draw
 from graphkeras.ops.filters import bent, blurred_noise
+from graphkeras.ops.math import times
 from graphkeras.ops.resample import bilinear
 from graphkeras.ops.resize import aspect_crop, linear_table
 from graphkeras.ops.warp import check_warp
@@ -88,11 +89,10 @@ class RandomCrop(RandomImageLayer):
         rows, columns, _ = self._axes(x)
         sizes, target = self._size(x), (self.height, self.width)
         if dims.is_static(sizes) and all(s >= n for s, n in zip(sizes, target)):
-            start: list[Any] = [0] * 4
-            start[rows], start[columns] = transformation
-            shape = list(x.shape)
-            shape[rows], shape[columns] = target
-            return ops.slice(x, start, shape)
+            for axis, count, start in zip((rows, columns), target, transformation):
+                places = ops.add(ops.arange(count, dtype="int32"), start)
+                x = ops.take(x, places, axis=axis)
+            return x
         tables: list[Any] = []
         for size, count, first in zip(sizes, target, transformation):
             places, share = self._table(sizes, size, count, first)
@@ -281,8 +281,8 @@ def turned(angle: Any, height: Any, width: Any) -> Any:
     angle = ops.multiply(angle, math.pi / 180.0)
     cos, sin = ops.cos(angle), ops.sin(angle)
     x, y = (ops.multiply(ops.cast(n - 1, angle.dtype), 0.5) for n in (width, height))
-    shift_x = x - x * cos - y * -sin
-    shift_y = y - x * sin - y * cos
+    shift_x = x - times(x, cos) - times(y, -sin)
+    shift_y = y - times(x, sin) - times(y, cos)
     return _rows(cos, -sin, shift_x, sin, cos, shift_y, 0.0, 0.0)
 
 

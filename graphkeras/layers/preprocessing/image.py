@@ -8,7 +8,7 @@ import numpy as np
 
 from graphkeras import ops
 from graphkeras.ir.dims import is_static
-from graphkeras.layers.layer import Layer
+from graphkeras.layers.preprocessing.beside import BesideLayer
 from graphkeras.layers.preprocessing.image_layer import ImageLayer
 from graphkeras.layers.validation import positive_int
 from graphkeras.ops.resample import bilinear
@@ -20,7 +20,7 @@ from graphkeras.ops.resize import (
 )
 
 
-class Rescaling(Layer):
+class Rescaling(BesideLayer):
     """inputs * scale + offset.
 
     Args:
@@ -156,13 +156,13 @@ class CenterCrop(ImageLayer):
 
     def _of_any_size(self, x: Any, axes: tuple[int, int], target: tuple) -> Any:
         """Crop or enlarge, whichever the size asks for when it is known."""
-        sizes = [x.shape[a] for a in axes]
+        height, width = sizes = [x.shape[a] for a in axes]
         fits = ops.logical_and(*(
             ops.greater_equal(size, n) for size, n in zip(sizes, target)
         ))  # fmt: skip
         tables: list[Any] = []
         for size, count, (start, part) in zip(
-            sizes, target, aspect_crop(sizes[0], sizes[1], target)
+            sizes, target, aspect_crop(height, width, target)
         ):
             places, share = linear_table(part, count)
             cells = np.arange(count, dtype="int32")[:, None] + np.zeros(2, "int32")

@@ -12,7 +12,7 @@ from typing import Any
 
 from graphkeras import ops, random
 from graphkeras.errors import ArgumentError, ShapeError, message
-from graphkeras.layers.layer import Layer
+from graphkeras.layers.preprocessing.beside import BesideLayer
 from graphkeras.layers.validation import image_format
 
 Range = tuple[float, float]
@@ -95,7 +95,7 @@ def images_in(data: Any) -> Any:
     return data["images"] if isinstance(data, dict) else data
 
 
-class ImageLayer(Layer):
+class ImageLayer(BesideLayer):
     """Base of layers on images.
 
     They take one image or a batch, or a dict with "images" and perhaps "labels",

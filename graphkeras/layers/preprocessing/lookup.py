@@ -16,11 +16,11 @@ from graphkeras.layers.preprocessing.arguments import (
     salt_of,
 )
 from graphkeras.layers.preprocessing.batches import integers_of, strings_of
-from graphkeras.layers.preprocessing.direct import at_once
+from graphkeras.layers.preprocessing.direct import at_once, bucketed, encoded
 from graphkeras.layers.preprocessing.vocabulary import Vocabulary
 from graphkeras.layers.validation import is_int, one_of
-from graphkeras.ops.hashing import bucket, fingerprint, fingerprint_of_digits
-from graphkeras.ops.lookup import encode_classes, look_up
+from graphkeras.ops.hashing import fingerprint, fingerprint_of_digits
+from graphkeras.ops.lookup import look_up
 
 _look_up, _fingerprint = at_once(look_up), at_once(fingerprint)
 _NOTHING = ConstantData.of(np.empty(0, np.int64))
@@ -109,7 +109,7 @@ class IndexLookup(Vocabulary):
         if self.output_mode == "int":
             return ids
         counting = self.output_mode == "tf_idf"
-        found = encode_classes(
+        found = encoded(
             ids, mode="count" if counting else self.output_mode, depth=self._depth(),
             dtype="int64",
         )  # fmt: skip
@@ -159,8 +159,10 @@ class IndexLookup(Vocabulary):
         if numbers and self.oov_method == "floormod":
             return ops.mod(keys, np.int64(count))
         if numbers and self.salt is None:
-            return bucket(fingerprint_of_digits(keys), count=count)
-        return bucket(_fingerprint(keys, salt=self.salt), count=count)
+            words = fingerprint_of_digits(keys)
+        else:
+            words = _fingerprint(keys, salt=self.salt)
+        return bucketed(words, count)
 
     def _words_of(self, ids: Any) -> Any:
         known, words = self._table()

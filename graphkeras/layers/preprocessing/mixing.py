@@ -8,6 +8,7 @@ import numpy as np
 
 from graphkeras import ops, random
 from graphkeras.errors import ArgumentError, message
+from graphkeras.ir.trace import untraced
 from graphkeras.layers.preprocessing.colour import (
     BYTE,
     RandomBrightness,
@@ -322,6 +323,16 @@ class _Several(RandomImageLayer):
     factor: tuple[float, float]
     value_range: tuple[float, float]
     interpolation: str
+    _calls_beside = False  # each change by itself is, those not chosen are not made
+
+    def _made(self, name: str, function: Any, part: Any, drawn: Any) -> Any:
+        """Make one change, in a program of its own if it meets enough data."""
+        if not self._is_beside:
+            return function(part, drawn)
+        run = self._repeated(name, lambda both: function(both["part"], both["drawn"]))
+        with untraced():
+            found = run({"part": part, "drawn": drawn})
+        return function(part, drawn) if found is None else found
 
     def _make(self, names: tuple[str, ...]) -> None:
         """Make the layers of those names."""
@@ -422,8 +433,9 @@ class RandAugment(_Several):
         """Apply what was chosen by a method of the layers."""
 
         def branch(name: str) -> Any:
+            drawn = transformation["transforms"][name]
             change = getattr(getattr(self, name), method)
-            return lambda x: change(x, transformation["transforms"][name])
+            return lambda x: self._made(f"{name} {method}", change, x, drawn)
 
         branches = [branch(name) for name in self._AUGMENT_LAYERS]
         for i in range(self.num_ops):
@@ -559,12 +571,13 @@ class AugMix(_Several):
         def branch(name: str) -> Any:
             layer = getattr(self, name)
 
-            def change(x: Any) -> Any:
-                keys = _Keys(drawn["keys"][i][j])
+            def change(x: Any, key: Any) -> Any:
+                keys = _Keys(key)
                 once = layer.get_random_transformation(x, training=True, seed=keys)
                 return getattr(layer, method)(x, once)
 
-            return change
+            key = drawn["keys"][i][j]
+            return lambda x: self._made(f"{name} {method}", change, x, key)
 
         branches = [*(branch(name) for name in self._names), lambda x: x]
         return ops.switch(drawn["layer_idxes"][i, j], branches, part)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from graphkeras import config, ops
+from graphkeras.data import Dataset
 from graphkeras.errors import ArgumentError, DataError, ShapeError, message
-from graphkeras.ir.tensor import Tensor
 from graphkeras.layers.layer import Layer
+from graphkeras.layers.preprocessing.batches import batches_of
 from graphkeras.layers.validation import is_int
 
 
@@ -48,6 +49,15 @@ class Normalization(Layer):
                 message(
                     "Normalization", "expected mean and variance together.",
                     f"mean={mean}, variance={variance}", "Give both or call adapt().",
+                )
+            )  # fmt: skip
+        if np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(axes):
+            raise ArgumentError(
+                message(
+                    "Normalization", "expected mean and variance of one shape, with no "
+                    f"more axes than {len(axes)}.",
+                    f"shapes {np.shape(mean)} and {np.shape(variance)}, axis={axis}",
+                    "Name the axes they go along: axis=...",
                 )
             )  # fmt: skip
         self.axis, self.invert = axes, invert
@@ -127,8 +137,11 @@ class Normalization(Layer):
             )  # fmt: skip
         total, mean, variance = 0, 0.0, 0.0
         for batch in _batches(self.name, data):
+            if not batch.size:
+                continue
             if not self.built:
-                self.build((None, *batch.shape[1:]))
+                kept = {a % max(batch.ndim, 1) for a in self.axis}
+                self.build((batch.shape[0] if 0 in kept else None, *batch.shape[1:]))
             self._check_batch(batch)
             axes = tuple(a for a in range(batch.ndim) if a not in self._kept)
             count = math.prod(batch.shape[a] for a in axes)
@@ -166,17 +179,21 @@ class Normalization(Layer):
         return super()._library_config() | plain
 
 
+_ROWS = 128  # of a data set without batches, read at once
+
+
 def _batches(who: str, data: Any) -> Iterator[np.ndarray]:
     """Yield float64 arrays: the array itself, or the inputs of each batch."""
-    if isinstance(data, (np.ndarray, Tensor)):
-        data = [data]
-    if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
-        raise DataError(
-            message(
-                who, "expected an array or an iterable of batches.",
-                type(data).__name__, "Convert it by np.asarray.",
-            )
-        )  # fmt: skip
-    for batch in data:
-        inputs = batch[0] if isinstance(batch, tuple) else batch
-        yield np.asarray(inputs, "float64")
+    if isinstance(data, Dataset):
+        data = data.in_batches(_ROWS)
+    if isinstance(data, (list, tuple)) and any(hasattr(d, "shape") for d in data):
+        data = iter(data)  # of batches
+    for batch in batches_of(who, data, None):
+        try:
+            yield np.asarray(batch, "float64")
+        except (TypeError, ValueError):
+            raise DataError(
+                message(who, "adapt expected numbers in rows of one length.",
+                        f"{type(batch).__name__}",
+                        "Convert text by StringLookup, and pad rows.")
+            ) from None  # fmt: skip

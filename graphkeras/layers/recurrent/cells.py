@@ -131,14 +131,15 @@ class RecurrentCell(Layer):
             return []
         if self._drawn is not None and what in self._drawn:
             return self._drawn[what]
-        ones = ops.ones((like.shape[0], like.shape[-1]), like.dtype)
         count = self.gates if self.implementation == 1 else 1
-        drawn = [
-            random.dropout(ones, rate, seed=self.seed_generator) for _ in range(count)
-        ]
+        drawn = [self._draw(like, rate) for _ in range(count)]
         if self._drawn is not None:
             self._drawn[what] = drawn
         return drawn
+
+    def _draw(self, like: Any, rate: float) -> Any:
+        ones = ops.ones((like.shape[0], like.shape[-1]), like.dtype)
+        return random.dropout(ones, rate, seed=self.seed_generator)
 
     def _projected(self, inputs: Any, training: Any) -> Any:
         """The inputs' share of all gates, for one step or for all."""

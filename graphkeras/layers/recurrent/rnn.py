@@ -191,22 +191,14 @@ class RNN(Layer):
             counts = (ops.flip(ran, 1) if self.go_backwards else ran) > 0
         elif not self.zero_output_for_mask:
             return outputs
-        return ops.where(ops.expand_dims(counts, -1), outputs, 0)
+        wide = (*counts.shape, *(1,) * (len(outputs.shape) - 2))
+        return ops.where(ops.reshape(counts, wide), outputs, 0)
 
     def _unrolled(
         self, x: Any, states: list[Any], mask: Any, training: Any
     ) -> tuple[Any, list[Any]]:
         """All steps one by one."""
-        time = x.shape[1]
-        if not isinstance(time, int):
-            raise TraceError(
-                message(
-                    "", "expected a known number of steps, to unroll a cell without "
-                    "a loop of its own.", f"sequences of shape {list(x.shape)}",
-                    "Give the Input a fixed number of steps, or use LSTM, GRU, "
-                    "SimpleRNN with plain activations.",
-                )
-            )  # fmt: skip
+        time = known_steps(x)
         outputs: list[Any] = []
         with same_masks(self.cell):
             for t in reversed(range(time)) if self.go_backwards else range(time):
@@ -216,7 +208,7 @@ class RNN(Layer):
                     counts = ops.expand_dims(ops.cast(mask[:, t], "bool"), -1)
                     output = self._masked(counts, output, outputs, states)
                     after = tree.map_structure(
-                        lambda new, old, c=counts: _where(c, new, old), after, states
+                        lambda new, old, c=counts: chosen(c, new, old), after, states
                     )
                 states = after
                 outputs.append(output)
@@ -230,7 +222,7 @@ class RNN(Layer):
             old = ops.zeros_like(output)
         else:
             old = states[-1][0] if tree.is_nested(states[0]) else states[0]
-        return _where(counts, output, old)
+        return chosen(counts, output, old)
 
     def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
         """Return the mask of the outputs: that of the steps, none for states."""
@@ -240,7 +232,26 @@ class RNN(Layer):
         return [output, *(None for _ in tree.flatten(self.state_size))]
 
 
-def _where(counts: Any, new: Any, old: Any) -> Any:
+def known_steps(sequences: Any) -> int:
+    """Return the number of steps.
+
+    Raises:
+        TraceError: if it is free: such a loop cannot be written out step by step.
+    """
+    time = sequences.shape[1]
+    if not isinstance(time, int):
+        raise TraceError(
+            message(
+                "", "expected a known number of steps, to unroll a cell without "
+                "a loop of its own.", f"sequences of shape {list(sequences.shape)}",
+                "Give the Input a fixed number of steps, or use LSTM, GRU, SimpleRNN "
+                "with plain activations.",
+            )
+        )  # fmt: skip
+    return time
+
+
+def chosen(counts: Any, new: Any, old: Any) -> Any:
     """Choose by (batch, 1), for tensors of any rank."""
     extra = len(new.shape) - 2
     wide = ops.reshape(counts, (counts.shape[0], 1, *[1] * extra)) if extra else counts

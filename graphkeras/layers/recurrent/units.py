@@ -26,7 +26,7 @@ _OF_CELL = (
 )  # fmt: skip
 
 
-class _OverTime(RNN):
+class OverTime(RNN):
     """Base: arguments of the cell are attributes of the layer as well."""
 
     _not_in_config = ("use_cudnn",)
@@ -55,15 +55,16 @@ class _OverTime(RNN):
         return {**super().get_config(), **zeros}
 
 
-def _of_cell(name: str) -> property:
+def of_cell(name: str) -> property:
+    """Return a property that is the cell's."""
     return property(lambda self: getattr(self.cell, name))
 
 
 for _name in _OF_CELL:
-    setattr(_OverTime, _name, _of_cell(_name))
+    setattr(OverTime, _name, of_cell(_name))
 
 
-class SimpleRNN(_OverTime):
+class SimpleRNN(OverTime):
     """h = activation(x @ kernel + bias + h @ recurrent_kernel), over time.
 
     Args:
@@ -114,7 +115,7 @@ class SimpleRNN(_OverTime):
         self._over_time(SimpleRNNCell, "simple_rnn_cell", given(locals()), kwargs)
 
 
-class LSTM(_OverTime):
+class LSTM(OverTime):
     """Long short-term memory over time.
 
     Gates lie side by side in the weights, in the order input, forget, candidate,
@@ -176,7 +177,7 @@ class LSTM(_OverTime):
         self._over_time(LSTMCell, "lstm_cell", given(locals()), kwargs)
 
 
-class GRU(_OverTime):
+class GRU(OverTime):
     """Gated recurrent unit over time.
 
     Gates lie side by side in the weights, in the order update, reset, candidate; with
