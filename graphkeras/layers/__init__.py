@@ -44,6 +44,12 @@ from graphkeras.layers.core import (
     ReversibleEmbedding,
 )
 from graphkeras.layers.einsum_dense import EinsumDense
+from graphkeras.layers.foreign import (
+    FlaxLayer,
+    JaxLayer,
+    TFSMLayer,
+    TorchModuleWrapper,
+)
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.inputs import Input, InputLayer
 from graphkeras.layers.layer import Layer

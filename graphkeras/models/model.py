@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -199,7 +200,7 @@ class Model(Trainer, Layer):
                 never called: InputSpecs, symbolic tensors or arrays.
             opset: version of ONNX's operators.
             ops: "standard"; "contrib" also allows operators that only onnxruntime has
-                (and every build of it has), for what no standard one can do.
+                (and every build of it has), where they do more or are faster.
             labels: names of the classes, a list, or a dict of lists by output: beside
                 `digit`, the file then gives `digit_label`, the name of the winner.
             metadata: pairs to store in the file, beside the names and results that it
@@ -228,6 +229,30 @@ class Model(Trainer, Layer):
         if verbose:
             print(report)
         return report
+
+    def quantize(
+        self,
+        mode: str | None = None,
+        config: Any = None,
+        filters: Any = None,
+        type_check: bool = True,
+    ) -> None:
+        """Hold the matrices of layers that know it in eight bits from now on.
+
+        Args:
+            mode: "int8".
+            config: a `keras.quantizers.Int8QuantizationConfig`, in the place of `mode`.
+            filters: a regular expression of layer names, a list of them, or a function
+                of a layer: which layers are meant; all by default.
+            type_check: whether to refuse subclasses of the layers of Keras.
+
+        Raises:
+            ArgumentError: for another mode, or layers that are not built.
+        """
+        for layer in self._flatten_layers(include_self=False):
+            if hasattr(layer, "quantize") and _is_meant(layer, filters):
+                layer.quantize(mode, type_check=type_check, config=config)
+        self._settled.steps.clear()
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -261,3 +286,12 @@ def _make_functional(cls: type, functional: type) -> None:
     for base in cls.__bases__:
         if issubclass(base, Model):
             _make_functional(base, functional)
+
+
+def _is_meant(layer: Any, filters: Any) -> bool:
+    if filters is None:
+        return True
+    if callable(filters):
+        return bool(filters(layer))
+    patterns = [filters] if isinstance(filters, str) else filters
+    return any(re.search(pattern, layer.name) for pattern in patterns)

@@ -114,6 +114,7 @@ from graphkeras.ops.crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
+from graphkeras.ops.ctc import ctc_decode, ctc_loss
 from graphkeras.ops.eager import (
     bincount,
     cholesky,

@@ -11,6 +11,7 @@ from tests.architecture.sources import ROOT, python_files, syntax
 
 GROUND = (
     "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
+    "limits",
 )  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)

@@ -411,6 +411,10 @@ SAMPLES["STFTSpectrogram, power"] = _s(
 
 # Layers the sweep cannot make from a line, and where they are tested instead.
 ELSEWHERE = {
+    "FlaxLayer": "test_foreign.py",
+    "JaxLayer": "test_foreign.py",
+    "TFSMLayer": "test_foreign.py",
+    "TorchModuleWrapper": "test_foreign.py",
     "Input": "a function",
     "InputLayer": "test_inputs.py",
     "InputSpec": "no layer",
