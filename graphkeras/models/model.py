@@ -182,6 +182,7 @@ class Model(Trainer, Layer):
         samples: Any = None,
         atol: float = 1e-4,
         name: str | None = None,
+        external_data: bool = False,
     ) -> Report:
         """Write the model, preprocessing included, as one ONNX file.
 
@@ -202,6 +203,8 @@ class Model(Trainer, Layer):
             samples: arrays to check on; random ones by default.
             atol: largest difference allowed.
             name: name of the graph in the file; that of the model by default.
+            external_data: write the weights to ``<filepath>.data`` beside the file, as
+                is done in any case past 2 GiB.
 
         Returns:
             What the file holds.
@@ -216,7 +219,7 @@ class Model(Trainer, Layer):
             traced.graph, [v.array for v in traced.variables], filepath,
             input_names=traced.input_names, output_names=traced.output_names,
             opset=opset, ops=ops, metadata=about, check=check, samples=samples,
-            atol=atol, name=name or self.name,
+            atol=atol, name=name or self.name, external_data=external_data,
         )  # fmt: skip
         if verbose:
             print(report)
