@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphkeras as keras
-from graphkeras.errors import ArgumentError, DataError, ExportError
+from graphkeras.errors import ExportError
 from graphkeras.export.check import open_session, run_session
 from graphkeras.utils import FeatureSpace
 from tests.tables.cases import COLUMNS, FED, SPACES, columns
