@@ -67,7 +67,7 @@ def export_graph(
     """
     _check_opset(opset)
     b = _build(graph, state, input_names, output_names, Emitter(opset, _contrib(ops)))
-    with _staged(Path(path)) as staged:
+    with staging(Path(path)) as staged:
         data = _data_path(staged) if proto.too_large(b.initializers) else None
         model = proto.to_model(
             b.body, b.initializers, opset=opset, name=name, data_file=data,
@@ -146,7 +146,7 @@ def _data_path(model: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _staged(target: Path) -> Iterator[Path]:
+def staging(target: Path) -> Iterator[Path]:
     """Give a path to write to; what lies there is moved to `target` if all went well.
 
     A folder beside the target, so that the move is atomic and never half done.
