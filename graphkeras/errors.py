@@ -47,6 +47,10 @@ class DataError(GraphKerasError, ValueError):
     """Arrays or datasets that do not fit the model or one another."""
 
 
+class MissingFileError(DataError, FileNotFoundError):
+    """A file or folder of data that does not exist."""
+
+
 class MissingPackageError(GraphKerasError, ImportError):
     """A package that only some features need, and that is not installed."""
 

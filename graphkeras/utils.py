@@ -17,6 +17,8 @@ from graphkeras.data.time_series import timeseries_dataset_from_array
 from graphkeras.dtypes import standardize as standardize_dtype
 from graphkeras.layers.graph import is_keras_tensor
 from graphkeras.layers.graph import sources_of as get_source_inputs
+from graphkeras.layers.preprocessing import bounding_boxes
+from graphkeras.layers.preprocessing.feature_space import FeatureSpace
 from graphkeras.naming import clear_session
 from graphkeras.saving.registry import (
     CustomObjectScope,
@@ -39,10 +41,12 @@ Sequence = PyDataset  # its name in Keras 2
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphkeras.cli.shapes import resized
 from graphkeras.cli.showing import Progress, show_pairs
-from graphkeras.cli.sources import load_model, read_samples
+from graphkeras.cli.sources import load_model, read_labels, read_samples
 
 
 def run(options: argparse.Namespace, _: Callable[[str], Any]) -> None:
@@ -50,5 +50,6 @@ def _arguments(options: argparse.Namespace, samples: Any) -> dict[str, Any]:
     """Return what `Model.export` is told."""
     return {
         "opset": options.opset, "ops": options.ops, "samples": samples,
+        "labels": read_labels(options.labels),
         "atol": 1e-4 if options.atol is None else options.atol, "name": options.name,
     }  # fmt: skip

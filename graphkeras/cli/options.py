@@ -67,6 +67,11 @@ def _add_export(commands: Any) -> None:
         "--ops", choices=("standard", "contrib"), default="standard",
         help="contrib: also operators that only onnxruntime has (default: standard)",
     )  # fmt: skip
+    parser.add_argument(
+        "--labels", action="append", default=[], metavar="[OUTPUT=]LABELS",
+        help="names of the classes: a file with one on each line, or a,b,c; the file "
+        "then gives the winner's name, too",
+    )  # fmt: skip
     _add_precision(parser)
     _add_shapes(parser)
     parser.add_argument(

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,22 @@ def read_samples(path: Path, option: str = "--check") -> dict[str, Any]:
                 f"{str(path)!r}: {error}", "Make one by np.savez(path, name=array).",
             )
         ) from error  # fmt: skip
+
+
+def read_labels(texts: Sequence[str]) -> list[str] | dict[str, list[str]] | None:
+    """Return labels as `Model.export` takes them.
+
+    Args:
+        texts: each a list ``a,b,c`` or the path of a file with one on each line, behind
+            ``output=`` where there are several outputs.
+    """
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        output, _, labels = text.rpartition("=")
+        path = Path(labels)
+        lines = path.read_text("utf-8").splitlines() if path.is_file() else None
+        found[output] = labels.split(",") if lines is None else lines
+    return found[""] if [*found] == [""] else found or None
 
 
 def load_model(path: Path, name: str, custom: Path | None = None) -> Any:

@@ -195,11 +195,31 @@ def _given_rounds(
 ) -> Iterator[tuple[Arrays, Arrays]]:
     """Yield the samples as they are, then their first row if the batch is free."""
     leaves = _input_types(graph)
-    full = [as_dtype(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
+    full = [_as_fed(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
     batched = all(t.shape and not isinstance(t.shape[0], int) for t in leaves)
     for count in (_ROWS, 1) if batched else (None,):
         arrays = [array[:count] if batched else array for array in full]
         yield arrays, interpret(graph, arrays, state)[0]
+
+
+def _as_fed(samples: Any, dtype: str) -> np.ndarray:
+    """Return samples as onnxruntime takes them: text as str, since it prints bytes."""
+    array = as_dtype(samples, dtype)
+    if dtype != "string":
+        return array
+    return np.asarray(np.frompyfunc(_decoded, 1, 1)(array), object)
+
+
+def _decoded(item: Any) -> Any:
+    try:
+        return item.decode() if isinstance(item, bytes) else item
+    except UnicodeDecodeError as error:
+        raise ExportError(
+            message(
+                "check", "expected samples that are UTF-8.", f"{item!r:.60}",
+                "onnxruntime takes no other text from Python: leave it out.",
+            )
+        ) from error  # fmt: skip
 
 
 def _random_rounds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,8 +18,10 @@ class Difference:
         largest: largest absolute difference; infinite where one is no finite number.
         scale: largest absolute number expected.
         fits: whether every element is within the tolerance.
-        agreement: share of the rows whose largest entry is the same one, for scores.
-        text: what differs beside numbers: shapes, dtypes, words.
+        agreement: share of the rows whose largest entry is the same one, for scores;
+            of the elements that are equal, for words and integers.
+        exact: whether elements must be equal, since they are no floats.
+        text: shapes or dtypes that differ.
     """
 
     output: str
@@ -27,16 +29,21 @@ class Difference:
     scale: float = 0.0
     fits: bool = True
     agreement: float | None = None
+    exact: bool = False
     text: str = ""
 
     @property
     def share(self) -> float:
-        """The largest difference as a part of the largest number."""
+        """The largest difference as a part of the largest number, or of elements."""
+        if self.exact and self.agreement is not None:
+            return 1.0 - self.agreement
         return self.largest / self.scale if self.scale else self.largest
 
     def __str__(self) -> str:
         if self.text:
             return self.text
+        if self.exact and self.agreement is not None:
+            return f"equal in {100 * self.agreement:.4g}% of the elements"
         shown = f"{self.largest:.3g} at most"
         if self.scale:
             shown += f" ({100 * self.share:.2g}% of the largest number)"
@@ -59,8 +66,8 @@ def difference(
         return Difference(output, np.inf, fits=False, text=text)
     if kinds[0] != "float":
         wrong = int(np.sum(found != expected))
-        text = f"{wrong} of {found.size} elements differ" if wrong else "equal"
-        return Difference(output, float(wrong), fits=not wrong, text=text)
+        equal = 1.0 - wrong / max(found.size, 1)
+        return Difference(output, float(wrong), 0.0, not wrong, equal, exact=True)
     a, b = found.astype(np.float64), expected.astype(np.float64)
     alike = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore"):
@@ -95,4 +102,4 @@ def joined(parts: list[Difference], rows: list[int]) -> Difference:
         weighted = sum(s * n for s, n in zip(shares, rows) if s is not None)
         agreement = weighted / sum(rows)
     fits = all(part.fits for part in parts)
-    return Difference(worst.output, worst.largest, scale, fits, agreement, worst.text)
+    return replace(worst, scale=scale, fits=fits, agreement=agreement)

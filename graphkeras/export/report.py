@@ -113,7 +113,10 @@ def inspect_file(path: str | os.PathLike[str]) -> Report:
         size = sum(file.stat().st_size for file in files)
     except OSError as error:
         raise _unreadable(path, f"{error.filename}: {error.strerror}") from error
-    return report_of(model, path, size)
+    try:
+        return report_of(model, path, size)
+    except TypeError as error:  # bytes that are no UTF-8 stay bytes
+        raise _unreadable(path, "a name in it is no text") from error
 
 
 def read_model(path: Path) -> Any:

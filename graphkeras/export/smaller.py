@@ -159,9 +159,10 @@ def _compared(
 
 def _require_close(found: list[Difference], kind: str, atol: float | None) -> None:
     for each in found:
-        fits = each.share <= _MOST[kind] if atol is None else each.largest <= atol
+        by_share = atol is None or each.exact
+        fits = each.share <= _MOST[kind] if by_share else each.fits
         if not fits:
-            most = f"{100 * _MOST[kind]:g}%" if atol is None else f"atol={atol:g}"
+            most = f"{100 * _MOST[kind]:g}%" if by_share else f"atol={atol:g}"
             raise ExportError(
                 message(
                     f"{kind}, output {each.output!r}",

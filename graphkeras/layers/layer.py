@@ -212,6 +212,11 @@ class Layer(ConfiguredLayer, State):
         return self.compute_dtype
 
     @property
+    def quantization_mode(self) -> str | None:
+        """How the weights are held, if in few bits."""
+        return self._own_policy().quantization_mode
+
+    @property
     def input(self) -> Any:
         """Symbolic tensor (or structure) the layer was first called on."""
         return unpacked(self._first_call("input").args)
@@ -259,6 +264,53 @@ class Layer(ConfiguredLayer, State):
         if current_trace() is None:
             return self._call_eagerly(args, kwargs)
         return self._call_in_trace(*args, **kwargs)
+
+    def stateless_call(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Compute with given values of the variables, which stay as they are.
+
+        Args:
+            trainable_variables: a value for each of `trainable_variables`.
+            non_trainable_variables: a value for each of `non_trainable_variables`.
+            return_losses: whether to return the losses of the call too.
+            args, kwargs: arguments of the call.
+
+        Returns:
+            The outputs, and the new values of the variables that do not train.
+
+        Raises:
+            ArgumentError: for a layer that is not built, or another number of values.
+        """
+        names = ("trainable_variables", "non_trainable_variables")
+        given = (trainable_variables, non_trainable_variables)
+        pairs: list[tuple[Variable, Any]] = []
+        for name, values in zip(names, given):
+            held = getattr(self, name)
+            if not self.built or len(held) != len(values):
+                raise ArgumentError(
+                    message(
+                        self.name, f"expected a built layer, and a value for each of "
+                        f"its {len(held)} {name}.", f"{len(values)}",
+                    )
+                )  # fmt: skip
+            pairs += zip(held, values)
+        before = [variable.value for variable, _ in pairs]
+        try:
+            for variable, value in pairs:
+                variable.assign(value)
+            outputs = self(*args, **kwargs)
+            after = [variable.value for variable in self.non_trainable_variables]
+            losses = (self.losses,) if return_losses else ()
+        finally:
+            for (variable, _), old in zip(pairs, before):
+                variable.assign(old)
+        return outputs, after, *losses
 
     def _check_initialized(self) -> None:
         if "_layer_initialized" not in self.__dict__:

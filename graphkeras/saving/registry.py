@@ -37,12 +37,18 @@ _NAMESPACES = (
     "callbacks", "quantizers", "random", "ops",
 )  # fmt: skip
 _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
+_FEATURES = "layers.preprocessing.feature_space"
 _WRITTEN_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
 _KERAS_HOME = {
     "Functional": "keras.src.models.functional",
     "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
+    "FeatureSpace": "keras.utils",
+    **{
+        name: f"keras.src.{_FEATURES}"
+        for name in ("Feature", "Cross", "TFDIdentity", "TFDConcat")
+    },
 }
 
 
@@ -192,7 +198,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, (list, tuple)):
         parts = [serialize_keras_object(x) for x in obj]
         return tuple(parts) if isinstance(obj, tuple) else parts
-    if isinstance(obj, Mapping):
+    if isinstance(obj, Mapping) and not hasattr(obj, "get_config"):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     special = _serialize_special(obj)
     if special is not None:
@@ -473,6 +479,8 @@ def find(config: Mapping[str, Any], name: str) -> Any:
 
 def _places(module: str, class_name: str) -> Sequence[str]:
     """Our namespaces in which what Keras's `module` has may be."""
+    if class_name == "FeatureSpace" or _FEATURES in module:
+        return [_FEATURES]
     if ".applications." in module and _KERAS_HOME.get(class_name) == module:
         return [module.removeprefix("keras.src.")]
     known = _FUNCTIONS if class_name == "function" else _NAMESPACES

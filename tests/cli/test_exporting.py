@@ -90,7 +90,18 @@ def test_sizes_of_inputs_are_as_told(options: str, folder: Path) -> None:
     assert inputs_of(folder / "o.onnx") == [SHAPES[options]]
 
 
+@pytest.mark.parametrize("options", ["--labels a,b,c", "--labels scores=names.txt"])
+@pytest.mark.parametrize("small", ["", "--fp16", "--int8 d.npz"])
+def test_labels_name_the_winner(options: str, small: str, folder: Path) -> None:
+    (folder / "names.txt").write_text("one\ntwo\nthree\n")
+    assert run(f"export m.keras -o o.onnx {options} {small}") == 0
+    outputs = [v.name for v in onnx.load(folder / "o.onnx").graph.output]
+    assert outputs == ["scores", "scores_label"]
+
+
 FAILURES = {
+    "--labels a,b": "expected as many labels as the output has classes",
+    "--labels other=a,b,c": "other",
     "--int8 gone.npz": "gone.npz",
     "--int8 none.npz": "--int8: expected an .npz file",
     "--int8 wrong.npz": "expected an array f32[batch, 8, 8, 1]",

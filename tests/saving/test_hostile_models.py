@@ -147,7 +147,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "saved model": (
         lambda: one("TFSMLayer", filepath="/tmp"),
-        "a name in keras.layers",
+        "a program of TensorFlow",
     ),
     # functions that are no part of a model
     "saving": (lambda: op("LoadModel", "numpy"), "the name of an op"),
