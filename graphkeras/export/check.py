@@ -26,8 +26,8 @@ from graphkeras.ir.value import Graph, Value, walk
 _BATCHES = (2, 5)
 _BATCHES_OF_HEAVY = (1, 2)
 _HEAVY = 64 << 20  # bytes of weights from which on it counts how often they are kept
-_FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
-_INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
+FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
+INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
 _WORDS = ("the", "Cat", "sat on", "a mat.", "", "Zebra, zebra!", "don't", "été")
 _ROWS = 32  # of the samples given, which may be a whole data set
 
@@ -268,9 +268,9 @@ def _first_that_runs(
 ) -> tuple[Arrays, Arrays]:
     types, tables = _input_types(graph), index_limits(graph)
     names = sorted({s for t in types for d in t.shape for s in dims.symbols(d)})
-    free_sizes = _FREE_SIZES if {*names} - {"batch"} else _FREE_SIZES[:1]
+    free_sizes = FREE_SIZES if {*names} - {"batch"} else FREE_SIZES[:1]
     failure: Exception | None = None
-    for free, limit in itertools.product(free_sizes, _INTEGER_LIMITS):
+    for free, limit in itertools.product(free_sizes, INTEGER_LIMITS):
         sizes = {n: batch if n == "batch" else free + i for i, n in enumerate(names)}
         limits = [tables.get(leaf, limit) for leaf in graph.inputs]
         arrays = [

@@ -87,7 +87,7 @@ def export_graph(
     )
     del b  # and with it arrays that only its passes needed
     whole = sum(array.nbytes for array in weights.values())
-    with _staged(Path(path)) as staged:
+    with staging(Path(path)) as staged:
         if external_data or whole > largest:
             stream.write_beside(model, weights, _data_path(staged))
             weights.clear()
@@ -177,7 +177,7 @@ def _data_path(model: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _staged(target: Path) -> Iterator[Path]:
+def staging(target: Path) -> Iterator[Path]:
     """Give a path to write to; what lies there is moved to `target` if all went well.
 
     A folder beside the target, so that the move is atomic and never half done.

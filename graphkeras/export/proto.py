@@ -22,6 +22,7 @@ from graphkeras.export.nodes import (
     Node,
 )
 from graphkeras.export.stream import SMALL
+from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.types import TensorType
 
 # A protobuf message cannot be written past 2 GiB: larger weights go beside the model.
@@ -116,8 +117,21 @@ def _to_node(node: Node, opset: int) -> Any:
                     f"{name}={value!r}", f"Known: {', '.join(sorted(known))}.",
                 )
             )  # fmt: skip
+        _require_number(node.kind, name, value)
         proto.attribute.append(_to_attribute(name, value, known[name], opset))
     return proto
+
+
+def _require_number(kind: str, name: str, value: Any) -> None:
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    free = next((x for x in parts if isinstance(x, SymbolicDim)), None)
+    if free is not None:
+        raise ExportError(
+            message(
+                kind, f"expected a number as {name}, which the operator is told once.",
+                f"the open size {free}", "Give this axis of the input a fixed size.",
+            )
+        )  # fmt: skip
 
 
 def _attribute_types(node: Node, opset: int) -> dict[str, str]:
