@@ -76,7 +76,7 @@ def export_graph(
         b.body, b.initializers, opset=opset, name=name,
         metadata={} if metadata is None else metadata,
     )  # fmt: skip
-    del b  # and with it arrays that only its passes needed
+    b.initializers.clear()  # some arrays only its passes needed
     whole = sum(array.nbytes for array in weights.values())
     with _staged(Path(path)) as staged:
         if external_data or whole > largest:
