@@ -161,7 +161,7 @@ def open_session(path: Path, lean: bool = False) -> Any:
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_DISABLE_ALL
         options.add_session_config_entry("session.disable_prepacking", "1")
-        options.enable_cpu_mem_arena = False
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     try:
         # Always name the provider: the GPU build offers CUDA where there is none.
         return onnxruntime.InferenceSession(

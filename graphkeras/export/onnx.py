@@ -85,7 +85,7 @@ def export_graph(
     model, weights = proto.to_model(
         b.body, b.initializers, opset=opset, name=name, metadata=about
     )
-    del b  # and with it arrays that only its passes needed
+    b.initializers.clear()  # some arrays only its passes needed
     whole = sum(array.nbytes for array in weights.values())
     with staging(Path(path)) as staged:
         if external_data or whole > largest:

@@ -19,7 +19,7 @@ _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9  # of a model, of a graph, of a tensor
 _BYTES = 2  # the type of a field with a length
 SMALL = 1024  # bytes: weights below are never apart from the rest of a model
 _ALIGNMENT = 4096  # bytes: lets a runtime map a weight straight from the file
-_PIECE = 1 << 22  # bytes of a weight that are put in order at a time
+_PIECE = 1 << 20  # bytes of a weight that are put in order at a time
 
 _FIXED = {1: 8, 5: 4}  # bytes of fields of fixed size, by their type
 
