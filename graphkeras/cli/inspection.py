@@ -15,7 +15,7 @@ from graphkeras.errors import ExportError, one_line
 
 
 def run(options: argparse.Namespace, wrong: Callable[[str], Any]) -> None:
-    """Print layers or operators."""
+    """Print layers or operators, and draw them on request."""
     if options.source.endswith(".onnx"):
         _inspect_onnx(options)
         return
@@ -28,6 +28,13 @@ def run(options: argparse.Namespace, wrong: Callable[[str], Any]) -> None:
         model = load_model(path, name, options.custom)
     show_pairs(_rows(options.source, path, model))
     model.summary()
+    if options.plot is not None:
+        from graphkeras.models.plotting import plot_model
+
+        plot_model(
+            model, options.plot, show_shapes=True, show_layer_names=True,
+            expand_nested=True,
+        )  # fmt: skip
 
 
 def _rows(shown: str, path: Path, model: Any) -> Iterator[tuple[str, str]]:
@@ -72,3 +79,11 @@ def _inspect_onnx(options: argparse.Namespace) -> None:
     from graphkeras.export import inspect_file
 
     show_pairs(inspect_file(options.source).rows())
+    if options.plot is not None:
+        from graphkeras.drawing import draw
+        from graphkeras.export.diagrams import diagram_of
+        from graphkeras.export.report import read_model
+        from graphkeras.models.plotting import write_picture
+
+        model = read_model(Path(options.source))
+        write_picture(draw(diagram_of(model)), options.plot)

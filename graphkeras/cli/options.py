@@ -116,6 +116,10 @@ def _add_inspect(commands: Any) -> None:
         commands, "inspect", "inspection", "show what a file or a model holds"
     )
     parser.add_argument("source", metavar="SOURCE", help=f"file.onnx, {SOURCE}")
+    parser.add_argument(
+        "--plot", type=picture, metavar="FILE.svg",
+        help="draw the layers or operators, too; .png needs Pillow",
+    )  # fmt: skip
     _add_custom(parser)
 
 
@@ -202,6 +206,13 @@ def _size(text: str) -> int | None:
     if int(text) < 1:
         raise ValueError
     return int(text)
+
+
+def picture(text: str) -> Path:
+    """Return a path that ends as a picture's does."""
+    if not text.lower().endswith((".svg", ".png")):
+        raise argparse.ArgumentTypeError(f"expected file.svg; received {text!r}")
+    return Path(text)
 
 
 def count(text: str) -> int:

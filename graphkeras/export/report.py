@@ -83,8 +83,8 @@ def report_of(
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     return Report(
         path=path,
-        inputs=tuple(_typed(v) for v in graph.input if v.name not in weights),
-        outputs=tuple(_typed(v) for v in graph.output),
+        inputs=tuple(typed(v) for v in graph.input if v.name not in weights),
+        outputs=tuple(typed(v) for v in graph.output),
         operators=dict(sorted(Counter(_operators(graph)).items())),
         parameters=sum(
             prod(t.dims)
@@ -165,7 +165,7 @@ def _operators(graph: Any) -> Iterator[str]:
                 yield from _operators(inner)
 
 
-def _typed(value: Any) -> tuple[str, str]:
+def typed(value: Any) -> tuple[str, str]:
     """Return name and type of an input or output; types other than tensors by kind."""
     if not value.type.HasField("tensor_type"):
         return value.name, value.type.WhichOneof("value") or "?"

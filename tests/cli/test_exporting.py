@@ -219,3 +219,16 @@ def test_inspect_shows_layers_shapes_and_operators(
                  "(None, 6, 6, 4)", "55"):  # fmt: skip
         assert part in shown
     assert ("keras_version" in shown) == source.endswith(".keras")
+
+
+@pytest.mark.parametrize("source", ["m.keras", "m.h5", "m.onnx"])
+def test_inspect_draws(source: str, folder: Path, capsys: Shown) -> None:
+    assert run(f"inspect {source} --plot p.svg") == 0
+    assert "Conv" in (folder / "p.svg").read_text()
+
+
+def test_inspect_draws_no_other_files(folder: Path, capsys: Shown) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("inspect m.keras --plot p.gif")
+    assert run("inspect m.keras --plot none/p.svg") == 1
+    assert capsys.readouterr().err.count("error: ") == 2
