@@ -158,7 +158,11 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
     if kind == "GRAPH":
         value = _to_graph(value, opset)
     elif kind == "TENSOR":
-        value = numpy_helper.from_array(value)
+        value = numpy_helper.from_array(_writable(value))
+    elif kind == "STRING":
+        value = _bytes_of(value)
+    elif kind == "STRINGS":
+        value = [*map(_bytes_of, value)]
     elif kind == "FLOAT":
         value = float(value)
     elif kind == "FLOATS":
@@ -167,14 +171,30 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
     return helper.make_attribute(name, value, attr_type=code)
 
 
+def _bytes_of(text: str | bytes) -> bytes:
+    """Return a text as ONNX keeps it; bytes that are no UTF-8 stay what they are."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """Return an array as `numpy_helper` takes it: strings as bytes."""
+    if not array.dtype.hasobject:
+        return array
+    found = np.empty(array.shape, object)
+    found.flat = [*map(_bytes_of, array.flat)]
+    return found
+
+
 def _tensors(weights: Mapping[str, np.ndarray], data_file: Path | None) -> list[Any]:
     from onnx import numpy_helper
 
     if data_file is None:
-        return [numpy_helper.from_array(a, name=n) for n, a in weights.items()]
+        return [
+            numpy_helper.from_array(_writable(a), name=n) for n, a in weights.items()
+        ]
     with open(data_file, "wb") as file:
         return [
-            numpy_helper.from_array(a, name=n)
+            numpy_helper.from_array(_writable(a), name=n)
             if a.dtype.hasobject or a.nbytes < _SMALL
             else _external(n, a, file)
             for n, a in weights.items()
