@@ -169,8 +169,10 @@ def test_layer_is_made_again_from_its_config() -> None:
     [
         ({"split": "words"}, "split to be 'whitespace', 'character', None or a fun"),
         ({"standardize": "upper"}, "expected standardize to be .* 'lower', "),
-        ({"ngrams": [1, 2]}, "expected ngrams to be None, an int or a tuple"),
-        ({"ngrams": (0,)}, "expected ngrams to be None, an int or a tuple"),
+        ({"ngrams": [1, 2]}, "expected ngrams to be None, an int > 0 or a tuple"),
+        ({"ngrams": (0,)}, "expected ngrams to be None, an int > 0 or a tuple"),
+        ({"ngrams": 0}, "expected ngrams to be None, an int > 0 or a tuple"),
+        ({"ngrams": ()}, "expected ngrams to be None, an int > 0 or a tuple"),
         ({"output_mode": "ids"}, "expected output_mode in 'int', 'one_hot'"),
         ({"pad_to_max_tokens": True}, "expected max_tokens, to pad to it"),
         ({"ragged": True}, "expected ragged=False: tensors are dense here"),
@@ -422,3 +424,17 @@ def test_symbolic_tokens_are_cut_and_padded() -> None:
     assert model.output_shape == (None, 3)
     batch = texts([["a", "b"]] * 2)  # type: ignore[list-item]
     assert np.asarray(model.predict(batch, verbose=0)).tolist() == [[2, 1, 1]] * 2
+
+
+@pytest.mark.parametrize("mode", ["int", "count", "multi_hot", "tf_idf", "one_hot"])
+@pytest.mark.parametrize("given", [["!?"], [""] * 3, [], ["a b", ""]])
+def test_model_takes_texts_without_any_word(mode: str, given: list[str]) -> None:
+    weights = {"idf_weights": [1.0, 2.0]} if mode == "tf_idf" else {}
+    layer = TextVectorization(
+        vocabulary=["a", "b"], output_mode=mode, ngrams=2, **weights
+    )
+    text = Input((1,), dtype="string")
+    batch = texts(given).reshape(-1, 1)
+    found = Model(text, layer(text)).predict_on_batch(batch)
+    expected = layer(batch).numpy()
+    assert (found.shape, found.tolist()) == (expected.shape, expected.tolist())

@@ -186,6 +186,11 @@ class Hashing(DirectLayer):
             return _fingerprint(x, salt=self.salt)
         return fingerprint_of_digits(x)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the bins for a shape of strings or integers."""
+        kind = "string" if isinstance(self.mask_value, str) else "int64"
+        return self.compute_output_spec(tree_of_shapes(input_shape, kind)).shape
+
     def _is_mask(self, x: Any) -> Any:
         kind = dtype_of(x)
         if (kind == "string") != isinstance(self.mask_value, str):
@@ -269,7 +274,7 @@ class HashedCrossing(DirectLayer):
         if any(shape != shapes[0] for shape in shapes):
             raise ShapeError(message("", "expected equal shapes.", f"{shapes}"))
         if any(map(dtypes.is_float, kinds)):
-            raise DTypeError(
+            raise ArgumentError(
                 message("", "expected integers or strings.", ", ".join(kinds))
             )
         return columns
