@@ -188,7 +188,7 @@ def _writable(array: np.ndarray) -> np.ndarray:
     if not array.dtype.hasobject:
         return array
     found = np.empty(array.shape, object)
-    found.flat = [*map(_bytes_of, array.flat)]
+    found.reshape(-1)[:] = [*map(_bytes_of, array.flat)]
     return found
 
 
