@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkeras.errors import ExportError, message
-from graphkeras.export import eight_bits, proto
+from graphkeras.export import eight_bits, stream
 from graphkeras.export.check import check_standard, open_session, run_session
 from graphkeras.export.differences import Difference, difference, joined
 from graphkeras.export.feeds import (
@@ -65,7 +65,7 @@ def write_smaller(
     small, notes = _rewritten(model, source, kind, types, feeds, tell)
     small.metadata_props.add(key="precision", value=kind)
     with staging(target) as path:
-        proto.write(small, path)
+        stream.write_model(small, {}, path)
         check_standard(path)
         found = _compared(source, path, types, feeds, atol, tell)
         _require_close(found, kind, atol)
@@ -108,7 +108,7 @@ def _measured(
         return {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ranges.onnx"
-        proto.write(eight_bits.with_ranges(model, names), path)
+        stream.write_model(eight_bits.with_ranges(model, names), {}, path)
         runs = _runs(open_session(path), types, feeds, "calibrating", tell)
         return eight_bits.joined(names, runs)
 

@@ -41,7 +41,8 @@ def logit_outputs(model: Any, names: Sequence[str]) -> list[str]:
     """Return the outputs whose losses take logits."""
     given = getattr(model, "loss", None)
     if isinstance(given, Mapping):
-        losses = [given.get(name) for name in names]
+        layers = getattr(model, "output_names", None) or names
+        losses = [given.get(name, given.get(own)) for name, own in zip(names, layers)]
     elif isinstance(given, (list, tuple)):
         losses = [*given, *[None] * len(names)][: len(names)]
     else:

@@ -186,11 +186,12 @@ class Model(Trainer, Layer):
         samples: Any = None,
         atol: float = 1e-4,
         name: str | None = None,
+        external_data: bool = False,
     ) -> Report:
         """Write the model, preprocessing included, as one ONNX file.
 
         Inputs are named after the Input layers, outputs after the layers that give
-        them; the batch and other free sizes stay free.
+        them, or their keys in a dict; the batch and other free sizes stay free.
 
         Args:
             filepath: where the file goes.
@@ -209,6 +210,8 @@ class Model(Trainer, Layer):
             samples: arrays to check on; random ones by default.
             atol: largest difference allowed.
             name: name of the graph in the file; that of the model by default.
+            external_data: write the weights to ``<filepath>.data`` beside the file, as
+                is done in any case past 2 GiB.
 
         Returns:
             What the file holds.
@@ -225,6 +228,7 @@ class Model(Trainer, Layer):
             opset=opset, ops=ops, labels=labels,
             logits=logit_outputs(self, traced.output_names), metadata=about,
             check=check, samples=samples, atol=atol, name=name or self.name,
+            external_data=external_data,
         )  # fmt: skip
         if verbose:
             print(report)

@@ -126,12 +126,13 @@ def _type_of(x: Any, name: str) -> TensorType:
 
 
 def _output_names(model: Any, outputs: Any) -> list[str]:
-    own = getattr(getattr(model, "_functional", None) or model, "output_names", None)
-    if own and len(own) == len(tree.flatten(outputs)):
-        return distinct(list(own))
+    """Keys of a dict, else names of the layers that give the outputs."""
     if isinstance(outputs, Mapping):
         paths = [path for path, _ in tree.flatten_with_path(outputs)]
         return distinct(["_".join(map(str, path)) for path in paths])
+    own = getattr(getattr(model, "_functional", None) or model, "output_names", None)
+    if own and len(own) == len(tree.flatten(outputs)):
+        return distinct(list(own))
     return distinct(["output"] * len(tree.flatten(outputs)))
 
 

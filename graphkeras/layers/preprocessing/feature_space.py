@@ -26,7 +26,11 @@ from graphkeras.layers.preprocessing.image import Rescaling
 from graphkeras.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from graphkeras.layers.preprocessing.numeric import Normalization
 from graphkeras.layers.validation import one_of
-from graphkeras.saving.registry import Configurable, deserialize_keras_object
+from graphkeras.saving.registry import (
+    Configurable,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 
 _AT_ONCE = 32  # single values that are adapted to together
 
@@ -443,6 +447,22 @@ class FeatureSpace(Layer):
 
     # ------------------------------------------------------------------------ saving
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the configs of features and crosses, and the other arguments."""
+        return {
+            "features": serialize_keras_object(self.features),
+            "output_mode": self.output_mode,
+            "crosses": serialize_keras_object(self.crosses),
+            "crossing_dim": self.crossing_dim,
+            "hashing_dim": self.hashing_dim,
+            "num_discretization_bins": self.num_discretization_bins,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FeatureSpace:
+        """Make a space from `get_config`'s result."""
+        return cls(**config)
+
     def get_build_config(self) -> dict[str, Any]:
         """Return the shapes with which the layers inside were built."""
         return {k: f.preprocessor.get_build_config() for k, f in self.features.items()}
@@ -468,10 +488,11 @@ def _layer_name(kind: str, name: str | None) -> str:
 
 def _bins(layer: Layer) -> int | None:
     """Return how many values a layer of bins gives."""
+    count = getattr(layer, "num_bins", None)
     boundaries = getattr(layer, "bin_boundaries", None)
-    if isinstance(layer, Discretization) and boundaries is not None:
+    if count is None and isinstance(layer, Discretization) and boundaries is not None:
         return len(boundaries) + 1
-    return getattr(layer, "num_bins", None)
+    return count
 
 
 def _taken(row: Any, name: str) -> Any:
@@ -485,11 +506,18 @@ def _taken(row: Any, name: str) -> Any:
 
 
 def _as_column(x: Any) -> Any:
-    """Return a column as an array: strings as objects."""
+    """Return a column as an array: strings as objects, Python's numbers in 32 bits."""
     if isinstance(x, Tensor):
         return x
     array = np.asarray(x)
-    return array.astype(object) if array.dtype.kind in "US" else array
+    kind, own = array.dtype.kind, isinstance(x, (int, float, list, tuple))
+    if kind in "US":
+        return array.astype(object)
+    if own and kind == "f":
+        return array.astype(np.float32)
+    if own and kind == "i" and np.all(array == array.astype(np.int32)):
+        return array.astype(np.int32)
+    return array
 
 
 def _with_axis(x: Any) -> Any:
