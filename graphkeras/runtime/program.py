@@ -107,7 +107,10 @@ class Program:
     Attributes:
         name: for messages.
         code: what was compiled.
+        only_batches: whether `run_epoch` refuses.
     """
+
+    only_batches = False
 
     def __init__(self, name: str, code: Code) -> None:
         self.name, self.code = name, code
