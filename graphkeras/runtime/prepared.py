@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,10 +13,6 @@ from graphkeras.runtime.program import Arrays, Code, Program
 
 class Preparation(Protocol):
     """What runs before the compiled part; made by the compiler."""
-
-    @property
-    def outputs(self) -> Mapping[int, Any]:
-        """By number, the outputs that the compiled part lacks."""
 
     def run(
         self, inputs: Sequence[np.ndarray], state: Sequence[np.ndarray]
@@ -35,7 +31,6 @@ class PreparedProgram(Program):
         super().__init__(name, code)
         self._preparation = first
         self._inputs = inputs
-        self.only_batches = bool(first.outputs)
         self._last: tuple[list[np.ndarray], Any] | None = None
 
     def run(self, inputs: Sequence[Any], state: Arrays = ()) -> list[np.ndarray]:

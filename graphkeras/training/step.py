@@ -120,10 +120,10 @@ class Compiled:
     def needs_batches(self) -> bool:
         """Whether a size is found only in each batch: the words of its longest text.
 
-        Prepared all at once, every batch would be as wide as the widest of them. Or
-        that the program can only be run so.
+        Prepared all at once, every batch would be as wide as the widest of them. And
+        outputs that come of the preparation itself are no part of the compiled steps.
         """
-        if self.program.only_batches:
+        if len(self.program.code.outputs) < len(self.graph.outputs):
             return True
         leaves = (*self.graph.inputs, *self.graph.state)
         given = {name for leaf in leaves for name in _symbols_of(leaf)}
