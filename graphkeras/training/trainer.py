@@ -468,6 +468,7 @@ class Trainer:
         return listed.history
 
     def _train_epoch(self, data: Data, callbacks: CallbackList) -> tuple[dict, Any]:
+        self.__dict__.pop("_evaluated", None)  # what was measured is another model
         self.reset_metrics()
         run = Pass(
             self.make_train_function(), data, callbacks, "train",
@@ -534,6 +535,7 @@ class Trainer:
         finally:
             data.close()
             _take_down(listed)
+        self.__dict__["_evaluated"] = logs
         return logs if return_dict else self._in_order(logs)
 
     def _evaluate(self, data: Data, callbacks: CallbackList) -> dict[str, Any]:

@@ -77,6 +77,33 @@ def strings_of(data: Any) -> np.ndarray:
     return array
 
 
+def plain_as_array(data: Any) -> Any:
+    """Return a number of Python, or lists of such, as an array; all else as it is.
+
+    Fractions are float32 and whole numbers int32, if they fit, as everywhere.
+
+    Raises:
+        DataError: for rows of several lengths.
+    """
+    first = data
+    while isinstance(first, (list, tuple)):
+        if not first:
+            return np.asarray(data, "float32")
+        first = first[0]
+    if not isinstance(first, (bool, int, float)):
+        return data
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise DataError(
+            message("", "expected numbers in rows of one length.", f"{data!r:.60}",
+                    "Pad the rows, or pass them one by one.")
+        ) from None  # fmt: skip
+    fits = array.dtype == np.int64 and (array == array.astype(np.int32)).all()
+    kind = "float32" if array.dtype == np.float64 else "int32" if fits else None
+    return array.astype(kind or array.dtype, copy=False)
+
+
 def integers_of(data: Any) -> np.ndarray:
     """Return numbers as int64; fractions are cut off.
 

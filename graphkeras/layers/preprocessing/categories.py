@@ -19,6 +19,7 @@ from graphkeras.layers.preprocessing.direct import (
     DirectLayer,
     at_once,
     bucketed,
+    combined,
     encoded,
 )
 from graphkeras.layers.shapes import tree_of_shapes
@@ -26,7 +27,6 @@ from graphkeras.layers.validation import positive_int
 from graphkeras.ops.creation import dtype_of
 from graphkeras.ops.hashing import (
     CROSSING_SEED,
-    combine_fingerprints,
     fingerprint,
     fingerprint_of_digits,
 )
@@ -49,6 +49,13 @@ def _as_tensor(inputs: Any) -> Any:
     if isinstance(inputs, np.ndarray) or hasattr(inputs, "__apply_op__"):
         return inputs
     return ops.convert_to_tensor(_array_of(inputs))
+
+
+def _as_words(x: Any) -> Any:
+    """Return integers as words of 64 bits, negative ones by their complement."""
+    if isinstance(x, np.ndarray):
+        return x.astype(np.int64).view(np.uint64)
+    return ops.cast(ops.cast(x, "int64"), "uint64")
 
 
 class CategoryEncoding(DirectLayer):
@@ -102,6 +109,9 @@ class CategoryEncoding(DirectLayer):
                             f"output_mode={self.output_mode!r}")
                 )  # fmt: skip
             weights = ops.cast(_as_tensor(count_weights), self.compute_dtype)
+        if weights is None:
+            return encoded(x, mode=self.output_mode, depth=self.num_tokens,
+                           dtype=self.compute_dtype)  # fmt: skip
         return encode_classes(
             x, weights, mode=self.output_mode, depth=self.num_tokens,
             dtype=self.compute_dtype,
@@ -176,6 +186,11 @@ class Hashing(DirectLayer):
             return _fingerprint(x, salt=self.salt)
         return fingerprint_of_digits(x)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the bins for a shape of strings or integers."""
+        kind = "string" if isinstance(self.mask_value, str) else "int64"
+        return self.compute_output_spec(tree_of_shapes(input_shape, kind)).shape
+
     def _is_mask(self, x: Any) -> Any:
         kind = dtype_of(x)
         if (kind == "string") != isinstance(self.mask_value, str):
@@ -227,8 +242,8 @@ class HashedCrossing(DirectLayer):
         mixed: Any = np.array(CROSSING_SEED, np.uint64)
         for x in columns:
             text = dtype_of(x) == "string"
-            word = _fingerprint(x) if text else ops.cast(x, "int64")
-            mixed = combine_fingerprints(mixed, ops.cast(word, "uint64"))
+            word = _fingerprint(x) if text else _as_words(x)
+            mixed = combined(mixed, word)
         return encoded(
             bucketed(mixed, self.num_bins), mode=self.output_mode,
             depth=self.num_bins, dtype=self.compute_dtype,
@@ -259,7 +274,7 @@ class HashedCrossing(DirectLayer):
         if any(shape != shapes[0] for shape in shapes):
             raise ShapeError(message("", "expected equal shapes.", f"{shapes}"))
         if any(map(dtypes.is_float, kinds)):
-            raise DTypeError(
+            raise ArgumentError(
                 message("", "expected integers or strings.", ", ".join(kinds))
             )
         return columns
