@@ -89,7 +89,7 @@ def export_graph(
     whole = sum(array.nbytes for array in weights.values())
     with staging(Path(path)) as staged:
         if external_data or whole > largest:
-            stream.write_beside(model, weights, _data_path(staged))
+            stream.write_beside(model, weights, data_path(staged))
             weights.clear()
         stream.write_model(model, weights, staged)
         weights.clear()
@@ -172,7 +172,8 @@ def _check_opset(opset: int) -> None:
         )  # fmt: skip
 
 
-def _data_path(model: Path) -> Path:
+def data_path(model: Path) -> Path:
+    """Return where the weights beside a model lie."""
     return model.with_name(model.name + ".data")
 
 
@@ -194,7 +195,7 @@ def staging(target: Path) -> Iterator[Path]:
         staged = Path(folder.name) / target.name
         yield staged
         try:
-            for file in (_data_path(staged), staged):
+            for file in (data_path(staged), staged):
                 if file.exists():
                     os.replace(file, target.with_name(file.name))
         except OSError as error:

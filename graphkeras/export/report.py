@@ -13,7 +13,9 @@ from typing import Any
 from graphkeras.dtypes import SHORT
 from graphkeras.errors import ExportError, message
 from graphkeras.export.nodes import DTYPE_CODES, DTYPE_NAMES
+from graphkeras.export.rewriting import inferred
 
+_MOST_ELEMENTS = 1 << 28  # of one tensor
 _FLOAT_CODES = {DTYPE_CODES[n] for n in ("float16", "bfloat16", "float32", "float64")}
 
 
@@ -140,6 +142,24 @@ def read_model(path: Path) -> Any:
         if place.is_absolute() or ".." in place.parts:
             raise _unreadable(path, f"it points outside its folder, to {str(place)!r}")
     return model
+
+
+def check_sizes(model: Any) -> None:
+    """See to it that no tensor of known size is absurdly large.
+
+    Raises:
+        ExportError: if one is: running the file would take all memory.
+    """
+    found = inferred(model).graph
+    for value in (*found.input, *found.value_info, *found.output):
+        sizes = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if prod(max(size, 1) for size in sizes) > _MOST_ELEMENTS:
+            raise ExportError(
+                message(
+                    "onnx", f"expected tensors of at most {_MOST_ELEMENTS:,} elements.",
+                    f"{value.name!r} of sizes {sizes}",
+                )
+            )  # fmt: skip
 
 
 def _unreadable(path: Path, reason: str) -> ExportError:
