@@ -43,7 +43,7 @@ def without_weights(model: Any) -> Any:
             graph.initializer.extend(map(_described, value))
         elif isinstance(value, str):
             setattr(graph, name.name, value)
-        else:
+        elif not isinstance(value, bytes):  # a text that is none: of use to nobody
             getattr(graph, name.name).extend(value)
     copy = ModelProto(ir_version=model.ir_version, graph=graph)
     copy.opset_import.extend(model.opset_import)
