@@ -151,6 +151,7 @@ def test_argument_is_refused(make: Any, says: str) -> None:
         (L.StringLookup(), ["a"], ArgumentError, "expected a vocabulary"),
         (L.StringLookup(output_mode="count"), ["a"], ArgumentError, "a vocabulary"),
         (L.StringLookup(vocabulary=["a"]), [1], DTypeError, "expected strings"),
+        (L.StringLookup(vocabulary=["a"]), [["a"], ["b", "c"]], DataError, "one len"),
         (L.IntegerLookup(vocabulary=[1]), ["a"], DTypeError, "expected integers"),
         (L.StringLookup(None, 0, vocabulary=["a"]), ["b"], DataError, "'b'"),
         (L.CategoryEncoding(3), ["a"], DTypeError, "expected integers"),
