@@ -266,7 +266,7 @@ def test_unknown_word_fails_in_onnxruntime_too_where_it_is_an_error(
 def test_what_onnx_cannot_hash_is_refused(
     layer: Any, kind: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ExportError, match="no standard operator reads the bytes"):
+    with pytest.raises(ExportError, match=r"reads the bytes(.|\n)*look strings up:"):
         exported(layer, kind, tmp_path)
     assert not list(tmp_path.iterdir())
 
