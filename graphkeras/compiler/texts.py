@@ -134,10 +134,17 @@ def bytes_of(item: Any) -> bytes:
 
     Raises:
         DTypeError: if it is no text.
-        DataError: if it has half of a surrogate pair.
+        DataError: if it has half of a surrogate pair, or is a row of texts.
     """
     if isinstance(item, bytes):
         return item
+    if isinstance(item, (list, tuple, np.ndarray)):
+        raise DataError(
+            message(
+                "text", "expected rows of one length: tensors are dense here.",
+                f"{item!r:.60}", "Fill short rows up, with '' for example.",
+            )
+        )  # fmt: skip
     if not isinstance(item, str):
         raise DTypeError(
             message(

@@ -207,6 +207,7 @@ def test_argument_is_refused(arguments: dict[str, Any], says: str) -> None:
         ([1, 2], DTypeError, r"expected strings(.|\n)*numbers as str"),
         (np.ones(2), DTypeError, r"expected strings(.|\n)*dtype=\"string\""),
         ([["a", "b"]], ShapeError, "expected one text a row"),
+        ([["a"], ["b", "c"]], DataError, "expected rows of one length"),
         (texts(["a", None]), DTypeError, "expected strings"),  # type: ignore[list-item]
     ],
 )
