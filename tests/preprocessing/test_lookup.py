@@ -152,7 +152,6 @@ def test_argument_is_refused(make: Any, says: str) -> None:
         (L.StringLookup(output_mode="count"), ["a"], ArgumentError, "a vocabulary"),
         (L.StringLookup(vocabulary=["a"]), [1], DTypeError, "expected strings"),
         (L.IntegerLookup(vocabulary=[1]), ["a"], DTypeError, "expected integers"),
-        (L.IntegerLookup(vocabulary=[1]), [np.nan], DataError, "NaN"),
         (L.StringLookup(None, 0, vocabulary=["a"]), ["b"], DataError, "'b'"),
         (L.CategoryEncoding(3), ["a"], DTypeError, "expected integers"),
         (L.Hashing(3, mask_value=1), ["a"], DTypeError, "mask_value"),
@@ -179,11 +178,54 @@ def test_input_is_refused(layer: Any, data: Any, error: Any, says: str) -> None:
         (L.StringLookup(), "text", DataError, "an array, a list or batches"),
         (L.Discretization([1.0]), [2.0], ArgumentError, "without bin_boundaries"),
         (L.Discretization(num_bins=2), [np.nan], DataError, "NaN"),
+        (L.IntegerLookup(), [np.nan], DataError, "NaN or infinity"),
     ],
 )
 def test_data_is_refused(layer: Any, data: Any, error: Any, says: str) -> None:
     with pytest.raises(error, match=says):
         layer.adapt(data)
+
+
+NO_NUMBERS = np.array([[np.nan, np.inf, -np.inf, 1e30, 2.7, 1.0]]).T
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (L.IntegerLookup(vocabulary=[1, 2]), [0, 0, 0, 0, 2, 1]),
+        (L.IntegerLookup(vocabulary=[1, 2], mask_token=9), [1, 1, 1, 1, 3, 2]),
+        (L.CategoryEncoding(3, "count"), [[0] * 3] * 4 + [[0, 0, 1], [0, 1, 0]]),
+        (L.CategoryEncoding(3, "one_hot"), [[0] * 3] * 4 + [[0, 0, 1], [0, 1, 0]]),
+        (L.Discretization([1.0, 2.0]), [2, 2, 0, 2, 2, 1]),
+    ],
+)
+def test_what_is_no_number_is_the_same_everywhere(
+    layer: Any, expected: Any, kind: str, tmp_path: Path
+) -> None:
+    with np.errstate(over="ignore"):
+        batch = NO_NUMBERS.astype(kind)
+    x = keras.Input((1,), dtype=kind)
+    model = keras.Model(x, layer(x))
+    model.export(tmp_path / "m.onnx", samples=batch)
+    session = onnxruntime.InferenceSession(
+        tmp_path / "m.onnx", providers=["CPUExecutionProvider"]
+    )
+    (served,) = session.run(None, {x.name: batch})
+    for found in (layer(batch), model.predict(batch, verbose=0), served):
+        assert np.squeeze(np.asarray(found)).tolist() == expected
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "int64"])
+def test_a_mask_that_no_number_can_be_hides_none(kind: str) -> None:
+    numbers_ = np.array([[3, 0]], kind)
+    found = L.Hashing(5, mask_value=300)(numbers_).numpy()
+    assert found.tolist() == (1 + L.Hashing(4)(numbers_).numpy()).tolist()
+
+
+def test_one_hot_bins_lose_two_axes_of_one_as_in_keras() -> None:
+    layer = L.Hashing(3, output_mode="one_hot")
+    assert layer(np.array([[["a"]], [["b"]]])).shape == (2, 3)
 
 
 def test_vocabulary_keeps_its_size_where_it_is_a_width() -> None:
@@ -236,3 +278,13 @@ def test_counts_feed_a_dense_layer_in_training(rng: np.random.Generator) -> None
     data = rng.integers(0, 5, (32, 3))
     losses = model.fit(data, (data == 2).any(1), epochs=9, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def test_predict_gives_words_of_all_rows() -> None:
+    x = keras.Input((3,), name="x")
+    name = L.StringLookup(vocabulary=["cat", "dog"], invert=True)
+    best = keras.ops.argmax(x, axis=-1)
+    model = keras.Model(x, {"word": name(best), "best": best})
+    found = model.predict(np.eye(3, dtype="float32")[[2, 1, 0]], 2, verbose=0)
+    assert found["word"].tolist() == ["dog", "cat", "[UNK]"]
+    assert found["best"].tolist() == [2, 1, 0]

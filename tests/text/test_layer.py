@@ -18,7 +18,7 @@ from graphkeras.errors import (
     ExportError,
     ShapeError,
 )
-from graphkeras.layers import Embedding, Input, TextVectorization
+from graphkeras.layers import Embedding, Input, StringLookup, TextVectorization
 from graphkeras.models import Model, Sequential
 from graphkeras.saving import CustomObjectScope, load_model
 from tests.text.samples import BATCHES, lowered, stripped, texts, words
@@ -438,3 +438,21 @@ def test_model_takes_texts_without_any_word(mode: str, given: list[str]) -> None
     found = Model(text, layer(text)).predict_on_batch(batch)
     expected = layer(batch).numpy()
     assert (found.shape, found.tolist()) == (expected.shape, expected.tolist())
+
+
+@pytest.mark.parametrize("length", [None, 3, 9])
+def test_predict_gives_the_ids_of_all_batches_as_of_one(length: int | None) -> None:
+    layer = TextVectorization(vocabulary=["a", "b"], output_sequence_length=length)
+    text = Input((1,), dtype="string")
+    given = texts(["a b", "b", "", "a a b b z", "b a"])[:, None]
+    found = Model(text, layer(text)).predict(given, batch_size=2, verbose=0)
+    assert found.tolist() == layer(given).numpy().tolist()
+
+
+def test_predict_gives_words_of_all_batches() -> None:
+    ids_ = Input((2,), dtype="int64")
+    layer = StringLookup(vocabulary=["a", "b"], invert=True)
+    model = Model(ids_, layer(ids_))
+    found = model.predict(np.arange(10).reshape(5, 2), batch_size=2, verbose=0)
+    assert found[:2].tolist() == [["[UNK]", "a"], ["b", "[UNK]"]]
+    assert found.shape == (5, 2)

@@ -104,19 +104,29 @@ def plain_as_array(data: Any) -> Any:
     return array.astype(kind or array.dtype, copy=False)
 
 
-def integers_of(data: Any) -> np.ndarray:
-    """Return numbers as int64; fractions are cut off.
+def numbers_of(data: Any) -> np.ndarray:
+    """Return numbers as an array.
 
     Raises:
         DTypeError: for anything but numbers.
-        DataError: for NaN and infinite numbers.
     """
     array = np.asarray(data)
     if array.size and array.dtype.kind not in "biuf":
         raise DTypeError(
             message("", "expected integers.", f"{array.ravel()[0]!r}",
-                    "Use StringLookup for words.")
+                    "Use StringLookup for words, and fill missing values.")
         )  # fmt: skip
+    return array
+
+
+def integers_of(data: Any) -> np.ndarray:
+    """Return numbers to learn from as int64; fractions are cut off.
+
+    Raises:
+        DTypeError: for anything but numbers.
+        DataError: for NaN and infinite numbers.
+    """
+    array = numbers_of(data)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(
             message("", "expected integers.", "NaN or infinity",
