@@ -19,6 +19,7 @@ from graphkeras.layers.graph import is_keras_tensor
 from graphkeras.layers.graph import sources_of as get_source_inputs
 from graphkeras.layers.preprocessing import bounding_boxes
 from graphkeras.layers.preprocessing.feature_space import FeatureSpace
+from graphkeras.models.plotting import model_to_dot, plot_model
 from graphkeras.naming import clear_session
 from graphkeras.saving.registry import (
     CustomObjectScope,
@@ -62,9 +63,11 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "read_csv",
     "register_keras_serializable",
     "save_img",

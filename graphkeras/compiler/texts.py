@@ -368,6 +368,10 @@ class Cut:
         self.words = (group, SPLITS[split], _address(self._classes),
                       _address(self._sizes))  # fmt: skip
 
+    def count(self) -> int:
+        """Return how many n-grams a row has that is not split."""
+        return sum(max(self.group - size + 1, 0) for size in self.ngrams)
+
     def tokens(self, total: int, texts: int) -> int:
         """Return how many tokens so many bytes in so many texts have at most."""
         if self.split is None:
@@ -468,7 +472,7 @@ def _fill(texts: Texts, part: slice, how: Lookup, out: np.ndarray) -> None:
         texts.address + 16 * how.cut.group * part.start, rows, *how.cut.words,
         how.table.address, *places, width, how.unknown, width, place, counts,
     )  # fmt: skip
-    if how.cut.split is not None or width > how.cut.group:
+    if how.cut.split is not None or width > how.cut.count():
         compiled("text.fill")(counts, rows, width, how.padding, place)
 
 

@@ -5,6 +5,7 @@ The only module that imports onnxruntime.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import ExportError, GraphKerasError, message
+from graphkeras.export.parted import PartedSession
+from graphkeras.export.stream import beside, unpack
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import interpret
 from graphkeras.ir.op import INPUT, as_dtype
@@ -21,8 +24,10 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, walk
 
 _BATCHES = (2, 5)
-_FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
-_INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
+_BATCHES_OF_HEAVY = (1, 2)
+_HEAVY = 64 << 20  # bytes of weights from which on it counts how often they are kept
+FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
+INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
 _WORDS = ("the", "Cat", "sat on", "a mat.", "", "Zebra, zebra!", "don't", "été")
 _ROWS = 32  # of the samples given, which may be a whole data set
 
@@ -56,22 +61,56 @@ def check_file(
     Raises:
         ExportError: if the file is not valid, does not load, or differs by more.
     """
-    check_standard(path)
-    session = open_session(path)
-    names = [i.name for i in session.get_inputs()]
-    results = [o.name for o in session.get_outputs()]
-    rounds = (
-        _random_rounds(graph, state)
-        if samples is None
-        else _given_rounds(graph, state, arrays_by_order(samples, names))
-    )
-    atol, rtol = _for_halves(graph, atol, rtol)
-    differences = [0.0]
-    for arrays, expected in rounds:
-        found = run_session(session, dict(zip(names, arrays, strict=True)))
-        for row in zip(results, found, expected, strict=True):
-            differences.append(compare(*row, atol=atol, rtol=rtol))
+    lean = sum(array.nbytes for array in state) >= _HEAVY
+    # At once: the references' memory is free again before onnxruntime takes its own.
+    batches = _BATCHES_OF_HEAVY if lean else _BATCHES
+    drawn = [*_random_rounds(graph, state, batches)] if samples is None else []
+    with _opened(path, lean) as session:
+        names = [i.name for i in session.get_inputs()]
+        results = [o.name for o in session.get_outputs()]
+        rounds = (
+            drawn
+            if samples is None
+            else _given_rounds(graph, state, arrays_by_order(samples, names))
+        )
+        atol, rtol = _for_halves(graph, atol, rtol)
+        differences = [0.0]
+        for arrays, expected in rounds:
+            found = run_session(session, dict(zip(names, arrays, strict=True)))
+            for row in zip(results, found, expected, strict=True):
+                differences.append(compare(*_widened(*row), atol=atol, rtol=rtol))
     return max(differences)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, lean: bool) -> Iterator[Any]:
+    """Check a file against the standard and give what runs it.
+
+    Args:
+        path: the file.
+        lean: whether to take little memory: the weights of the file are read back
+            into another beside a copy of the rest, and mapped from there in parts.
+    """
+    if not lean:
+        check_standard(path)
+        yield open_session(path)
+        return
+    outline = path.with_name(f"{path.stem}.outline.onnx")
+    session = PartedSession(outline, _HEAVY // 4, lambda file: open_session(file, lean))
+    try:
+        unpack(path, outline)
+        check_standard(outline)
+        session.load()
+        yield session
+    finally:
+        for file in (outline, beside(outline), session.part_path):
+            file.unlink(missing_ok=True)
+
+
+def _widened(name: str, found: np.ndarray, expected: np.ndarray) -> tuple[Any, ...]:
+    """A file hands over in float32 what the model has in bfloat16."""
+    narrow = expected.dtype.name == "bfloat16"
+    return name, found, expected.astype(np.float32) if narrow else expected
 
 
 def _for_halves(graph: Graph, atol: float, rtol: float) -> tuple[float, float]:
@@ -119,8 +158,13 @@ def check_standard(path: Path) -> None:
         ) from error  # fmt: skip
 
 
-def open_session(path: Path) -> Any:
+def open_session(path: Path, lean: bool = False) -> Any:
     """Open a file in onnxruntime: CPU, one thread, no chatter.
+
+    Args:
+        path: the file.
+        lean: whether to take little memory: onnxruntime's optimizations and packings
+            make other weights of those in the file.
 
     Raises:
         ExportError: if onnxruntime does not load it.
@@ -130,6 +174,11 @@ def open_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # fatal only: what is wrong comes as an exception
+    if lean:
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     try:
         # Always name the provider: the GPU build offers CUDA where there is none.
         return onnxruntime.InferenceSession(
@@ -223,11 +272,11 @@ def _decoded(item: Any) -> Any:
 
 
 def _random_rounds(
-    graph: Graph, state: Sequence[np.ndarray]
+    graph: Graph, state: Sequence[np.ndarray], batches: Sequence[int]
 ) -> Iterator[tuple[Arrays, Arrays]]:
-    """Yield random inputs on which the reference runs, at two batch sizes."""
+    """Yield random inputs on which the reference runs, at each batch size."""
     rng = np.random.default_rng(0)
-    for batch in _BATCHES:
+    for batch in batches:
         yield _first_that_runs(graph, state, batch, rng)
 
 
@@ -236,9 +285,9 @@ def _first_that_runs(
 ) -> tuple[Arrays, Arrays]:
     types, tables = _input_types(graph), index_limits(graph)
     names = sorted({s for t in types for d in t.shape for s in dims.symbols(d)})
-    free_sizes = _FREE_SIZES if {*names} - {"batch"} else _FREE_SIZES[:1]
+    free_sizes = FREE_SIZES if {*names} - {"batch"} else FREE_SIZES[:1]
     failure: Exception | None = None
-    for free, limit in itertools.product(free_sizes, _INTEGER_LIMITS):
+    for free, limit in itertools.product(free_sizes, INTEGER_LIMITS):
         sizes = {n: batch if n == "batch" else free + i for i, n in enumerate(names)}
         limits = [tables.get(leaf, limit) for leaf in graph.inputs]
         arrays = [

@@ -110,13 +110,13 @@ class Model(Trainer, Layer):
         Args:
             line_length: width in characters.
             positions: where columns end, as fractions of the width.
-            print_fn: called with each line; `print` by default.
+            print_fn: called with the whole text, in place of printing it.
             expand_nested: whether to list the layers of nested models.
             show_trainable: whether to say which layers train.
             layer_range: names (or patterns) of the first and the last layer to list.
         """
         print_summary(
-            self, line_length, positions, print_fn or print, expand_nested,
+            self, line_length, positions, print_fn, expand_nested,
             show_trainable, layer_range,
         )  # fmt: skip
 
@@ -186,6 +186,7 @@ class Model(Trainer, Layer):
         samples: Any = None,
         atol: float = 1e-4,
         name: str | None = None,
+        external_data: bool = False,
     ) -> Report:
         """Write the model, preprocessing included, as one ONNX file.
 
@@ -209,6 +210,8 @@ class Model(Trainer, Layer):
             samples: arrays to check on; random ones by default.
             atol: largest difference allowed.
             name: name of the graph in the file; that of the model by default.
+            external_data: write the weights to ``<filepath>.data`` beside the file, as
+                is done in any case past 2 GiB.
 
         Returns:
             What the file holds.
@@ -225,6 +228,7 @@ class Model(Trainer, Layer):
             opset=opset, ops=ops, labels=labels,
             logits=logit_outputs(self, traced.output_names), metadata=about,
             check=check, samples=samples, atol=atol, name=name or self.name,
+            external_data=external_data,
         )  # fmt: skip
         if verbose:
             print(report)

@@ -178,7 +178,7 @@ class Program:
     def _call_together(self, mode: int, arena: Arena, threads: int) -> bool:
         """Run the code on several threads; whether they were free to do it."""
         if arena.size + arena.own * threads > len(self._arena):
-            self._make_room(arena, threads)
+            self._make_room(arena)  # more threads were allowed meanwhile
         tables = np.repeat(self._table[np.newaxis], threads, 0)
         entry = self.code.entry.address
         if not team.run(self.code.team, entry, mode, tables, self._control):
@@ -206,12 +206,12 @@ class Program:
         binding = self._bindings.pop(key, None) or self._new_binding(cases)
         self._bindings[key] = binding
         self._bound = key, binding
-        self._make_room(binding.arena, 1)
+        self._make_room(binding.arena)
         return binding
 
-    def _make_room(self, arena: Arena, threads: int) -> None:
-        """Have an arena for so many threads, and its blocks in the table."""
-        wanted = arena.size + arena.own * threads
+    def _make_room(self, arena: Arena) -> None:
+        """Have an arena for all threads there may be, and its blocks in the table."""
+        wanted = arena.size + arena.own * min(config.get_threads(), PARTS)
         if wanted > len(self._arena):  # nothing in it outlives a run
             self._arena = cpu.aligned(wanted)
         start = cpu.address(self._arena)

@@ -374,10 +374,16 @@ def _one_line_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        text = one_line(error) or type(error).__name__
-        if not isinstance(error, GraphKerasError):
-            text = f"{type(error).__name__}: {text}"
-        raise SavingError(f"{path}: {text}") from error
+        raise SavingError(f"{path}: {_cause(error)}") from error
+
+
+def _cause(error: Exception) -> str:
+    """One line; of an error that is not ours, also what the file should have had."""
+    text = one_line(error) or type(error).__name__
+    if isinstance(error, GraphKerasError):
+        return text
+    where = one_line("".join(getattr(error, "__notes__", ["the model"])[:1]), 100)
+    return f"{where}: expected a config that fits; {type(error).__name__}: {text}"
 
 
 def _revive(config: Any, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:

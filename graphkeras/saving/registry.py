@@ -356,13 +356,26 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
         raise SavingError(
             message(class_name, "expected a class with a from_config() method.")
         )
-    if _is_ours(target):
-        check_arguments(target, inner or {}, in_safe_mode())
-    instance = make(dict(inner or {}))
-    _restore(instance, config)
+    with _telling_where(class_name, inner):
+        if _is_ours(target):
+            check_arguments(target, inner or {}, in_safe_mode())
+        instance = make(dict(inner or {}))
+        _restore(instance, config)
     if made is not None and number is not None:
         made[number] = instance
     return instance
+
+
+@contextmanager
+def _telling_where(class_name: Any, inner: Any) -> Iterator[None]:
+    """Note at an error in which object of a config it came up; the innermost counts."""
+    try:
+        yield
+    except Exception as error:
+        if not getattr(error, "__notes__", None):
+            name = inner.get("name") if isinstance(inner, Mapping) else None
+            error.add_note(f"{class_name} {name!r}" if name else str(class_name))
+        raise
 
 
 def _restore(instance: Any, config: Mapping[str, Any]) -> None:

@@ -121,9 +121,9 @@ class Compiled:
         """Whether a size is found only in each batch: the words of its longest text.
 
         Prepared all at once, every batch would be as wide as the widest of them. And
-        strings that are outputs are made outside of what goes over the rows.
+        outputs that come of the preparation itself are no part of the compiled steps.
         """
-        if any(output.dtype == "string" for output in self.graph.outputs):
+        if len(self.program.code.outputs) < len(self.graph.outputs):
             return True
         leaves = (*self.graph.inputs, *self.graph.state)
         given = {name for leaf in leaves for name in _symbols_of(leaf)}
