@@ -1,6 +1,6 @@
 """Which options of the preprocessing layers are held to Keras, and how closely.
 
-    python tools/coverage.py --write        write tools/coverage.md
+    python tools/preprocessing_table.py --write        write tools/preprocessing.md
 
 The rows are those of the tests, recorded from Keras on TensorFlow: each was answered by
 the layer, by its compiled program and by its file in onnxruntime.
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-FILE = ROOT / "tools" / "coverage.md"
+FILE = ROOT / "tools" / "preprocessing.md"
 MOST = 7  # values of an option that are shown
 HEAD = """# Preprocessing layers beside Keras
 
-Written by `python tools/coverage.py --write`, from the rows of the tests: every option
+Written by `python tools/preprocessing_table.py --write`, from the rows of the tests: every option
 below was given these values in Keras 3.15 on TensorFlow, whose answers are recorded.
 The layers, their compiled programs and their files in onnxruntime answer as closely as
 is said here. Layers that draw are fed what Keras drew; in inference, thus in a file,
