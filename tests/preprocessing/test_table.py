@@ -1,4 +1,4 @@
-"""tools/preprocessing.md says what the tests hold to Keras, and what ONNX cannot say."""
+"""tools/preprocessing.md: what the tests hold to Keras, and what ONNX cannot say."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ import pytest
 from graphkeras import layers
 from graphkeras.errors import ExportError
 from tests.preprocessing.refused import REFUSED
-from tools import preprocessing_table
+from tools import preprocessing_table as made
 
 
 def test_the_table_is_that_of_the_tests() -> None:
-    assert (
-        preprocessing_table.FILE.read_text(encoding="utf-8")
-        == preprocessing_table.table()
-    )
+    assert made.FILE.read_text(encoding="utf-8") == made.table()
 
 
 def test_every_row_is_of_a_layer() -> None:
-    named = {row[0] for _, row in preprocessing_table.rows()} - {"FeatureSpace"}
+    named = {row[0] for _, row in made.rows()} - {"FeatureSpace"}
     assert not [name for name in named if not hasattr(layers, name)]
 
 
