@@ -20,10 +20,10 @@ MOST = 7  # values of an option that are shown
 HEAD = """# Preprocessing layers beside Keras
 
 Written by `python tools/preprocessing_table.py --write`, from the rows of the tests:
-every option below was given these values in Keras 3.15 on TensorFlow, whose answers are recorded.
-The layers, their compiled programs and their files in onnxruntime answer as closely as
-is said here. Layers that draw are fed what Keras drew; in inference, thus in a file,
-they leave everything as it is.
+every option below was given these values in Keras 3.15 on TensorFlow, whose answers are
+recorded. The layers, their compiled programs and their files in onnxruntime answer as
+closely as is said here. Layers that draw are fed what Keras drew; in inference, thus in
+a file, they leave everything as it is.
 
 | layer | rows | options | agrees | in ONNX |
 |---|---|---|---|---|
