@@ -200,7 +200,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     def __getitem__(self, path: str) -> DTypePolicy:
         if path in self.policies:
             return self.policies[path]
-        found = [k for k in self.policies if re.search(k, path)]
+        found = [k for k in self.policies if re.fullmatch(k, path)]
         if len(found) > 1:
             raise ArgumentError(
                 message("DTypePolicyMap", f"expected one pattern for {path!r}.",

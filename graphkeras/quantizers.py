@@ -151,10 +151,9 @@ class AbsMaxQuantizer(Quantizer):
         super().__init__(output_dtype)
         self.axis = (axis,) if isinstance(axis, int) else axis and tuple(axis)
         low, high = value_range
-        self.value_range, self.epsilon = (low, high), epsilon
-        if output_dtype == "int8" and not (
-            -128 <= value_range[0] < value_range[1] < 128
-        ):
+        self.value_range: tuple[int, int] = (low, high)
+        self.epsilon = epsilon
+        if output_dtype == "int8" and not -128 <= low < high < 128:
             raise ArgumentError(
                 message(
                     "AbsMaxQuantizer", "expected a value_range inside (-128, 127).",

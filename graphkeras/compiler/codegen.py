@@ -20,7 +20,7 @@ from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
 from graphkeras.compiler.emit_loop import emit_loop
-from graphkeras.compiler.emit_share import Parts
+from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import (
     Barrier,
@@ -32,6 +32,7 @@ from graphkeras.compiler.lower import (
     writes_of,
 )
 from graphkeras.compiler.memory import Memory
+from graphkeras.compiler.runs import Run
 from graphkeras.compiler.shares import divisor_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim, SymbolicDim
@@ -42,6 +43,10 @@ from graphkeras.kernels.cpu.target import I64, POINTER, VOID
 from graphkeras.kernels.cpu.tile import YES
 from graphkeras.kernels.cpu.value import multiple
 from graphkeras.runtime.control import CONTROL
+
+Pointers = dict[int, ir.Value]
+Span = tuple[Index, Index]
+Numbered = tuple[int, Step]
 
 KINDS = ("input", "state", "output", "constant", "arena")
 
@@ -112,22 +117,67 @@ class Codegen:
         function = ir.Function(module, kind, module.get_unique_name("run"))
         function.linkage = "internal"
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
-        table = e.arguments[0]
-        pointers: dict[int, ir.Value] = {}
-        first = e.eq(e.arguments[1], 0)
+        table, low, high = e.arguments
+        pointers: Pointers = {}
+        first = e.eq(low, 0)
+        runs = {i: run for run in self.memory.runs for i in range(run.first, run.stop)}
         numbered = enumerate(self.memory.steps)
-        for alone, steps in groupby(numbered, lambda pair: _is_alone(pair[1])):
+        for (alone, run), steps in groupby(
+            numbered, lambda pair: (_is_alone(pair[1]), runs.get(pair[0]))
+        ):
             stretch = list(steps)
             for word in self._words_of([step for _, step in stretch]):
                 if word not in pointers:
                     pointers[word] = load_pointer(e, table, word)
+            if run is not None:
+                self._part_by_part(e, run, stretch, pointers)
+                continue
             with e.when(first if alone else YES):
                 for number, step in stretch:
-                    self._watched(e, number, step, pointers)
+                    self._watched(e, number, step, pointers, (low, high))
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
         return e.finish()
+
+    def _part_by_part(
+        self, e: Emit, run: Run, stretch: Sequence[Numbered], pointers: Pointers
+    ) -> None:
+        """Do all steps of a run for a few parts, then for the next few."""
+        _, low, high = e.arguments
+        sizes = Sizes(e, self.words, pointers[0])
+        own = self._own_memory(e)
+        many = sizes(run.parts)
+        with e.loop(low, high, many) as part:
+            near = dict(pointers)
+            for buffer in self._rooms_of(stretch):
+                rows = self.memory.rooms[buffer.number]
+                first = first_turn(e, sizes(rows.cells), 1, sizes(rows.cells), part)
+                size = self.memory.blocks[buffer.number].itemsize * rows.size
+                away = e.sub(own, e.mul(first, sizes(size)))
+                word = self.words.of(buffer)
+                near[word] = e.address(pointers[word], "uint8", away)
+            stop = e.minimum(high, e.add(part, many))
+            for number, step in stretch:
+                self._watched(e, number, step, near, (part, stop))
+
+    def _rooms_of(self, stretch: Sequence[Numbered]) -> Iterator[Buffer]:
+        """Yield the buffers of a run that have memory for a few parts alone."""
+        buffers = (b for _, step in stretch for b in self._places(step).values())
+        for buffer in dict.fromkeys(buffers):
+            if buffer.kind == "arena" and buffer.number in self.memory.rooms:
+                yield buffer
+
+    def _own_memory(self, e: Emit) -> Index:
+        """Emit how far this thread's memory is from that of the first."""
+        with e.builder.goto_entry_block():
+            seat, own = (
+                e.builder.load(e.address(e.arguments[0], "int64", word), typ=I64)
+                for word in (
+                    self.words.control + CONTROL.index(name) for name in ("seat", "own")
+                )
+            )
+            return e.mul(e.floordiv(seat, 4), own)
 
     def _words_of(self, steps: Sequence[Step]) -> Iterator[int]:
         """Yield the words of the table that steps need."""
@@ -136,25 +186,25 @@ class Codegen:
             yield from (self.words.of(b) for b in self._places(step).values())
 
     def _watched(
-        self, e: Emit, number: int, step: Step, pointers: dict[int, ir.Value]
+        self, e: Emit, number: int, step: Step, pointers: Pointers, parts: Span
     ) -> None:
         """Run a step; count its time on the first thread, if somebody watches."""
         began = self.watch.before(e) if self.watch else None
-        self._run(e, step, pointers)
+        self._run(e, step, pointers, parts)
         if self.watch and began is not None:
             with e.when(e.eq(e.arguments[1], 0)):
                 self.watch.after(e, number, began)
 
-    def _run(self, e: Emit, step: Step, pointers: dict[int, ir.Value]) -> None:
+    def _run(self, e: Emit, step: Step, pointers: Pointers, parts: Span) -> None:
         """Call the function of a step, or wait."""
-        table, *parts = e.arguments
         if isinstance(step, Barrier):
-            e.call(self._waiting(e), [table])
+            e.call(self._waiting(e), [e.arguments[0]])
             return
         places = self._places(step)
         used = dict.fromkeys(self.words.of(b) for b in places.values())
         callee = self._function(e, step, places)
-        e.call(callee, [pointers[0], *parts, *(pointers[w] for w in used)])
+        given = [e.index(part) for part in parts]
+        e.call(callee, [pointers[0], *given, *(pointers[w] for w in used)])
 
     def _waiting(self, e: Emit) -> ir.Function:
         """Return the function of all barriers."""

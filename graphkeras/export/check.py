@@ -26,8 +26,8 @@ from graphkeras.ir.value import Graph, Value, walk
 _BATCHES = (2, 5)
 _BATCHES_OF_HEAVY = (1, 2)
 _HEAVY = 64 << 20  # bytes of weights from which on it counts how often they are kept
-_FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
-_INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
+FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
+INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
 _WORDS = ("the", "Cat", "sat on", "a mat.", "", "Zebra, zebra!", "don't", "été")
 _ROWS = 32  # of the samples given, which may be a whole data set
 
@@ -78,7 +78,7 @@ def check_file(
         for arrays, expected in rounds:
             found = run_session(session, dict(zip(names, arrays, strict=True)))
             for row in zip(results, found, expected, strict=True):
-                differences.append(compare(*row, atol=atol, rtol=rtol))
+                differences.append(compare(*_widened(*row), atol=atol, rtol=rtol))
     return max(differences)
 
 
@@ -105,6 +105,12 @@ def _opened(path: Path, lean: bool) -> Iterator[Any]:
     finally:
         for file in (outline, beside(outline), session.part_path):
             file.unlink(missing_ok=True)
+
+
+def _widened(name: str, found: np.ndarray, expected: np.ndarray) -> tuple[Any, ...]:
+    """A file hands over in float32 what the model has in bfloat16."""
+    narrow = expected.dtype.name == "bfloat16"
+    return name, found, expected.astype(np.float32) if narrow else expected
 
 
 def _for_halves(graph: Graph, atol: float, rtol: float) -> tuple[float, float]:
@@ -238,11 +244,31 @@ def _given_rounds(
 ) -> Iterator[tuple[Arrays, Arrays]]:
     """Yield the samples as they are, then their first row if the batch is free."""
     leaves = _input_types(graph)
-    full = [as_dtype(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
+    full = [_as_fed(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
     batched = all(t.shape and not isinstance(t.shape[0], int) for t in leaves)
     for count in (_ROWS, 1) if batched else (None,):
         arrays = [array[:count] if batched else array for array in full]
         yield arrays, interpret(graph, arrays, state)[0]
+
+
+def _as_fed(samples: Any, dtype: str) -> np.ndarray:
+    """Return samples as onnxruntime takes them: text as str, since it prints bytes."""
+    array = as_dtype(samples, dtype)
+    if dtype != "string":
+        return array
+    return np.asarray(np.frompyfunc(_decoded, 1, 1)(array), object)
+
+
+def _decoded(item: Any) -> Any:
+    try:
+        return item.decode() if isinstance(item, bytes) else item
+    except UnicodeDecodeError as error:
+        raise ExportError(
+            message(
+                "check", "expected samples that are UTF-8.", f"{item!r:.60}",
+                "onnxruntime takes no other text from Python: leave it out.",
+            )
+        ) from error  # fmt: skip
 
 
 def _random_rounds(
@@ -259,9 +285,9 @@ def _first_that_runs(
 ) -> tuple[Arrays, Arrays]:
     types, tables = _input_types(graph), index_limits(graph)
     names = sorted({s for t in types for d in t.shape for s in dims.symbols(d)})
-    free_sizes = _FREE_SIZES if {*names} - {"batch"} else _FREE_SIZES[:1]
+    free_sizes = FREE_SIZES if {*names} - {"batch"} else FREE_SIZES[:1]
     failure: Exception | None = None
-    for free, limit in itertools.product(free_sizes, _INTEGER_LIMITS):
+    for free, limit in itertools.product(free_sizes, INTEGER_LIMITS):
         sizes = {n: batch if n == "batch" else free + i for i, n in enumerate(names)}
         limits = [tables.get(leaf, limit) for leaf in graph.inputs]
         arrays = [

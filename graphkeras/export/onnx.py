@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from graphkeras.errors import ExportError, message
 from graphkeras.export import proto, stream
 from graphkeras.export.check import check_file
 from graphkeras.export.emit import Emitter
+from graphkeras.export.labels import Labels, add_labels
 from graphkeras.export.nodes import Node
 from graphkeras.export.prepare import prepare
 from graphkeras.export.report import Report, report_of
@@ -34,6 +35,8 @@ def export_graph(
     output_names: Sequence[str],
     opset: int = 20,
     ops: str = "standard",
+    labels: Labels | None = None,
+    logits: Collection[str] = (),
     metadata: Mapping[str, str] | None = None,
     name: str = "model",
     external_data: bool = False,
@@ -53,6 +56,9 @@ def export_graph(
         output_names: names of the outputs.
         opset: version of the ``ai.onnx`` operators, 18 or later.
         ops: "standard", or "contrib" to allow operators that only onnxruntime has.
+        labels: names of the classes, of the only output or by output: the file then
+            also gives the name of the winner.
+        logits: names of outputs that are logits: between two classes, 0 decides.
         metadata: pairs for the file's ``metadata_props``.
         name: name of the graph inside the file.
         external_data: write the weights to ``<path>.data`` beside the file.
@@ -71,14 +77,17 @@ def export_graph(
             the file does not compute what the graph does.
     """
     _check_opset(opset)
+    about = _strings(metadata or {})
+    if labels is not None:
+        graph, output_names, classes = add_labels(graph, output_names, labels, logits)
+        about = classes | about
     b = _build(graph, state, input_names, output_names, Emitter(opset, _contrib(ops)))
     model, weights = proto.to_model(
-        b.body, b.initializers, opset=opset, name=name,
-        metadata={} if metadata is None else metadata,
-    )  # fmt: skip
+        b.body, b.initializers, opset=opset, name=name, metadata=about
+    )
     b.initializers.clear()  # some arrays only its passes needed
     whole = sum(array.nbytes for array in weights.values())
-    with _staged(Path(path)) as staged:
+    with staging(Path(path)) as staged:
         if external_data or whole > largest:
             stream.write_beside(model, weights, stream.beside(staged))
             weights.clear()
@@ -117,6 +126,18 @@ def _build(
     return b
 
 
+def _strings(metadata: Mapping[str, str]) -> dict[str, str]:
+    wrong = [k for k, v in metadata.items() if not isinstance(v, str) or k != str(k)]
+    if wrong:
+        raise ExportError(
+            message(
+                "export", "expected metadata of strings.",
+                f"{wrong[0]!r}: {metadata[wrong[0]]!r:.60}", "Write it as text.",
+            )
+        )  # fmt: skip
+    return dict(metadata)
+
+
 def _check_names(names: Sequence[str], what: str, count: int) -> None:
     if len(names) != count or len(set(names)) != count or not all(names):
         raise ExportError(
@@ -152,7 +173,7 @@ def _check_opset(opset: int) -> None:
 
 
 @contextlib.contextmanager
-def _staged(target: Path) -> Iterator[Path]:
+def staging(target: Path) -> Iterator[Path]:
     """Give a path to write to; what lies there is moved to `target` if all went well.
 
     A folder beside the target, so that the move is atomic and never half done.

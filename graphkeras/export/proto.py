@@ -22,6 +22,7 @@ from graphkeras.export.nodes import (
     Node,
 )
 from graphkeras.export.stream import SMALL
+from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.types import TensorType
 
 # A protobuf message cannot be written past 2 GiB: larger weights go beside the model.
@@ -50,7 +51,7 @@ def to_model(
     weights = {n: a for n, a in initializers.items() if n in used}
     large = {n: a for n, a in weights.items() if _is_large(a)}
     graph.initializer.extend(
-        _outline(n, a) if n in large else numpy_helper.from_array(a, name=n)
+        _outline(n, a) if n in large else numpy_helper.from_array(_writable(a), name=n)
         for n, a in weights.items()
     )
     domains = {node.domain for node in body.walk()}
@@ -116,8 +117,21 @@ def _to_node(node: Node, opset: int) -> Any:
                     f"{name}={value!r}", f"Known: {', '.join(sorted(known))}.",
                 )
             )  # fmt: skip
+        _require_number(node.kind, name, value)
         proto.attribute.append(_to_attribute(name, value, known[name], opset))
     return proto
+
+
+def _require_number(kind: str, name: str, value: Any) -> None:
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    free = next((x for x in parts if isinstance(x, SymbolicDim)), None)
+    if free is not None:
+        raise ExportError(
+            message(
+                kind, f"expected a number as {name}, which the operator is told once.",
+                f"the open size {free}", "Give this axis of the input a fixed size.",
+            )
+        )  # fmt: skip
 
 
 def _attribute_types(node: Node, opset: int) -> dict[str, str]:
@@ -147,7 +161,11 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
     if kind == "GRAPH":
         value = _to_graph(value, opset)
     elif kind == "TENSOR":
-        value = numpy_helper.from_array(value)
+        value = numpy_helper.from_array(_writable(value))
+    elif kind == "STRING":
+        value = _bytes_of(value)
+    elif kind == "STRINGS":
+        value = [*map(_bytes_of, value)]
     elif kind == "FLOAT":
         value = float(value)
     elif kind == "FLOATS":
@@ -158,6 +176,20 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
 
 def _is_large(array: np.ndarray) -> bool:
     return array.nbytes >= SMALL and not array.dtype.hasobject
+
+
+def _bytes_of(text: str | bytes) -> bytes:
+    """Return a text as ONNX keeps it; bytes that are no UTF-8 stay what they are."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """Return an array as `numpy_helper` takes it: strings as bytes."""
+    if not array.dtype.hasobject:
+        return array
+    found = np.empty(array.shape, object)
+    found.reshape(-1)[:] = [*map(_bytes_of, array.flat)]
+    return found
 
 
 def _outline(name: str, array: np.ndarray) -> Any:

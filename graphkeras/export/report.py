@@ -33,6 +33,7 @@ class Report:
         metadata: the pairs stored with it.
         difference: largest absolute difference from the NumPy references, or None if
             the file was not run.
+        notes: what else there is to show, as ``(heading, text)``.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Report:
     producer: str
     metadata: dict[str, str]
     difference: float | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def nodes(self) -> int:
@@ -66,6 +68,7 @@ class Report:
         yield from self.metadata.items()
         if self.difference is not None:
             yield "check", f"onnxruntime differs by at most {self.difference:.3g}"
+        yield from self.notes
 
     def __str__(self) -> str:
         return "\n".join(f"{heading:<10}  {text}" for heading, text in self.rows())
@@ -80,8 +83,8 @@ def report_of(
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     return Report(
         path=path,
-        inputs=tuple(_typed(v) for v in graph.input if v.name not in weights),
-        outputs=tuple(_typed(v) for v in graph.output),
+        inputs=tuple(typed(v) for v in graph.input if v.name not in weights),
+        outputs=tuple(typed(v) for v in graph.output),
         operators=dict(sorted(Counter(_operators(graph)).items())),
         parameters=sum(
             prod(t.dims)
@@ -102,21 +105,41 @@ def inspect_file(path: str | os.PathLike[str]) -> Report:
     Raises:
         ExportError: if it cannot be read or is no ONNX file.
     """
+    path = Path(path)
+    model = read_model(path)
+    beside = {_location(tensor) for tensor in model.graph.initializer} - {""}
+    try:
+        files = [path, *(path.parent / name for name in sorted(beside))]
+        size = sum(file.stat().st_size for file in files)
+    except OSError as error:
+        raise _unreadable(path, f"{error.filename}: {error.strerror}") from error
+    try:
+        return report_of(model, path, size)
+    except TypeError as error:  # bytes that are no UTF-8 stay bytes
+        raise _unreadable(path, "a name in it is no text") from error
+
+
+def read_model(path: Path) -> Any:
+    """Return the `onnx.ModelProto` in a file, weights beside it not read.
+
+    Raises:
+        ExportError: if it cannot be read, or points to files outside its folder.
+    """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    path = Path(path)
     try:
         model = onnx.load(path, load_external_data=False)
-        beside = {_location(tensor) for tensor in model.graph.initializer}
-        files = [path, *(path.parent / name for name in sorted(beside - {""}))]
-        size = sum(file.stat().st_size for file in files)
-    except (OSError, DecodeError) as error:
+    except (OSError, DecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no protobuf message"
         raise _unreadable(path, str(reason)) from error
     if not model.graph.output:
         raise _unreadable(path, "it holds no graph")
-    return report_of(model, path, size)
+    for tensor in model.graph.initializer:
+        place = Path(_location(tensor))
+        if place.is_absolute() or ".." in place.parts:
+            raise _unreadable(path, f"it points outside its folder, to {str(place)!r}")
+    return model
 
 
 def _unreadable(path: Path, reason: str) -> ExportError:
@@ -142,7 +165,7 @@ def _operators(graph: Any) -> Iterator[str]:
                 yield from _operators(inner)
 
 
-def _typed(value: Any) -> tuple[str, str]:
+def typed(value: Any) -> tuple[str, str]:
     """Return name and type of an input or output; types other than tensors by kind."""
     if not value.type.HasField("tensor_type"):
         return value.name, value.type.WhichOneof("value") or "?"

@@ -44,6 +44,12 @@ from graphkeras.layers.core import (
     ReversibleEmbedding,
 )
 from graphkeras.layers.einsum_dense import EinsumDense
+from graphkeras.layers.foreign import (
+    FlaxLayer,
+    JaxLayer,
+    TFSMLayer,
+    TorchModuleWrapper,
+)
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.inputs import Input, InputLayer
 from graphkeras.layers.layer import Layer
@@ -104,6 +110,11 @@ from graphkeras.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from graphkeras.layers.preprocessing.audio import MelSpectrogram, STFTSpectrogram
+from graphkeras.layers.preprocessing.bends import (
+    RandomElasticTransform,
+    RandomPerspective,
+)
 from graphkeras.layers.preprocessing.categories import (
     CategoryEncoding,
     HashedCrossing,
@@ -126,9 +137,7 @@ from graphkeras.layers.preprocessing.colour import (
 from graphkeras.layers.preprocessing.discretization import Discretization
 from graphkeras.layers.preprocessing.geometry import (
     RandomCrop,
-    RandomElasticTransform,
     RandomFlip,
-    RandomPerspective,
     RandomRotation,
     RandomShear,
     RandomTranslation,
@@ -149,6 +158,7 @@ from graphkeras.layers.preprocessing.mixing import (
     RandomErasing,
 )
 from graphkeras.layers.preprocessing.numeric import Normalization
+from graphkeras.layers.preprocessing.pipeline import MaxNumBoundingBoxes, Pipeline
 from graphkeras.layers.preprocessing.text import TextVectorization
 from graphkeras.layers.recurrent import (
     GRU,

@@ -287,7 +287,8 @@ class ReversibleEmbedding(Embedding):
             return ops.matmul(rows, kernel)
         if tied:
             equation = f"{lead}z,yz->{lead}y"
-            return self._rounded(rows, equation, self._matrix, self._scale, "y")
+            scores = self._rounded(rows, equation, self._matrix, self._scale, "y")
+            return scores + self._tuned_product(equation, rows)
         equation, scale = f"{lead}z,zy->{lead}y", self.reverse_embeddings_scale
         return self._rounded(rows, equation, self.reverse_embeddings, scale, "y")
 

@@ -146,11 +146,7 @@ class EinsumDense(Quantized):
         x = self._rounded(
             inputs, f"{before},{kernel}->{after}", self._matrix, self._scale, after
         )
-        if not self.lora_enabled:
-            return x
-        thin = ops.einsum(self.equation, inputs, self._lora_a)
-        thin = ops.matmul(thin, self._lora_b) * self._lora_gain
-        return x + ops.cast(thin, x.dtype)
+        return x + self._tuned_product(self.equation, inputs)
 
 
 def _written_out(words: tuple[str, str, str], rank: int) -> tuple[str, str, str]:

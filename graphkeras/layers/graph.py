@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -233,10 +234,13 @@ class Call:
         """Whether nothing came before: the call belongs to an Input."""
         return not self.input_tensors
 
-    def run(self, known: dict[int, Any], operation: Any = None) -> None:
+    def run(
+        self, known: dict[int, Any], operation: Any = None, training: Any = None
+    ) -> None:
         """Repeat the call on what `known` holds for its tensors, and add its results.
 
-        Another `operation` may take the place of the call's own.
+        Another `operation` may take the place of the call's own. As in Keras, what is
+        known of `training` now replaces what the call was recorded with.
         """
 
         def data(x: Any) -> Any:
@@ -244,6 +248,8 @@ class Call:
 
         args = tree.map_structure(data, self.args)
         kwargs = tree.map_structure(data, self.kwargs)
+        if training is not None and hasattr(self.operation, "weights"):
+            kwargs["training"] = training
         results = (operation or self.operation)(*args, **kwargs)
         pairs = zip(tree.flatten(self.outputs), tree.flatten(results), strict=True)
         known.update((id(symbolic), result) for symbolic, result in pairs)
@@ -586,12 +592,11 @@ def _disconnected(tensor: SymbolicTensor, inputs: Any) -> ArgumentError:
 
 
 def _check_names(operations: list[Any]) -> None:
-    names = [o.name for o in operations]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(o.name for o in operations).items():
+        if count > 1:
             raise ArgumentError(
                 message(
                     "Model", "expected every layer of a model to have its own name.",
-                    f"{names.count(name)} named {name!r}", "Give one another name=.",
+                    f"{count} named {name!r}", "Give one another name=.",
                 )
             )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import dtype_policies, dtypes, naming, ops, regularizers, tree
+from graphkeras import dtype_policies, dtypes, limits, naming, ops, regularizers, tree
 from graphkeras.errors import ArgumentError, GraphKerasError, message
 from graphkeras.ir.op import constant
 from graphkeras.ir.tensor import Tensor
@@ -100,6 +100,9 @@ class Layer(ConfiguredLayer, State):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        allowance = limits.current()
+        if allowance is not None:
+            allowance.layer()
         self._input_shape_arg = _legacy_input_shape(kwargs)
         if kwargs:
             raise ArgumentError(
@@ -209,6 +212,11 @@ class Layer(ConfiguredLayer, State):
         return self.compute_dtype
 
     @property
+    def quantization_mode(self) -> str | None:
+        """How the weights are held, if in few bits."""
+        return self._own_policy().quantization_mode
+
+    @property
     def input(self) -> Any:
         """Symbolic tensor (or structure) the layer was first called on."""
         return unpacked(self._first_call("input").args)
@@ -257,6 +265,53 @@ class Layer(ConfiguredLayer, State):
             return self._call_eagerly(args, kwargs)
         return self._call_in_trace(*args, **kwargs)
 
+    def stateless_call(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Compute with given values of the variables, which stay as they are.
+
+        Args:
+            trainable_variables: a value for each of `trainable_variables`.
+            non_trainable_variables: a value for each of `non_trainable_variables`.
+            return_losses: whether to return the losses of the call too.
+            args, kwargs: arguments of the call.
+
+        Returns:
+            The outputs, and the new values of the variables that do not train.
+
+        Raises:
+            ArgumentError: for a layer that is not built, or another number of values.
+        """
+        names = ("trainable_variables", "non_trainable_variables")
+        given = (trainable_variables, non_trainable_variables)
+        pairs: list[tuple[Variable, Any]] = []
+        for name, values in zip(names, given):
+            held = getattr(self, name)
+            if not self.built or len(held) != len(values):
+                raise ArgumentError(
+                    message(
+                        self.name, f"expected a built layer, and a value for each of "
+                        f"its {len(held)} {name}.", f"{len(values)}",
+                    )
+                )  # fmt: skip
+            pairs += zip(held, values)
+        before = [variable.value for variable, _ in pairs]
+        try:
+            for variable, value in pairs:
+                variable.assign(value)
+            outputs = self(*args, **kwargs)
+            after = [variable.value for variable in self.non_trainable_variables]
+            losses = (self.losses,) if return_losses else ()
+        finally:
+            for (variable, _), old in zip(pairs, before):
+                variable.assign(old)
+        return outputs, after, *losses
+
     def _check_initialized(self) -> None:
         if "_layer_initialized" not in self.__dict__:
             raise ArgumentError(
@@ -274,6 +329,9 @@ class Layer(ConfiguredLayer, State):
         return tree.map_structure(_detached, outputs)
 
     def _call_in_trace(self, *args: Any, **kwargs: Any) -> Any:
+        allowance = limits.current()
+        if allowance is not None:
+            allowance.layer()
         with self._open_scope(), self._named_errors(), self._watched_births():
             if not _context.training:
                 self._clear_losses()

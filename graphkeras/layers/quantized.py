@@ -54,11 +54,6 @@ class Quantized(Layer):
                 )
             )  # fmt: skip
 
-    @property
-    def quantization_mode(self) -> str | None:
-        """How the matrix is held: "int8", or None for floats."""
-        return self._own_policy().quantization_mode
-
     # ---------------------------------------------------------------------- weights
 
     def _add_matrix(self, shape: tuple[int, ...]) -> None:
@@ -95,6 +90,13 @@ class Quantized(Layer):
 
     def _tuning(self) -> Any:
         return ops.matmul(self._lora_a, self._lora_b) * self._lora_gain
+
+    def _tuned_product(self, equation: str, inputs: Any) -> Any:
+        """What the tuning adds to a product with the matrix."""
+        if not self.lora_enabled:
+            return 0.0
+        tuning = ops.cast(self._tuning(), self.compute_dtype)
+        return ops.einsum(equation, inputs, tuning)
 
     @property
     def _lora_gain(self) -> float:
@@ -189,7 +191,8 @@ class Quantized(Layer):
                 message(self.name, "expected a built layer of floats to quantize.",
                         f"{self!r}")
             )  # fmt: skip
-        self.quantization_config = config
+        default = quantizers.Int8QuantizationConfig
+        self.quantization_config = default() if config is None else config
         whole, scale = self._in_eight_bits(self._matrix.value)
         matrix, self.dtype_policy = self._matrix, QuantizedDTypePolicy(
             "int8", self.dtype_policy.name

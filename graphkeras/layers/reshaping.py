@@ -20,6 +20,7 @@ from graphkeras.layers.validation import (
     one_of,
     positive_int,
 )
+from graphkeras.ops.resize import METHODS, resized
 
 
 class Flatten(Layer):
@@ -290,12 +291,13 @@ class UpSampling1D(Layer):
 
 
 class UpSampling2D(Layer):
-    """Each pixel repeated.
+    """Images larger by whole numbers.
 
     Args:
         size: an int or two (height, width).
         data_format: "channels_last" or "channels_first".
-        interpolation: "nearest".
+        interpolation: "nearest" repeats each pixel; else "bilinear", "bicubic",
+            "lanczos3", "lanczos5" or "area".
     """
 
     rank = 2
@@ -310,7 +312,7 @@ class UpSampling2D(Layer):
         super().__init__(**kwargs)
         self._keep(size, data_format)
         self.interpolation = one_of(
-            "UpSampling2D", "interpolation", interpolation, ("nearest",)
+            "UpSampling2D", "interpolation", interpolation, METHODS
         )
 
     def _keep(self, size: Any, data_format: str | None) -> None:
@@ -321,11 +323,21 @@ class UpSampling2D(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the larger images."""
-        return self._repeated(inputs)
+        if self.interpolation == "nearest":
+            return self._repeated(inputs)
+        first = self._first_axis
+        pairs = zip(inputs.shape[first : first + 2], self.size)
+        height, width = (size * times for size, times in pairs)
+        axes = (first, first + 1)
+        large = resized(inputs, axes, (height, width), self.interpolation, False)
+        return ops.cast(large, inputs.dtype)
+
+    @property
+    def _first_axis(self) -> int:
+        return 1 if self.data_format == "channels_last" else 2
 
     def _repeated(self, x: Any) -> Any:
-        first = 1 if self.data_format == "channels_last" else 2
-        for axis, times in enumerate(self.size, first):
+        for axis, times in enumerate(self.size, self._first_axis):
             x = ops.repeat(x, times, axis=axis)
         return x
 
@@ -339,6 +351,7 @@ class UpSampling3D(UpSampling2D):
     """
 
     rank = 3
+    interpolation = "nearest"
 
     def __init__(
         self, size: Any = 2, data_format: str | None = None, **kwargs: Any

@@ -289,3 +289,48 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss):
             raise ArgumentError(message(name, "q must be between 0 and 1.", f"q={q}"))
         function = functions.categorical_generalized_cross_entropy
         super().__init__(function, reduction, name, dtype, q=q)
+
+
+class CTC(NamedLoss):
+    """-log of the chance that logits are read as the labels; 0 is blank.
+
+    Source: Graves et al., Connectionist temporal classification (2006).
+    """
+
+    def __init__(
+        self, reduction: Any = _MEAN, name: str = "ctc", dtype: Any = None
+    ) -> None:
+        super().__init__(functions.ctc, reduction, name, dtype)
+
+
+class Circle(NamedLoss):
+    """How much nearer others are than one's own, of embeddings of norm 1.
+
+    Source: Sun et al., arXiv:2002.10857.
+
+    Args:
+        gamma: scale.
+        margin: how far apart the two shall be.
+        remove_diagonal: whether a sample is not compared with itself.
+        reduction: how the values of the samples become one; see `Loss`.
+        name: name of the loss.
+        dtype: dtype of the computation.
+    """
+
+    def __init__(
+        self, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True,
+        reduction: Any = _MEAN, name: str = "circle", dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            functions.circle, reduction, name, dtype, gamma=gamma, margin=margin,
+            remove_diagonal=remove_diagonal,
+        )  # fmt: skip
+
+    def call(
+        self, y_true: Any, y_pred: Any, ref_labels: Any = None,
+        ref_embeddings: Any = None,
+    ) -> Any:  # fmt: skip
+        """Return the value of each sample."""
+        return functions.circle(
+            y_true, y_pred, ref_labels, ref_embeddings, **self._fn_kwargs
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphkeras import config, ops
-from graphkeras.errors import ArgumentError, message
+from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.losses.labels import note_labels
 from graphkeras.losses.loss import squeeze_or_expand_to_same_rank
 
@@ -351,3 +351,71 @@ def tversky(
     extra = ops.sum(y_pred * (1.0 - y_true), axis=axis)
     total = both + missed * alpha + extra * beta + config.epsilon()
     return 1.0 - both / total
+
+
+# ------------------------------------------------------------ rows and embeddings
+
+
+def ctc(y_true: Any, y_pred: Any) -> Any:
+    """-log of the chance that logits (batch, steps, classes) are read as the labels.
+
+    Labels (batch, labels) are numbered from 1; 0 is blank. Source: Graves et al.,
+    Connectionist temporal classification (2006).
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.cast(y_true, "int32")
+    if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
+        raise ShapeError(
+            message(
+                "ctc", "expected labels of rank 2 and logits of rank 3.",
+                f"shapes {list(y_true.shape)} and {list(y_pred.shape)}",
+            )
+        )  # fmt: skip
+    batch, steps = y_pred.shape[:2]
+    said = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=-1)
+    return ops.ctc_loss(y_true, y_pred, said, ops.full((batch,), steps, "int32"))
+
+
+_NOTHING = -1e30  # in the place of minus infinity, whose gradient is none
+
+
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80.0,
+    margin: float = 0.4,
+) -> Any:
+    """How much nearer others are than one's own, of embeddings (batch, size) of norm 1.
+
+    Source: Sun et al., arXiv:2002.10857.
+
+    Args:
+        y_true: (batch,) integer labels.
+        y_pred: embeddings of norm 1.
+        ref_labels, ref_embeddings: those to compare with; the batch itself by default.
+        remove_diagonal: whether a sample is not compared with itself.
+        gamma: scale.
+        margin: how far apart the two shall be.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    others = y_pred if ref_embeddings is None else ops.convert_to_tensor(ref_embeddings)
+    labels = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
+    known = labels if ref_labels is None else ops.cast(ref_labels, "int32")
+    same = ops.equal(labels, ops.reshape(known, (1, -1)))
+    other = ops.logical_not(same)
+    if remove_diagonal:
+        itself = ops.eye(y_pred.shape[0], others.shape[0], dtype="bool")
+        same = ops.logical_and(same, ops.logical_not(itself))
+    distance = ops.maximum(1.0 - ops.matmul(y_pred, ops.transpose(others)), 0.0)
+    pull = ops.maximum(margin + distance, 0.0) * (margin - distance) * -gamma
+    push = ops.maximum(1.0 + margin - distance, 0.0) * (1.0 - margin - distance) * gamma
+    total = [
+        ops.logsumexp(ops.where(chosen, weighted, _NOTHING), axis=1)
+        for chosen, weighted in ((same, pull), (other, push))
+    ]
+    values = ops.softplus(total[0] + total[1])
+    values._keras_mask = ops.greater(values, 0)
+    return values

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphkeras.errors import ArgumentError, message, nearest
+from graphkeras.export.labels import Labels
 from graphkeras.export.onnx import export_graph
 from graphkeras.export.report import Report
 from graphkeras.layers.graph import SymbolicTensor
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
+from graphkeras.models.about import described, logit_outputs
 from graphkeras.models.summary import print_summary
 from graphkeras.models.tracing import trace_model
 from graphkeras.saving.files import (
@@ -107,13 +110,13 @@ class Model(Trainer, Layer):
         Args:
             line_length: width in characters.
             positions: where columns end, as fractions of the width.
-            print_fn: called with each line; `print` by default.
+            print_fn: called with the whole text, in place of printing it.
             expand_nested: whether to list the layers of nested models.
             show_trainable: whether to say which layers train.
             layer_range: names (or patterns) of the first and the last layer to list.
         """
         print_summary(
-            self, line_length, positions, print_fn or print, expand_nested,
+            self, line_length, positions, print_fn, expand_nested,
             show_trainable, layer_range,
         )  # fmt: skip
 
@@ -177,6 +180,7 @@ class Model(Trainer, Layer):
         *,
         opset: int = 20,
         ops: str = "standard",
+        labels: Labels | None = None,
         metadata: Mapping[str, str] | None = None,
         check: bool = True,
         samples: Any = None,
@@ -187,7 +191,7 @@ class Model(Trainer, Layer):
         """Write the model, preprocessing included, as one ONNX file.
 
         Inputs are named after the Input layers, outputs after the layers that give
-        them; the batch and other free sizes stay free.
+        them, or their keys in a dict; the batch and other free sizes stay free.
 
         Args:
             filepath: where the file goes.
@@ -197,8 +201,11 @@ class Model(Trainer, Layer):
                 never called: InputSpecs, symbolic tensors or arrays.
             opset: version of ONNX's operators.
             ops: "standard"; "contrib" also allows operators that only onnxruntime has
-                (and every build of it has), for what no standard one can do.
-            metadata: pairs to store in the file.
+                (and every build of it has), where they do more or are faster.
+            labels: names of the classes, a list, or a dict of lists by output: beside
+                `digit`, the file then gives `digit_label`, the name of the winner.
+            metadata: pairs to store in the file, beside the names and results that it
+                says of itself.
             check: run the file in onnxruntime and compare before it is put in place.
             samples: arrays to check on; random ones by default.
             atol: largest difference allowed.
@@ -214,16 +221,42 @@ class Model(Trainer, Layer):
         """
         one_of(self.name, "format", format, ("onnx",))
         traced = trace_model(self, input_signature)
-        about = {"model": self.name, "class": type(self).__name__, **(metadata or {})}
+        about = {**described(self), "opset": str(opset), **(metadata or {})}
         report = export_graph(
             traced.graph, [v.array for v in traced.variables], filepath,
             input_names=traced.input_names, output_names=traced.output_names,
-            opset=opset, ops=ops, metadata=about, check=check, samples=samples,
-            atol=atol, name=name or self.name, external_data=external_data,
+            opset=opset, ops=ops, labels=labels,
+            logits=logit_outputs(self, traced.output_names), metadata=about,
+            check=check, samples=samples, atol=atol, name=name or self.name,
+            external_data=external_data,
         )  # fmt: skip
         if verbose:
             print(report)
         return report
+
+    def quantize(
+        self,
+        mode: str | None = None,
+        config: Any = None,
+        filters: Any = None,
+        type_check: bool = True,
+    ) -> None:
+        """Hold the matrices of layers that know it in eight bits from now on.
+
+        Args:
+            mode: "int8".
+            config: a `keras.quantizers.Int8QuantizationConfig`, in the place of `mode`.
+            filters: a regular expression of layer names, a list of them, or a function
+                of a layer: which layers are meant; all by default.
+            type_check: whether to refuse subclasses of the layers of Keras.
+
+        Raises:
+            ArgumentError: for another mode, or layers that are not built.
+        """
+        for layer in self._flatten_layers(include_self=False):
+            if hasattr(layer, "quantize") and _is_meant(layer, filters):
+                layer.quantize(mode, type_check=type_check, config=config)
+        self._settled.steps.clear()
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -257,3 +290,12 @@ def _make_functional(cls: type, functional: type) -> None:
     for base in cls.__bases__:
         if issubclass(base, Model):
             _make_functional(base, functional)
+
+
+def _is_meant(layer: Any, filters: Any) -> bool:
+    if filters is None:
+        return True
+    if callable(filters):
+        return bool(filters(layer))
+    patterns = [filters] if isinstance(filters, str) else filters
+    return any(re.search(pattern, layer.name) for pattern in patterns)

@@ -114,6 +114,7 @@ from graphkeras.ops.crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
+from graphkeras.ops.ctc import ctc_decode, ctc_loss
 from graphkeras.ops.eager import (
     bincount,
     cholesky,
@@ -139,6 +140,7 @@ from graphkeras.ops.eager import (
     unique,
 )
 from graphkeras.ops.einsum import einsum
+from graphkeras.ops.fourier import fft, fft2, ifft2, irfft, istft, rfft, stft
 from graphkeras.ops.grids import (
     bartlett,
     blackman,

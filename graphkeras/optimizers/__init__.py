@@ -6,16 +6,25 @@ from typing import Any
 
 from graphkeras.errors import ArgumentError, message
 from graphkeras.optimizers import schedules
-from graphkeras.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from graphkeras.optimizers.adam import (
+    Adam,
+    Adamax,
+    AdamW,
+    Lamb,
+    Nadam,
+    ScheduleFreeAdamW,
+)
 from graphkeras.optimizers.descent import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from graphkeras.optimizers.loss_scale import LossScaleOptimizer
+from graphkeras.optimizers.matrices import Adafactor, Muon
+from graphkeras.optimizers.nested import MultiOptimizer, OptimizerMap
 from graphkeras.optimizers.optimizer import Optimizer
 from graphkeras.saving.lookup import look_up
 from graphkeras.saving.registry import CustomObjectScope, serialize_keras_object
 
 CLASSES: tuple[type[Optimizer], ...] = (
     SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion,
-    LossScaleOptimizer,
+    Adafactor, Lamb, Muon, ScheduleFreeAdamW,
 )  # fmt: skip
 _KNOWN = {c.__name__.lower(): c for c in CLASSES}
 

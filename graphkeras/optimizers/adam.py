@@ -199,3 +199,86 @@ class Nadam(_Moments):
         ahead = ahead + (1.0 - now) * gradient / (1.0 - product)
         v = v / (1.0 - ops.power(ops.cast(self.beta_2, kind), step))
         variable.assign_sub(ahead * learning_rate / (ops.sqrt(v) + self.epsilon))
+
+
+class Lamb(_Moments):
+    """Adam whose steps are as long as the weights: rate |w| of each variable.
+
+    Source: You et al., arXiv:1904.00962.
+
+    Args:
+        learning_rate: a float or schedule.
+        beta_1: how slowly m moves.
+        beta_2: how slowly v moves.
+        epsilon: added to the root.
+        options: arguments of `Optimizer`.
+    """
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+        epsilon: float = 1e-7, **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        """Change one variable along its gradient."""
+        m, v = self._means(gradient, variable)
+        step = self._step(variable)
+        root = ops.sqrt(v / (1.0 - ops.power(self.beta_2, step))) + self.epsilon
+        update = m / (1.0 - ops.power(self.beta_1, step)) / root
+        own, new = (ops.sqrt(ops.sum(ops.square(x))) for x in (variable.value, update))
+        some = ops.logical_and(own > 0, new > 0)
+        ratio = ops.where(some, own / ops.where(some, new, 1.0), 1.0)
+        variable.assign_sub(ratio * learning_rate * update)
+
+
+class ScheduleFreeAdamW(_Moments):
+    """Adam whose weights lie between a fast point and the mean of all it has been at.
+
+    The learning rate needs no schedule. Source: Defazio et al., arXiv:2405.15682.
+
+    Args:
+        learning_rate: a float or schedule.
+        beta_1: how near the weights are to the mean.
+        beta_2: how slowly v moves.
+        epsilon: added to the root.
+        warmup_steps: over how many steps the learning rate rises.
+        options: arguments of `Optimizer`.
+    """
+
+    def __init__(
+        self, learning_rate: Any = 0.0025, beta_1: float = 0.9, beta_2: float = 0.999,
+        epsilon: float = 1e-8, warmup_steps: int = 0, **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
+        self.warmup_steps = warmup_steps
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make fast points, which begin at the weights, and means of g^2."""
+        super().build(variables)
+        for point, variable in zip(self._slots[0], variables):
+            point.set_array(variable.array)
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        """Change one variable along its gradient."""
+        i, step = self._get_variable_index(variable), self._step(variable)
+        point, second = self._slots[0][i], self._slots[1][i]
+        if self.warmup_steps > 0:
+            learning_rate *= ops.minimum(step / self.warmup_steps, 1.0)
+        v = second.value + (ops.square(gradient) - second.value) * (1.0 - self.beta_2)
+        second.assign(v)
+        root = ops.sqrt(v / (1.0 - ops.power(self.beta_2, step))) + self.epsilon
+        old, near = point.value, self.beta_1
+        new = old - learning_rate * gradient / root
+        point.assign(new)
+        mean = (variable.value - (1.0 - near) * old) / near
+        mean = mean + (new - mean) / step
+        variable.assign((1.0 - near) * new + near * mean)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "warmup_steps": self.warmup_steps}

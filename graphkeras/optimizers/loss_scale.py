@@ -7,8 +7,8 @@ from typing import Any
 
 from graphkeras import ops
 from graphkeras.errors import ArgumentError, message
+from graphkeras.optimizers.nested import Around
 from graphkeras.optimizers.optimizer import Optimizer
-from graphkeras.saving.hdf5 import assign_all
 from graphkeras.saving.registry import deserialize_keras_object, serialize_keras_object
 from graphkeras.variables import Variable
 
@@ -20,7 +20,7 @@ _OF_INNER = (
 _DEFAULTS = (None, False, 0.99)  # older files hold them, and they ask for nothing
 
 
-class LossScaleOptimizer(Optimizer):
+class LossScaleOptimizer(Around):
     """An optimizer for losses that are multiplied by a scale, which finds itself.
 
     A step whose gradients are not all finite is skipped, and the scale halved; after
@@ -66,15 +66,13 @@ class LossScaleOptimizer(Optimizer):
             (), initial_scale, "float32", name="dynamic_scale"
         )
 
+    def _inside(self) -> list[Optimizer]:
+        return [self.inner_optimizer]
+
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the slots of the optimizer inside."""
         self.inner_optimizer.build(variables)
         super().build(variables)
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The own variables, then those of the optimizer inside."""
-        return [*self._variables, *self.inner_optimizer.variables]
 
     @property
     def iterations(self) -> Any:
@@ -124,14 +122,6 @@ class LossScaleOptimizer(Optimizer):
         self.step_counter.assign(0)
         self.dynamic_scale.assign(self.dynamic_scale * 0.5)
 
-    def averaged(self) -> list[tuple[Variable, Variable]]:
-        """Return (variable, its moving average) pairs of the optimizer inside."""
-        return self.inner_optimizer.averaged()
-
-    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """Let the optimizer inside finish."""
-        self.inner_optimizer.finalize_variable_values(var_list)
-
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {
@@ -148,17 +138,3 @@ class LossScaleOptimizer(Optimizer):
         """Return an optimizer made from `get_config`'s result."""
         inner = deserialize_keras_object(config["inner_optimizer"], custom_objects)
         return cls(**{**config, "inner_optimizer": inner})
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all variables, in the order of `variables`."""
-        for variable, weight in zip(self.variables, weights, strict=True):
-            variable.assign(weight)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Write all variables into `store`, a mapping, by number."""
-        for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Read all variables from `store`; one saved before its first step has few."""
-        assign_all(self.name, self.variables[: len(store.keys())], store)

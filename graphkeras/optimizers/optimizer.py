@@ -382,16 +382,19 @@ class Optimizer:
         self._undecayed = ({id(v) for v in var_list or ()}, pattern)
 
     def _decay(self, variables: list[Variable]) -> None:
-        if self.weight_decay is None:
-            return
         listed, pattern = self._undecayed
         for variable in variables:
+            decay = self._decay_of(variable)
             named = pattern is not None and pattern.search(variable.name)
-            if id(variable) in listed or named:
+            if decay is None or id(variable) in listed or named:
                 continue
             rate = ops.cast(self.learning_rate, variable.dtype)
             value = variable.value
-            variable.assign(value - value * self.weight_decay * rate)
+            variable.assign(value - value * decay * rate)
+
+    def _decay_of(self, variable: Variable) -> float | None:
+        """The part of the learning rate by which a variable shrinks."""
+        return self.weight_decay
 
     # ------------------------------------------------------------ moving average
 

@@ -12,6 +12,7 @@ import pytest
 
 import graphkeras as keras
 from graphkeras import cli, config, demo
+from graphkeras.cli import sources
 
 MODEL = """
 import numpy as np
@@ -209,7 +210,7 @@ def test_traceback_is_shown_on_request(
 def test_export_and_inspect_take_saved_models(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli._load_model(Path("user_model.py"), "model").save("m.keras")
+    sources.load_model(Path("user_model.py"), "model").save("m.keras")
     assert run("export", "m.keras", "-o", "m.onnx") == 0
     assert "scores" in capsys.readouterr().out
     assert run("inspect", "m.keras") == 0
@@ -220,7 +221,7 @@ def test_a_saved_model_may_need_a_file_of_classes(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "mine.py").write_text(CUSTOM)
-    made = cli._load_model(Path("mine.py"), "model")
+    made = sources.load_model(Path("mine.py"), "model")
     made.save("m.keras")
     keras.saving.get_custom_objects().pop("mine>Twice")
     assert run("export", "m.keras", "-o", "m.onnx") == 1
@@ -298,21 +299,42 @@ def in_process(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_tells_the_exit_statuses() -> None:
-    for arguments in (["--help"], ["export", "--help"], ["inspect", "--help"]):
+    for arguments in (["--help"], ["export", "--help"], ["verify", "--help"]):
         shown = in_process(*arguments)
         assert shown.returncode == 0
         assert "exit status:" in shown.stdout and "GRAPHKERAS_DEBUG" in shown.stdout
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    "command", ["", "export", "inspect", "verify", "cache", "demo"]
+)
+def test_help_imports_nothing_heavy(command: str) -> None:
     code = (
         "import sys; from graphkeras import cli\n"
-        "try: cli.main(['--help'])\n"
+        f"try: cli.main([*{command.split()}, '--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'numba', 'onnx', 'onnxruntime', 'rich', 'h5py'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
+        "print(*sorted(sys.modules), file=sys.stderr)"
     )
-    assert subprocess.run([sys.executable, "-c", code], stdout=-3).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    found = set(done.stderr.split())
+    ours = {m for m in found if m.startswith("graphkeras")}
+    assert ours == {
+        "graphkeras", "graphkeras.cli", "graphkeras.cli.entry", "graphkeras.config",
+        "graphkeras.cli.options", "graphkeras.errors",
+    }  # fmt: skip
+    assert not found & {"numpy", "numba", "onnx", "onnxruntime", "rich", "h5py"}
+
+
+def test_what_nobody_expected_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def odd(_: Path) -> None:
+        raise RuntimeError("odd\nthing")
+
+    monkeypatch.setattr(demo, "main", odd)
+    assert run("demo") == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: RuntimeError: odd thing") and shown.count("\n") == 1
 
 
 def test_whole_process_ends_with_status_and_message(folder: Path) -> None:

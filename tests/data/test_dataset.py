@@ -451,3 +451,14 @@ def test_length_is_refused_where_there_is_none() -> None:
 def test_a_dataset_shows_its_steps() -> None:
     shown = repr(slices().shuffle(3).batch(4).prefetch(1))
     assert shown == "<Dataset: Numbers > Shuffle > RowBatches > Prefetch; 3>"
+
+
+def test_what_is_read_cannot_change_the_source() -> None:
+    array = np.zeros((4, 2))
+    dataset = Dataset.from_tensor_slices(array).batch(4).cache()
+    for read in dataset.as_numpy_iterator():
+        read += 1
+    for tensor in dataset:
+        with pytest.raises(ValueError, match="read-only"):
+            np.asarray(tensor)[0] = 1
+    assert not array.any() and not plain(dataset)[0][0][0]

@@ -281,6 +281,6 @@ def test_op_that_onnx_lacks_names_op_reason_and_line(tmp_path: Path) -> None:
 
 
 def test_dtype_without_kernels_says_what_onnxruntime_lacks(tmp_path: Path) -> None:
-    network = on(lambda x: ops.sin(x) @ x, TensorType("bfloat16", (3, 3)))
-    with pytest.raises(ExportError, match=r"bfloat16(.|\n)*cast to float32"):
+    network = on(lambda x: x @ x, TensorType("int16", (3, 3)))
+    with pytest.raises(ExportError, match=r"int16(.|\n)*cast to float32"):
         exported(tmp_path / "m.onnx", network)

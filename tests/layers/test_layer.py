@@ -390,3 +390,17 @@ def test_state_assigned_in_call_is_kept() -> None:
     assert [float(layer(ONES)), float(layer(ONES))] == [6.0, 12.0]
     assert layer(layers.Input((3,))).shape == ()
     assert float(layer.total.numpy()) == 12.0
+
+
+def test_stateless_call_leaves_the_variables_as_they_are() -> None:
+    layer = layers.BatchNormalization(momentum=0.5)
+    x = np.array([[1.0], [3.0]], "float32")
+    layer(x)
+    ones = [np.full(1, 2.0, "float32"), np.zeros(1, "float32")]
+    before = layer.get_weights()
+    outputs, after = layer.stateless_call(ones, before[2:], x, training=True)
+    np.testing.assert_allclose(outputs, [[-2.0], [2.0]], rtol=1e-3)
+    assert [float(np.asarray(v)[0]) for v in after] == [1.0, 1.0]
+    assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), before))
+    with pytest.raises(ArgumentError, match="a value for each of its 2"):
+        layer.stateless_call([], before[2:], x)

@@ -18,13 +18,14 @@ from tests.ops.table_categories import CATEGORIES
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
 from tests.ops.table_images import FILTERS, RESAMPLING
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
-from tests.ops.table_numpy import COLOURS, STATISTICS
+from tests.ops.table_numpy import COLOURS, FOURIER, STATISTICS
+from tests.ops.table_readings import READINGS
 from tests.ops.table_recurrent import RECURRENT
 
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
     **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
-    **RESAMPLING, **FILTERS,
+    **READINGS, **RESAMPLING, **FILTERS, **FOURIER,
 }  # fmt: skip
 
 
@@ -55,8 +56,8 @@ def names() -> list[str]:
 # (check, op) -> why it is expected to fail.
 EXPECTED: dict[tuple[str, str], str] = {
     ("gradient", "stop_gradient"): "it is there to have another gradient",
-    ("gradient", "with_gradient"): "it is there to have another gradient",
     ("gradient", "rounded_einsum"): "it is there to have another gradient",
+    ("gradient", "with_gradient"): "it is there to have another gradient",
     ("gradient", "lstm_loop"): "what it keeps for its gradient has none itself",
     ("gradient", "gru_loop"): "what it keeps for its gradient has none itself",
     ("onnx", "cumprod"): "ONNX has a running sum only",

@@ -29,6 +29,8 @@ ARGUMENTS: dict[str, Any] = {
     "recall": 0.5, "precision": 0.5, "sensitivity": 0.5, "num_thresholds": 3,
     "fn": keras.losses.mean_squared_error,
     "inner_optimizer": keras.optimizers.SGD(),
+    "default_optimizer": keras.optimizers.SGD(),
+    "optimizer_map": keras.optimizers.OptimizerMap(keras.optimizers.SGD()),
 }  # fmt: skip
 ABSTRACT = ("LearningRateSchedule", "Optimizer")
 

@@ -84,6 +84,8 @@ def optimizers(keras: Any) -> dict[str, Any]:
         o.SGD(s.InverseTimeDecay(0.1, 10, 0.5, staircase=True)),
         o.SGD(s.CosineDecay(0.01, 30, warmup_target=0.1, warmup_steps=10)),
         o.SGD(s.CosineDecayRestarts(0.1, 7)),
+        o.Adafactor(0.05), o.Lamb(0.01), o.Muon(0.02), o.ScheduleFreeAdamW(0.02),
+        o.Muon(0.02, rms_rate=None, nesterov=False, exclude_layers=["out"]),
     ]  # fmt: skip
     return {f"{i} {type(opt).__name__}": opt for i, opt in enumerate(made)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,8 +43,8 @@ class Sample:
     """A loss class, its arguments, its data, its formula."""
 
     formula: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    targets: str = "real"  # real, positive, signs, one-hot, labels, binary
-    outputs: str = "real"  # real, positive, probabilities, unit
+    targets: str = "real"  # real, positive, signs, one-hot, labels, binary, words
+    outputs: str = "real"  # real, positive, probabilities, unit, directions, steps
     arguments: dict[str, Any] = field(default_factory=dict)
     loss: str = ""  # the class, if the key of the table is not its name
 
@@ -62,13 +63,48 @@ def make(kind: str, rng: np.random.Generator, rows: int, classes: int = 4) -> An
         "binary": rng.integers(0, 2, (rows, classes)),
         "unit": rng.uniform(0.05, 0.95, (rows, classes)),
         "one-hot": np.eye(classes)[labels],
+        "directions": _unit(rng.normal(size=(rows, classes))),
+        "words": rng.integers(1, classes, (rows, 2)),
+        "steps": rng.normal(size=(rows, 3, classes)),
         "probabilities": probabilities(rng, rows, classes),
     }
-    return labels if kind == "labels" else made[kind].astype("float32")
+    if kind in ("labels", "words"):
+        return labels if kind == "labels" else made[kind]
+    return made[kind].astype("float32")
 
 
 def _pick(t: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.take_along_axis(p, t[:, None], 1)[:, 0]
+
+
+def _sum_of_exp(x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.log((np.exp(x) * chosen).sum(1))
+
+
+def _circle(t: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Pairs pulled together and pushed apart, with gamma 4 and margin 0.3."""
+    distance = np.maximum(1 - p @ p.T, 0)
+    same = t[:, None] == t
+    pull = -4 * (0.3 + distance) * (0.3 - distance)
+    push = 4 * np.maximum(1.3 - distance, 0) * (0.7 - distance)
+    others = same & ~np.eye(len(t), dtype=bool)
+    return np.log1p(np.exp(_sum_of_exp(pull, others) + _sum_of_exp(push, ~same)))
+
+
+def _read(path: tuple[int, ...]) -> list[int]:
+    """Drop repetitions, then blanks."""
+    return [c for c, before in zip(path, (-1, *path)) if c not in (before, 0)]
+
+
+def _ctc(t: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """By all outputs there could be."""
+    chances = softmax(p)
+    paths = [*itertools.product(range(p.shape[2]), repeat=p.shape[1])]
+    return np.array([
+        -np.log(sum(np.prod([row[k, c] for k, c in enumerate(path)])
+                    for path in paths if _read(path) == [*label]))
+        for label, row in zip(t, chances)
+    ])  # fmt: skip
 
 
 SAMPLES: dict[str, Sample] = {
@@ -139,6 +175,10 @@ SAMPLES: dict[str, Sample] = {
     "CategoricalGeneralizedCrossEntropy": Sample(
         lambda t, p: (1 - _pick(t, p) ** 0.5) / 0.5, "labels", "probabilities"
     ),
+    "Circle": Sample(
+        _circle, "labels", "directions", {"gamma": 4.0, "margin": 0.3}
+    ),
+    "CTC": Sample(_ctc, "words", "steps"),
     "Dice": Sample(
         lambda t, p: 1 - 2 * (t * p).sum(-1) / (t.sum(-1) + p.sum(-1) + EPSILON),
         "binary", "unit", {"axis": -1},

@@ -97,6 +97,43 @@ def _lion(w: Any, g: Any, s: dict, t: int) -> Any:
     return w - 0.1 * np.sign(0.9 * m + 0.1 * g)
 
 
+def _lamb(w: Any, g: Any, s: dict, t: int) -> Any:
+    m = _mean(s, "m", g, 0.9) / (1 - 0.9**t)
+    v = _mean(s, "v", g * g, 0.999) / (1 - 0.999**t)
+    step = m / (np.sqrt(v) + 1e-7)
+    return w - 0.1 * np.linalg.norm(w) / np.linalg.norm(step) * step
+
+
+def _schedule_free(w: Any, g: Any, s: dict, t: int) -> Any:
+    v = _mean(s, "v", g * g, 0.999) / (1 - 0.999**t)
+    fast = s.get("z", w)
+    mean = (w - 0.1 * fast) / 0.9
+    rate = 0.1 * min(t / 3, 1)
+    s["z"] = fast - rate * g / (np.sqrt(v) + 1e-8)
+    return 0.1 * s["z"] + 0.9 * ((1 - 1 / t) * mean + s["z"] / t)
+
+
+def _size(x: Any) -> Any:
+    return np.sqrt((x * x).mean())
+
+
+def _adafactor(w: Any, g: Any, s: dict, t: int) -> Any:
+    kept = 1 - t**-0.8
+    rows, columns = (_mean(s, str(a), (g * g).mean(a), kept) for a in (-1, -2))
+    u = g / np.sqrt(rows[:, None] / rows.mean() * columns)
+    return w - max(1e-3, _size(w)) * min(0.1, t**-0.5) * u / max(1, _size(u))
+
+
+def _muon(w: Any, g: Any, s: dict, t: int) -> Any:
+    m = s["m"] = 0.95 * s.get("m", 0) + g
+    x = (g + 0.95 * m).T
+    x = x / (np.linalg.norm(x) + 1e-7)
+    for _ in range(5):
+        y = x @ x.T
+        x = 3.4445 * x + (-4.7750 * y + 2.0315 * y @ y) @ x
+    return w - w * 0.004 * 0.1 - 0.1 * x.T * np.sqrt(3) * 0.2
+
+
 SAMPLES: dict[str, tuple[type, dict[str, Any], Formula]] = {
     "SGD": (optimizers.SGD, {}, lambda w, g, s, t: w - 0.1 * g),
     "momentum": (optimizers.SGD, {"momentum": 0.9}, _momentum),
@@ -127,6 +164,17 @@ SAMPLES: dict[str, tuple[type, dict[str, Any], Formula]] = {
         {"l1_regularization_strength": 0.05, "l2_regularization_strength": 0.01}, _ftrl,
     ),
     "Lion": (optimizers.Lion, {}, _lion),
+    "Lamb": (optimizers.Lamb, {}, _lamb),
+    "ScheduleFreeAdamW": (
+        optimizers.ScheduleFreeAdamW, {"warmup_steps": 3}, _schedule_free
+    ),
+    "Adafactor": (optimizers.Adafactor, {}, _adafactor),
+    "Muon": (optimizers.Muon, {}, _muon),
+    "Muon, by Adam": (
+        optimizers.Muon,
+        {"exclude_layers": ["w"], "adam_weight_decay": None, "adam_lr_ratio": 2.0,
+         "learning_rate": 0.05}, _adam,
+    ),
     "clipvalue": (
         optimizers.SGD, {"clipvalue": 0.2},
         lambda w, g, s, t: w - 0.1 * np.clip(g, -0.2, 0.2),
