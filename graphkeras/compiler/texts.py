@@ -318,7 +318,8 @@ class IntegerTable:
 
     def find(self, data: np.ndarray, otherwise: int) -> np.ndarray:
         """Return the number of each integer, or `otherwise`."""
-        data = np.asarray(data, np.int64, order="C")
+        with np.errstate(invalid="ignore"):  # NaN becomes a number that is no key
+            data = np.asarray(data, np.int64, order="C")
         found = np.full(data.shape, otherwise, np.int64)
         compiled("words.find_integers")(
             _address(self._slots), self._mask, _address(data), data.size,
@@ -366,6 +367,10 @@ class Cut:
         # What compiled functions take of this.
         self.words = (group, SPLITS[split], _address(self._classes),
                       _address(self._sizes))  # fmt: skip
+
+    def count(self) -> int:
+        """Return how many n-grams a row has that is not split."""
+        return sum(max(self.group - size + 1, 0) for size in self.ngrams)
 
     def tokens(self, total: int, texts: int) -> int:
         """Return how many tokens so many bytes in so many texts have at most."""
@@ -467,7 +472,7 @@ def _fill(texts: Texts, part: slice, how: Lookup, out: np.ndarray) -> None:
         texts.address + 16 * how.cut.group * part.start, rows, *how.cut.words,
         how.table.address, *places, width, how.unknown, width, place, counts,
     )  # fmt: skip
-    if how.cut.split is not None or width > how.cut.group:
+    if how.cut.split is not None or width > how.cut.count():
         compiled("text.fill")(counts, rows, width, how.padding, place)
 
 

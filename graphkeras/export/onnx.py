@@ -85,11 +85,11 @@ def export_graph(
     model, weights = proto.to_model(
         b.body, b.initializers, opset=opset, name=name, metadata=about
     )
-    del b  # and with it arrays that only its passes needed
+    b.initializers.clear()  # some arrays only its passes needed
     whole = sum(array.nbytes for array in weights.values())
     with staging(Path(path)) as staged:
         if external_data or whole > largest:
-            stream.write_beside(model, weights, data_path(staged))
+            stream.write_beside(model, weights, stream.beside(staged))
             weights.clear()
         stream.write_model(model, weights, staged)
         weights.clear()
@@ -172,11 +172,6 @@ def _check_opset(opset: int) -> None:
         )  # fmt: skip
 
 
-def data_path(model: Path) -> Path:
-    """Return where the weights beside a model lie."""
-    return model.with_name(model.name + ".data")
-
-
 @contextlib.contextmanager
 def staging(target: Path) -> Iterator[Path]:
     """Give a path to write to; what lies there is moved to `target` if all went well.
@@ -195,7 +190,7 @@ def staging(target: Path) -> Iterator[Path]:
         staged = Path(folder.name) / target.name
         yield staged
         try:
-            for file in (data_path(staged), staged):
+            for file in (stream.beside(staged), staged):
                 if file.exists():
                     os.replace(file, target.with_name(file.name))
         except OSError as error:

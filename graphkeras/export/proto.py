@@ -51,7 +51,7 @@ def to_model(
     weights = {n: a for n, a in initializers.items() if n in used}
     large = {n: a for n, a in weights.items() if _is_large(a)}
     graph.initializer.extend(
-        _outline(n, a) if n in large else numpy_helper.from_array(a, name=n)
+        _outline(n, a) if n in large else numpy_helper.from_array(_writable(a), name=n)
         for n, a in weights.items()
     )
     domains = {node.domain for node in body.walk()}
@@ -161,7 +161,11 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
     if kind == "GRAPH":
         value = _to_graph(value, opset)
     elif kind == "TENSOR":
-        value = numpy_helper.from_array(value)
+        value = numpy_helper.from_array(_writable(value))
+    elif kind == "STRING":
+        value = _bytes_of(value)
+    elif kind == "STRINGS":
+        value = [*map(_bytes_of, value)]
     elif kind == "FLOAT":
         value = float(value)
     elif kind == "FLOATS":
@@ -172,6 +176,20 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
 
 def _is_large(array: np.ndarray) -> bool:
     return array.nbytes >= SMALL and not array.dtype.hasobject
+
+
+def _bytes_of(text: str | bytes) -> bytes:
+    """Return a text as ONNX keeps it; bytes that are no UTF-8 stay what they are."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """Return an array as `numpy_helper` takes it: strings as bytes."""
+    if not array.dtype.hasobject:
+        return array
+    found = np.empty(array.shape, object)
+    found.reshape(-1)[:] = [*map(_bytes_of, array.flat)]
+    return found
 
 
 def _outline(name: str, array: np.ndarray) -> Any:

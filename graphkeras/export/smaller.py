@@ -21,7 +21,7 @@ from graphkeras.export.feeds import (
     random_feeds,
 )
 from graphkeras.export.halves import to_float16
-from graphkeras.export.onnx import data_path, staging
+from graphkeras.export.onnx import staging
 from graphkeras.export.report import Report, report_of
 from graphkeras.export.rewriting import array_of
 
@@ -93,14 +93,14 @@ def _write(model: Any, path: Path, beside: bool) -> None:
             weights[tensor.name] = array_of(tensor)
             tensor.ClearField("raw_data")
     if beside or sum(a.nbytes for a in weights.values()) > proto.LARGEST_MESSAGE:
-        stream.write_beside(model, weights, data_path(path))
+        stream.write_beside(model, weights, stream.beside(path))
         weights = {}
     stream.write_model(model, weights, path)
 
 
 def _bytes(path: Path) -> int:
     """Size of a file, and of its weights beside it."""
-    files = (path, data_path(path))
+    files = (path, stream.beside(path))
     return sum(file.stat().st_size for file in files if file.exists())
 
 

@@ -244,7 +244,9 @@ def _evaluate_atom(atom: Atom, sizes: Mapping[str, int]) -> int:
         return sizes[atom]
     kind, a, b = atom
     x, y = evaluate(a, sizes), evaluate(b, sizes)
-    return max(x, y) if kind == "max" else x // y
+    if kind == "max":
+        return max(x, y)
+    return x // y if y else 0  # nothing is in no parts
 
 
 def symbols(dim: Dim) -> set[str]:

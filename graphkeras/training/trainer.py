@@ -571,7 +571,11 @@ class Trainer:
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """Return the outputs for all rows, as arrays in the outputs' structure."""
+        """Return the outputs for all rows, as arrays in the outputs' structure.
+
+        Where batches differ in a size, as texts do in how many words the longest has,
+        the rows of the narrower ones are filled up with 0.
+        """
         data = adapt(x, batch_size=batch_size, steps=steps)
         listed = self._callbacks(callbacks, verbose, 1, data)
         self.stop_predicting = False

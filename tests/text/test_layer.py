@@ -18,7 +18,7 @@ from graphkeras.errors import (
     ExportError,
     ShapeError,
 )
-from graphkeras.layers import Embedding, Input, TextVectorization
+from graphkeras.layers import Embedding, Input, StringLookup, TextVectorization
 from graphkeras.models import Model, Sequential
 from graphkeras.saving import CustomObjectScope, load_model
 from tests.text.samples import BATCHES, lowered, stripped, texts, words
@@ -169,8 +169,10 @@ def test_layer_is_made_again_from_its_config() -> None:
     [
         ({"split": "words"}, "split to be 'whitespace', 'character', None or a fun"),
         ({"standardize": "upper"}, "expected standardize to be .* 'lower', "),
-        ({"ngrams": [1, 2]}, "expected ngrams to be None, an int or a tuple"),
-        ({"ngrams": (0,)}, "expected ngrams to be None, an int or a tuple"),
+        ({"ngrams": [1, 2]}, "expected ngrams to be None, an int > 0 or a tuple"),
+        ({"ngrams": (0,)}, "expected ngrams to be None, an int > 0 or a tuple"),
+        ({"ngrams": 0}, "expected ngrams to be None, an int > 0 or a tuple"),
+        ({"ngrams": ()}, "expected ngrams to be None, an int > 0 or a tuple"),
         ({"output_mode": "ids"}, "expected output_mode in 'int', 'one_hot'"),
         ({"pad_to_max_tokens": True}, "expected max_tokens, to pad to it"),
         ({"ragged": True}, "expected ragged=False: tensors are dense here"),
@@ -422,3 +424,35 @@ def test_symbolic_tokens_are_cut_and_padded() -> None:
     assert model.output_shape == (None, 3)
     batch = texts([["a", "b"]] * 2)  # type: ignore[list-item]
     assert np.asarray(model.predict(batch, verbose=0)).tolist() == [[2, 1, 1]] * 2
+
+
+@pytest.mark.parametrize("mode", ["int", "count", "multi_hot", "tf_idf", "one_hot"])
+@pytest.mark.parametrize("given", [["!?"], [""] * 3, [], ["a b", ""]])
+def test_model_takes_texts_without_any_word(mode: str, given: list[str]) -> None:
+    weights = {"idf_weights": [1.0, 2.0]} if mode == "tf_idf" else {}
+    layer = TextVectorization(
+        vocabulary=["a", "b"], output_mode=mode, ngrams=2, **weights
+    )
+    text = Input((1,), dtype="string")
+    batch = texts(given).reshape(-1, 1)
+    found = Model(text, layer(text)).predict_on_batch(batch)
+    expected = layer(batch).numpy()
+    assert (found.shape, found.tolist()) == (expected.shape, expected.tolist())
+
+
+@pytest.mark.parametrize("length", [None, 3, 9])
+def test_predict_gives_the_ids_of_all_batches_as_of_one(length: int | None) -> None:
+    layer = TextVectorization(vocabulary=["a", "b"], output_sequence_length=length)
+    text = Input((1,), dtype="string")
+    given = texts(["a b", "b", "", "a a b b z", "b a"])[:, None]
+    found = Model(text, layer(text)).predict(given, batch_size=2, verbose=0)
+    assert found.tolist() == layer(given).numpy().tolist()
+
+
+def test_predict_gives_words_of_all_batches() -> None:
+    ids_ = Input((2,), dtype="int64")
+    layer = StringLookup(vocabulary=["a", "b"], invert=True)
+    model = Model(ids_, layer(ids_))
+    found = model.predict(np.arange(10).reshape(5, 2), batch_size=2, verbose=0)
+    assert found[:2].tolist() == [["[UNK]", "a"], ["b", "[UNK]"]]
+    assert found.shape == (5, 2)

@@ -12,15 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import dtypes
+from graphkeras import dtypes, ops
 from graphkeras.compiler import host_ops
 from graphkeras.errors import GraphKerasError
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, current_trace
 from graphkeras.layers.arguments import CallSpec
 from graphkeras.layers.layer import Layer
+from graphkeras.ops.creation import dtype_of
 from graphkeras.ops.hashing import MIX, bucket, combine_fingerprints
 from graphkeras.ops.lookup import encode_classes
+
+NO_NUMBER = -(2**63)  # for what is none, where any integer may be
 
 
 def at_once(op: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,7 +47,7 @@ def encoded(ids: Any, *, mode: str, depth: int, dtype: str) -> Any:
     kind = dtypes.to_numpy(dtype)
     if mode == "int":
         return ids.astype(kind, copy=False)
-    ids = ids.astype(np.int64, copy=False)
+    ids = whole_numbers(ids, -1)
     if mode == "one_hot":
         ids = ids[:, 0] if ids.shape[-1:] == (1,) and ids.ndim == 2 else ids
         return (ids[..., None] == np.arange(depth)).astype(kind)
@@ -55,6 +58,23 @@ def encoded(ids: Any, *, mode: str, depth: int, dtype: str) -> Any:
     if mode == "multi_hot":
         np.minimum(found, 1, out=found)
     return found.astype(kind, copy=False).reshape((*ids.shape[:-1], depth))
+
+
+def whole_numbers(x: Any, otherwise: int) -> Any:
+    """Return numbers as int64, without their fractions.
+
+    What int64 does not hold, NaN among it, is `otherwise`: machines and runtimes have
+    no common answer.
+    """
+    if isinstance(x, np.ndarray):
+        if x.dtype.kind in "biu":
+            return x.astype(np.int64, copy=False)
+        wide = x.astype(np.float64)
+        return np.where(np.abs(wide) < 2.0**63, wide, otherwise).astype(np.int64)
+    if dtypes.is_float(dtype_of(x)):
+        wide = x if dtype_of(x) == "float64" else ops.cast(x, "float32")
+        x = ops.where(ops.abs(wide) < 2.0**63, wide, float(otherwise))
+    return ops.cast(x, "int64")
 
 
 def bucketed(words: Any, count: int) -> Any:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import ops
+from graphkeras import dtypes, ops
 from graphkeras.ir import dims
 from graphkeras.ir.dims import is_static
+from graphkeras.layers.preprocessing.batches import plain_as_array
 from graphkeras.layers.preprocessing.beside import BesideLayer
 from graphkeras.layers.preprocessing.bounding_boxes import (
     clip_to_image_size,
@@ -43,15 +44,20 @@ class Rescaling(BesideLayer):
         self.scale, self.offset = scale, offset
         self.supports_masking = True
 
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Compute on arrays, lists of numbers, or tensors of any kind."""
+        return super().__call__(plain_as_array(inputs), **kwargs)
+
     def call(self, inputs: Any) -> Any:
         """Return the inputs in the layer's dtype, scaled and moved."""
         x = ops.cast(inputs, self.compute_dtype)
-        scale, offset = (_of_dtype(n, x.dtype) for n in (self.scale, self.offset))
-        return x * scale + offset
+        return x * self._number(self.scale) + self._number(self.offset)
 
-
-def _of_dtype(number: Any, dtype: str) -> Any:
-    return number if isinstance(number, (int, float)) else np.asarray(number, dtype)
+    def _number(self, given: Any) -> Any:
+        kind = self.compute_dtype
+        if isinstance(given, (int, float)) and dtypes.is_float(kind):
+            return given
+        return ops.cast(np.asarray(given), kind)
 
 
 class Resizing(ImageLayer):
