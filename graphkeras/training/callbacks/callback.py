@@ -277,6 +277,7 @@ def pythonify_logs(logs: Any) -> dict[str, Any]:
 
 def _python_number(value: Any) -> Any:
     scalar = isinstance(value, (int, float, np.generic)) and not isinstance(value, str)
-    if scalar or (isinstance(value, np.ndarray) and value.size == 1):
+    single = isinstance(value, np.ndarray) and value.size == 1 and value.dtype != object
+    if scalar or single:
         return float(np.asarray(value).reshape(()))
     return value
