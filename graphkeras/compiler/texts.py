@@ -325,7 +325,8 @@ class IntegerTable:
 
     def find(self, data: np.ndarray, otherwise: int) -> np.ndarray:
         """Return the number of each integer, or `otherwise`."""
-        data = np.asarray(data, np.int64, order="C")
+        with np.errstate(invalid="ignore"):  # NaN becomes a number that is no key
+            data = np.asarray(data, np.int64, order="C")
         found = np.full(data.shape, otherwise, np.int64)
         compiled("words.find_integers")(
             _address(self._slots), self._mask, _address(data), data.size,

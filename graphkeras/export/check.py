@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import ExportError, GraphKerasError, message
-from graphkeras.export.stream import unpack
+from graphkeras.export.parted import PartedSession
+from graphkeras.export.stream import beside, unpack
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import interpret
 from graphkeras.ir.op import INPUT, as_dtype
@@ -65,35 +65,52 @@ def check_file(
     # At once: the references' memory is free again before onnxruntime takes its own.
     batches = _BATCHES_OF_HEAVY if lean else _BATCHES
     drawn = [*_random_rounds(graph, state, batches)] if samples is None else []
-    with _to_open(path, lean) as file:
-        check_standard(file)
-        session = open_session(file, lean)
-    names = [i.name for i in session.get_inputs()]
-    results = [o.name for o in session.get_outputs()]
-    rounds = (
-        drawn
-        if samples is None
-        else _given_rounds(graph, state, arrays_by_order(samples, names))
-    )
-    atol, rtol = _for_halves(graph, atol, rtol)
-    differences = [0.0]
-    for arrays, expected in rounds:
-        found = run_session(session, dict(zip(names, arrays, strict=True)))
-        for row in zip(results, found, expected, strict=True):
-            differences.append(compare(*row, atol=atol, rtol=rtol))
+    with _opened(path, lean) as session:
+        names = [i.name for i in session.get_inputs()]
+        results = [o.name for o in session.get_outputs()]
+        rounds = (
+            drawn
+            if samples is None
+            else _given_rounds(graph, state, arrays_by_order(samples, names))
+        )
+        atol, rtol = _for_halves(graph, atol, rtol)
+        differences = [0.0]
+        for arrays, expected in rounds:
+            found = run_session(session, dict(zip(names, arrays, strict=True)))
+            for row in zip(results, found, expected, strict=True):
+                differences.append(compare(*_widened(*row), atol=atol, rtol=rtol))
     return max(differences)
 
 
 @contextlib.contextmanager
-def _to_open(path: Path, lean: bool) -> Iterator[Path]:
-    """Give the file, or one of the same content that takes less memory."""
-    if not lean or path.stat().st_size < _HEAVY:
-        yield path
+def _opened(path: Path, lean: bool) -> Iterator[Any]:
+    """Check a file against the standard and give what runs it.
+
+    Args:
+        path: the file.
+        lean: whether to take little memory: the weights of the file are read back
+            into another beside a copy of the rest, and mapped from there in parts.
+    """
+    if not lean:
+        check_standard(path)
+        yield open_session(path)
         return
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        outline = Path(folder) / "outline.onnx"
+    outline = path.with_name(f"{path.stem}.outline.onnx")
+    session = PartedSession(outline, _HEAVY // 4, lambda file: open_session(file, lean))
+    try:
         unpack(path, outline)
-        yield outline
+        check_standard(outline)
+        session.load()
+        yield session
+    finally:
+        for file in (outline, beside(outline), session.part_path):
+            file.unlink(missing_ok=True)
+
+
+def _widened(name: str, found: np.ndarray, expected: np.ndarray) -> tuple[Any, ...]:
+    """A file hands over in float32 what the model has in bfloat16."""
+    narrow = expected.dtype.name == "bfloat16"
+    return name, found, expected.astype(np.float32) if narrow else expected
 
 
 def _for_halves(graph: Graph, atol: float, rtol: float) -> tuple[float, float]:

@@ -123,6 +123,8 @@ class _Layout:
             return len(order)
         if node.kind in ELEMENTWISE and all(i in self.ranks for i in inputs):
             return max(self.ranks[i] for i in inputs)
+        if node.kind in _CHANNELS_FIRST:
+            return self.ranks.get(inputs[0])
         if node.kind in _KINDS_WITH_AXIS or _place(node):
             return self.ranks.get(inputs[0]) if node.attrs.get("keepdims", 1) else None
         return None
@@ -156,7 +158,9 @@ class _Layout:
             return all(self.ranks.get(i) == rank for i in inputs) and not any(
                 i in self.b.initializers for i in inputs
             )
-        return node.attrs.get("keepdims", 1) == 1 and self._states_axes(node)
+        known = self.ranks.get(node.inputs[0]) == rank
+        kept = node.attrs.get("keepdims", 1) == 1
+        return known and kept and self._states_axes(node)
 
     def _states_axes(self, node: Node) -> bool:
         """Return whether the operand that speaks of axes is there and constant."""

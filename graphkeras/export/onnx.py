@@ -89,7 +89,7 @@ def export_graph(
     whole = sum(array.nbytes for array in weights.values())
     with staging(Path(path)) as staged:
         if external_data or whole > largest:
-            stream.write_beside(model, weights, _data_path(staged))
+            stream.write_beside(model, weights, stream.beside(staged))
             weights.clear()
         stream.write_model(model, weights, staged)
         weights.clear()
@@ -172,10 +172,6 @@ def _check_opset(opset: int) -> None:
         )  # fmt: skip
 
 
-def _data_path(model: Path) -> Path:
-    return model.with_name(model.name + ".data")
-
-
 @contextlib.contextmanager
 def staging(target: Path) -> Iterator[Path]:
     """Give a path to write to; what lies there is moved to `target` if all went well.
@@ -194,7 +190,7 @@ def staging(target: Path) -> Iterator[Path]:
         staged = Path(folder.name) / target.name
         yield staged
         try:
-            for file in (_data_path(staged), staged):
+            for file in (stream.beside(staged), staged):
                 if file.exists():
                     os.replace(file, target.with_name(file.name))
         except OSError as error:

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphkeras.compiler.fold import fold
 from graphkeras.compiler.simplify import simplify
+from graphkeras.export.widen import widened
 from graphkeras.ir import dims
 from graphkeras.ir.definers import expand_call
 from graphkeras.ir.interpret import evaluate
@@ -38,6 +39,7 @@ def prepare(
     """
     graph = Graph(graph.inputs, graph.outputs, graph.state, graph.state)
     graph = fold(simplify(rewrite(graph, _open)))
+    graph = widened(graph)
     graph = rewrite(graph, lambda value: _join_leading_axes(_drop_zero(value)))
     arrays = dict(zip(graph.state, map(np.asarray, state), strict=True))
     return _fold_weights(graph, arrays)

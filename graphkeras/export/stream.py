@@ -73,11 +73,10 @@ def unpack(path: Path, outline: Path) -> None:
 
     Args:
         path: a file that `write_model` wrote.
-        outline: where the model goes; its weights go to ``<outline>.data``.
+        outline: where the model goes.
     """
-    beside = outline.with_name(f"{outline.name}.data")
     places: dict[str, Place] = {}
-    with open(path, "rb") as file, open(beside, "wb") as data:
+    with open(path, "rb") as file, open(beside(outline), "wb") as data:
         model, found = _read(file)
         for name, (start, size) in found.items():
             _align(data)
@@ -85,8 +84,13 @@ def unpack(path: Path, outline: Path) -> None:
             file.seek(start)
             for left in range(size, 0, -_PIECE):
                 data.write(file.read(min(left, _PIECE)))
-    _refer(model, places, beside.name)
+    _refer(model, places, beside(outline).name)
     write_model(model, {}, outline)
+
+
+def beside(model: Path) -> Path:
+    """Return where the weights of a model lie that are not in it."""
+    return model.with_name(f"{model.name}.data")
 
 
 def _refer(model: Any, places: Mapping[str, Place], file: str) -> None:

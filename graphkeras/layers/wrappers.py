@@ -141,7 +141,9 @@ class SpectralNormalization(Wrapper):
             )
             self.vector_u.assign(vector)
             self.kernel.assign(kernel)
-        return ops.cast(self.layer(inputs), inputs.dtype)
+        outputs = self.layer(inputs)  # with their mask, which a cast would lose
+        alike = outputs.dtype == inputs.dtype
+        return outputs if alike else ops.cast(outputs, inputs.dtype)
 
     def normalized_weights(self) -> tuple[Any, Any]:
         """Return the next guess of the singular vector, and the normalized kernel."""

@@ -157,7 +157,7 @@ class Functional(Model):
                 x._keras_mask = m
         for event in self._graph.calls:
             if not event.is_input:
-                event.run(known)
+                event.run(known, training=training)
         outputs = tree.map_structure(lambda x: known[id(x)], self._outputs_struct)
         return unpacked(outputs)
 

@@ -110,13 +110,13 @@ class Model(Trainer, Layer):
         Args:
             line_length: width in characters.
             positions: where columns end, as fractions of the width.
-            print_fn: called with each line; `print` by default.
+            print_fn: called with the whole text, in place of printing it.
             expand_nested: whether to list the layers of nested models.
             show_trainable: whether to say which layers train.
             layer_range: names (or patterns) of the first and the last layer to list.
         """
         print_summary(
-            self, line_length, positions, print_fn or print, expand_nested,
+            self, line_length, positions, print_fn, expand_nested,
             show_trainable, layer_range,
         )  # fmt: skip
 

@@ -335,8 +335,10 @@ def sigmoid(x: Tensor) -> Any:
 
 def _floored_onnx(b: Any, y: Any, x1: Any, x2: Any) -> Any:
     """ONNX truncates integers: step down where a remainder has the wrong sign."""
-    if dtypes.is_float(y.dtype):
-        return b.Floor(b.Div(x1, x2))
+    if dtypes.is_float(y.dtype):  # the rest first: x1 / x2 may be rounded up
+        whole = b.Div(b.Sub(x1, _mod_onnx(b, y, x1, x2)), x2)
+        rounded = b.Floor(b.Add(whole, b.scalar(0.5, y.dtype)))
+        return b.Where(b.Equal(x2, b.scalar(0, y.dtype)), b.Div(x1, x2), rounded)
     zero = b.scalar(0, y.dtype)
     quotient = b.Div(x1, x2)
     rest = b.Sub(x1, b.Mul(quotient, x2))

@@ -389,9 +389,15 @@ def _slice_bounds(key: builtins.slice, size: Dim) -> tuple[Dim, Dim, int]:
     if isinstance(size, int):
         low, high = (None if k is None else int(k) for k in (key.start, key.stop))
         start, stop, step = builtins.slice(low, high, step).indices(size)
-        if step < 0:
-            raise ShapeError("a slice with a negative step needs ops.flip")
+        if step < 0:  # the same elements in ascending order, to be flipped
+            count = builtins.max(0, (start - stop - step - 1) // -step)
+            first = start + (count - 1) * step if count else 0
+            return first, (start + 1 if count else 0), -step
         return start, builtins.max(start, stop), step
+    if step < 0:
+        if (key.start, key.stop, step) != (None, None, -1):
+            raise ShapeError("a free size is reversed by [::-1] only")
+        return 0, size, 1
     ends = [key.start or 0, size if key.stop is None else key.stop]
     ends = [size + e if isinstance(e, int) and e < 0 else e for e in ends]
     return ends[0], ends[1], step
@@ -413,6 +419,7 @@ def _apply_keys(x: Any, keys: list) -> Any:
     start: list[Dim] = [0] * len(sizes)
     limit, step = list(sizes), [1] * len(sizes)
     final: list[Any] = []  # None: drop the axis; int: keep; "new": insert
+    backwards: list[int] = []
     axis, lookup = 0, None
     for key in keys:
         if key is None:
@@ -421,6 +428,7 @@ def _apply_keys(x: Any, keys: list) -> Any:
         require(axis < len(sizes), f"too many indices for rank {len(sizes)}")
         if isinstance(key, builtins.slice):
             start[axis], limit[axis], step[axis] = _slice_bounds(key, sizes[axis])
+            backwards += [axis] if (key.step or 1) < 0 else []
             final.append(axis)
         elif isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             at = int(key) + (sizes[axis] if key < 0 else 0)
@@ -435,15 +443,14 @@ def _apply_keys(x: Any, keys: list) -> Any:
             final.append(axis)
         axis += 1
     final += list(range(axis, len(sizes)))
-    return _finish(x, start, limit, step, final, lookup)
-
-
-def _finish(
-    x: Any, start: list, limit: list, step: list, final: list, lookup: Any
-) -> Any:
+    whole = ([0] * len(sizes), list(sizes), [1] * len(sizes))
     moved = x
-    if (start, limit, step) != ([0] * len(start), list(shape_of(x)), [1] * len(start)):
+    if (start, limit, step) != whole:
         moved = slice_axes(x, start=tuple(start), limit=tuple(limit), step=tuple(step))
+    return _finish(flip(moved, tuple(backwards)) if backwards else moved, final, lookup)
+
+
+def _finish(moved: Any, final: list, lookup: Any) -> Any:
     if lookup is not None:
         from graphkeras.ir.op import OPS, call
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ERF_PLACES = 512  # in each unit; the six terms of Taylor's series are then exact
 _ERF_END = 6  # from here on erf is 1 in float64
+_ERF_AT_ONCE = 1 << 14  # numbers: what is made of them on the way stays in the cache
 
 
 @functools.cache
@@ -51,7 +52,11 @@ def _erf(x: np.ndarray) -> np.ndarray:
 )  # fmt: skip
 def erf(x: Tensor) -> Any:
     """Error function 2/sqrt(pi) * integral of exp(-t**2) over [0, x], elementwise."""
-    return _erf(x.astype("float64"))
+    flat, found = x.reshape(-1), np.empty(x.size, x.dtype)
+    for start in range(0, x.size, _ERF_AT_ONCE):
+        part = slice(start, start + _ERF_AT_ONCE)
+        found[part] = _erf(flat[part].astype("float64"))
+    return found.reshape(x.shape)
 
 
 @composite()

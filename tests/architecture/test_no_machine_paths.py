@@ -20,9 +20,9 @@ def test_file_names_no_path_of_one_machine(name: str) -> None:
 
 
 MADE_BY_KERAS = (
-    "tests/saving/data/", "tests/images/recorded.npz", "tests/tables/recorded.npz",
-    "tests/text/recorded.npz",
-)  # fmt: skip
+    "tests/saving/data/",
+    *(f"tests/{area}/recorded.npz" for area in ("images", "tables", "text")),
+)
 
 
 @pytest.mark.parametrize(

@@ -224,10 +224,12 @@ def test_heavy_models_are_checked_in_little_memory(
         check, "open_session", lambda *a: lean.append(a[1]) or open_session(*a)
     )
     report = exported(tmp_path / "m.onnx", cnn(), **how)
-    assert lean == [True] and report.difference is not None
+    assert all(lean) and len(lean) > 2 and report.difference is not None
     assert report.difference < 1e-4
     with pytest.raises(ExportError, match="expected onnxruntime to give"):
         exported(tmp_path / "m.onnx", cnn(), atol=-1.0, rtol=0.0, **how)
+    left = {"m.onnx", "m.onnx.data"} if how else {"m.onnx"}
+    assert {p.name for p in tmp_path.iterdir()} == left
 
 
 # ----------------------------------------------------------------------------- errors
@@ -279,6 +281,6 @@ def test_op_that_onnx_lacks_names_op_reason_and_line(tmp_path: Path) -> None:
 
 
 def test_dtype_without_kernels_says_what_onnxruntime_lacks(tmp_path: Path) -> None:
-    network = on(lambda x: ops.sin(x) @ x, TensorType("bfloat16", (3, 3)))
-    with pytest.raises(ExportError, match=r"bfloat16(.|\n)*cast to float32"):
+    network = on(lambda x: x @ x, TensorType("int16", (3, 3)))
+    with pytest.raises(ExportError, match=r"int16(.|\n)*cast to float32"):
         exported(tmp_path / "m.onnx", network)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,13 @@ def test_a_model_of_mixed_precision_learns(policy: Any) -> None:
     losses = model.fit(X, X[:, :1], epochs=40, verbose=0).history["loss"]
     assert losses[-1] < 0.1 * losses[0]
     assert model.predict(X, verbose=0).dtype == policy.compute_dtype
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"], indirect=True)
+def test_a_model_of_mixed_precision_is_exported(policy: Any, tmp_path: Path) -> None:
+    x = keras.Input((4,))
+    parts = [layers.Dense(3, "gelu"), layers.LayerNormalization(), layers.Softmax()]
+    model = keras.Model(x, keras.Sequential(parts)(x))
+    report = model.export(tmp_path / "m.onnx", verbose=False)
+    kind = {"float16": "f16"}.get(policy.compute_dtype, "f32")
+    assert [of for _, of in report.outputs] == [f"{kind}[batch, 3]"]

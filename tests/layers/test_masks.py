@@ -82,3 +82,10 @@ def test_users_compute_mask_is_used() -> None:
 
     x = layers.Embedding(5, 4, mask_zero=True)(IDS)
     assert np.asarray(Half()(x)._keras_mask).tolist() == [[True, False], [True, False]]
+
+
+def test_attention_uses_up_the_masks_of_its_inputs_as_in_keras() -> None:
+    x = layers.Embedding(5, 4, mask_zero=True)(IDS)
+    y = layers.MultiHeadAttention(1, 2)(x, x)
+    assert y._keras_mask is not None
+    assert layers.Add()([x, y])._keras_mask is None

@@ -54,6 +54,9 @@ MOVEMENTS = {
     "moveaxis": [s(x(3, 4, 5), source=0, destination=-1),
                  s(x(3, 4, 5), source=(0, 1), destination=(2, 0))],
     "getitem": [
+        s(x(3, 7), key=(slice(None, None, -1), slice(5, 0, -2)), free=()),
+        s(x(3, 4), key=(slice(None), slice(None, None, -1)), free=(0,)),
+        s(x(3, 4), key=(slice(1, 2, -1), None), free=()),
         s(x(5, 4), key=2), s(x(5, 4), key=(slice(1, None, 2), -1)),
         s(x(5, 4, 3), key=(Ellipsis, None, 1)), s(x(5), key=slice(-3, -1)),
         s(x(5, 4), key=(slice(None), i(3, 0, 3))), s(x(17), key=slice(None, None, 4)),

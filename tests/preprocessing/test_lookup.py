@@ -279,3 +279,13 @@ def test_counts_feed_a_dense_layer_in_training(rng: np.random.Generator) -> None
     data = rng.integers(0, 5, (32, 3))
     losses = model.fit(data, (data == 2).any(1), epochs=9, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def test_predict_gives_words_of_all_rows() -> None:
+    x = keras.Input((3,), name="x")
+    name = L.StringLookup(vocabulary=["cat", "dog"], invert=True)
+    best = keras.ops.argmax(x, axis=-1)
+    model = keras.Model(x, {"word": name(best), "best": best})
+    found = model.predict(np.eye(3, dtype="float32")[[2, 1, 0]], 2, verbose=0)
+    assert found["word"].tolist() == ["dog", "cat", "[UNK]"]
+    assert found["best"].tolist() == [2, 1, 0]

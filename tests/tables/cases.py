@@ -42,6 +42,8 @@ SPACES: dict[str, Maker] = {
     kind: lambda space, kind=kind, column=column: space({column: kind})
     for kind, column in KINDS.items()
 } | {
+    "two": lambda space: space({"age": "float_normalized",
+                                "town": "string_categorical"}),
     "every kind": lambda space: space({**MIXED, "age": "float"}),
     "dict": lambda space: space(MIXED, output_mode="dict"),
     "crosses": lambda space: space(

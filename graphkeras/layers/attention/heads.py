@@ -41,6 +41,7 @@ class Heads(Layer):
     sliding_window: int | None
     seed: Any
     attention_axes: Any = (1,)
+    _uses_masks_up = False
     num_repeats = 1  # heads of queries for each head of keys
     _scores_equation = "bqhc,bkhc->bhqk"
     _means_equation = "bhqk,bkhc->bqhc"
@@ -122,6 +123,9 @@ class Heads(Layer):
         of_places = ((mask_of(query), -1), (value_mask, -2), (key_mask, -2))
         mask = joined_masks([attention_mask, *self._masks(query, value, of_places)])
         key = value if key is None else key
+        if self._uses_masks_up:
+            for x in (query, key, value):
+                x._keras_mask = None
         query, key, value = (x.unmasked() for x in (query, key, value))
         heads = (
             self._query_dense(query),

@@ -58,6 +58,8 @@ class MultiHeadAttention(Heads):
         (1, 5, 8)
     """
 
+    _uses_masks_up = True  # as in Keras: later layers do not see masks of its inputs
+
     def __init__(
         self,
         num_heads: int,

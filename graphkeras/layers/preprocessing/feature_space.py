@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from graphkeras import naming, ops
-from graphkeras.errors import ArgumentError, DataError, message, nearest
+from graphkeras.data.arrays import array_of, is_frame
+from graphkeras.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    ShapeError,
+    message,
+    nearest,
+)
 from graphkeras.ir.tensor import Tensor
 from graphkeras.layers.graph import SymbolicTensor, has_symbolic
 from graphkeras.layers.inputs import Input
@@ -310,18 +318,23 @@ class FeatureSpace(Layer):
         """Learn from a dict of columns, or from a dataset of dicts.
 
         Args:
-            dataset: a dict of arrays or lists, or an iterable that can be gone through
-                several times, whose elements are such dicts (rows or batches).
+            dataset: a dict of arrays or lists, a frame, or an iterable that can be gone
+                through several times, whose elements are such dicts (rows or batches).
 
         Raises:
             DataError: if a column is missing, or there is nothing to learn from.
         """
-        names = self._adaptable()
-        for name in names:
-            if isinstance(dataset, Mapping):
-                columns: Any = [_column(_taken(dataset, name))]
+        whole = _table(dataset)
+        if whole is not None:
+            self._check_lengths(
+                {n: np.asarray(whole[n]) for n in self.features if n in whole}
+            )
+        for name in self._adaptable():
+            kind = self.features[name].dtype
+            if whole is None:  # gone through for each feature
+                columns: Any = _columns(self._elements(dataset), name, kind)
             else:
-                columns = _columns(self._elements(dataset), name)
+                columns = [_column(name, _taken(whole, name), kind)]
             self.preprocessors[name].adapt(columns)
         self._is_adapted = True
         self.get_encoded_features()
@@ -370,24 +383,40 @@ class FeatureSpace(Layer):
 
     def __call__(self, data: Any) -> Any:
         """Return the encoded features of a dict of columns."""
-        if not isinstance(data, Mapping):
+        given = _table(data)
+        if given is None:
             raise ArgumentError(
-                message(self.name, "expected a dict of columns.", f"{data!r:.60}")
-            )
-        missing = [name for name in self.features if name not in data]
+                message(self.name, "expected a dict of columns.", f"{data!r:.60}",
+                        "Name each column by its feature.")
+            )  # fmt: skip
+        missing = [name for name in self.features if name not in given]
         if missing:
             raise DataError(
                 message(self.name, f"expected the columns {', '.join(self.features)}.",
-                        f"no {', '.join(missing)}")
+                        f"no {', '.join(missing)}", "Add them, or leave the features "
+                        "out.")
             )  # fmt: skip
         self.get_encoded_features()
         if has_symbolic((data,), {}):
             return super().__call__(data)
-        columns = {k: _as_column(data[k]) for k in self.features}
+        kinds = {k: f.dtype for k, f in self.features.items()}
+        columns = {k: _as_column(k, given[k], kind) for k, kind in kinds.items()}
         single = any(not len(c.shape) for c in columns.values())
         rows = {k: _with_axis(c) for k, c in columns.items()}
+        self._check_lengths(rows)
         found = super().__call__(rows)
         return _first_row(found) if single else found
+
+    def _check_lengths(self, rows: dict[str, Any]) -> None:
+        sizes = {name: column.shape[:1] for name, column in rows.items()}
+        if len(set(sizes.values())) > 1:
+            shown = ", ".join(
+                f"{name}: {size[0]}" for name, size in sizes.items() if size
+            )
+            raise ShapeError(
+                message(self.name, "expected as many rows in each column.", shown,
+                        "Cut or fill them to one length.")
+            )  # fmt: skip
 
     def call(self, data: Any) -> Any:
         """Prepare, cross and join columns of shape (rows, 1)."""
@@ -505,19 +534,40 @@ def _taken(row: Any, name: str) -> Any:
     return row[name]
 
 
-def _as_column(x: Any) -> Any:
-    """Return a column as an array: strings as objects, Python's numbers in 32 bits."""
-    if isinstance(x, Tensor):
-        return x
-    array = np.asarray(x)
-    kind, own = array.dtype.kind, isinstance(x, (int, float, list, tuple))
-    if kind in "US":
-        return array.astype(object)
-    if own and kind == "f":
-        return array.astype(np.float32)
-    if own and kind == "i" and np.all(array == array.astype(np.int32)):
-        return array.astype(np.int32)
-    return array
+def _table(data: Any) -> Mapping[str, Any] | None:
+    """Return the columns of a dict or of a frame, None for anything else."""
+    if is_frame(data):
+        return {str(name): data[name] for name in data.columns}
+    return data if isinstance(data, Mapping) else None
+
+
+def _as_column(name: str, x: Any, kind: str) -> Any:
+    """Return a column as an array of text or of numbers, Python's in 32 bits.
+
+    Raises:
+        DataError: for missing values among text.
+        DTypeError: for text where the feature has numbers, or the other way round.
+    """
+    try:
+        array: Any = x if isinstance(x, Tensor) else array_of(x)
+    except DataError as error:
+        problem = str(error).partition(": ")[2]
+        raise DataError(f"FeatureSpace: {name}: {problem}") from None
+    text = array.dtype in ("string", object)
+    if text != (kind == "string") and array.size:
+        raise DTypeError(
+            message(
+                f"FeatureSpace: {name}", f"expected a column of {kind}.",
+                "text" if text else f"{array.dtype}",
+                "Convert the column, or choose a kind of feature of its dtype.",
+            )
+        )  # fmt: skip
+    own = isinstance(x, (int, list, tuple)) and array.dtype == np.int64
+    return array.astype(np.int32) if own and _short(array) else array
+
+
+def _short(array: np.ndarray) -> bool:
+    return bool(np.all(array == array.astype(np.int32)))
 
 
 def _with_axis(x: Any) -> Any:
@@ -528,26 +578,25 @@ def _with_axis(x: Any) -> Any:
     return ops.expand_dims(x, -1) if rank else ops.reshape(x, (1, 1))
 
 
-def _column(x: Any) -> Any:
-    array = _as_column(x)
-    array = np.asarray(array) if isinstance(array, Tensor) else array
+def _column(name: str, x: Any, kind: str) -> Any:
+    array = np.asarray(_as_column(name, x, kind))
     return array.reshape(-1, 1) if array.ndim < 2 else array
 
 
-def _columns(elements: Iterator[Any], name: str) -> Iterator[np.ndarray]:
+def _columns(elements: Iterator[Any], name: str, kind: str) -> Iterator[np.ndarray]:
     """Yield one column of each batch; single values are gathered into batches."""
     held: list[Any] = []
     for element in elements:
-        x = np.asarray(_taken(element, name))
+        x = array_of(_taken(element, name))
         if x.ndim:
-            yield _column(x)
+            yield _column(name, x, kind)
             continue
         held.append(x[()])
         if len(held) == _AT_ONCE:
-            yield _column(held)
+            yield _column(name, held, kind)
             held = []
     if held:
-        yield _column(held)
+        yield _column(name, held, kind)
 
 
 def _first_row(found: Any) -> Any:
