@@ -18,7 +18,8 @@ import numpy as np
 
 from graphkeras.compiler import stored
 from graphkeras.compiler.fingerprint import digest
-from graphkeras.errors import DataError, DTypeError, message
+from graphkeras.errors import DataError, message
+from graphkeras.ops.text import refuse_no_text
 from graphkeras.runtime import link
 
 PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -138,20 +139,8 @@ def bytes_of(item: Any) -> bytes:
     """
     if isinstance(item, bytes):
         return item
-    if isinstance(item, (list, tuple, np.ndarray)):
-        raise DataError(
-            message(
-                "text", "expected rows of one length: tensors are dense here.",
-                f"{item!r:.60}", "Fill short rows up, with '' for example.",
-            )
-        )  # fmt: skip
     if not isinstance(item, str):
-        raise DTypeError(
-            message(
-                "text", "expected strings.", f"{item!r} ({type(item).__name__})",
-                "Write missing texts as '' and numbers as str(number).",
-            )
-        )  # fmt: skip
+        refuse_no_text(item)
     try:
         return item.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
