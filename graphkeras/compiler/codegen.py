@@ -11,7 +11,6 @@ Steps that differ only in the buffers they touch share one function.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
@@ -20,15 +19,16 @@ from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
 from graphkeras.compiler.emit_loop import emit_loop
+from graphkeras.compiler.emit_repeat import Frame, emit_repeat, is_alone
 from graphkeras.compiler.emit_share import Parts
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
     Call,
+    Repeat,
     Step,
     Work,
-    reads_of,
     writes_of,
 )
 from graphkeras.compiler.memory import Memory
@@ -113,48 +113,43 @@ class Codegen:
         function.linkage = "internal"
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         table = e.arguments[0]
-        pointers: dict[int, ir.Value] = {}
         first = e.eq(e.arguments[1], 0)
+        sizes = load_pointer(e, table, 0)
+        frame = Frame(self.memory, {}, sizes, table, e.arguments[1:])
         numbered = enumerate(self.memory.steps)
-        for alone, steps in groupby(numbered, lambda pair: _is_alone(pair[1])):
+        for alone, steps in groupby(numbered, lambda pair: is_alone(pair[1])):
             stretch = list(steps)
-            for word in self._words_of([step for _, step in stretch]):
-                if word not in pointers:
-                    pointers[word] = load_pointer(e, table, word)
+            for buffer in frame.buffers_of([step for _, step in stretch]):
+                if buffer not in frame.pointers:
+                    word = self.words.of(buffer)
+                    frame.pointers[buffer] = load_pointer(e, table, word)
             with e.when(first if alone else YES):
                 for number, step in stretch:
-                    self._watched(e, number, step, pointers)
+                    self._watched(e, number, step, frame)
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
         return e.finish()
 
-    def _words_of(self, steps: Sequence[Step]) -> Iterator[int]:
-        """Yield the words of the table that steps need."""
-        yield 0
-        for step in steps:
-            yield from (self.words.of(b) for b in self._places(step).values())
-
-    def _watched(
-        self, e: Emit, number: int, step: Step, pointers: dict[int, ir.Value]
-    ) -> None:
+    def _watched(self, e: Emit, number: int, step: Step, frame: Frame) -> None:
         """Run a step; count its time on the first thread, if somebody watches."""
         began = self.watch.before(e) if self.watch else None
-        self._run(e, step, pointers)
+        self.step(e, step, frame)
         if self.watch and began is not None:
             with e.when(e.eq(e.arguments[1], 0)):
                 self.watch.after(e, number, began)
 
-    def _run(self, e: Emit, step: Step, pointers: dict[int, ir.Value]) -> None:
+    def step(self, e: Emit, step: Step, frame: Frame) -> None:
         """Call the function of a step, or wait."""
-        table, *parts = e.arguments
         if isinstance(step, Barrier):
-            e.call(self._waiting(e), [table])
+            e.call(self._waiting(e), [frame.table])
             return
-        places = self._places(step)
-        used = dict.fromkeys(self.words.of(b) for b in places.values())
+        places = frame.places(step)
+        used = [frame.pointers[b] for b in dict.fromkeys(places.values())]
         callee = self._function(e, step, places)
-        e.call(callee, [pointers[0], *parts, *(pointers[w] for w in used)])
+        # Only a loop has steps of its own, which may have to wait.
+        last = [frame.table] if isinstance(step, Repeat) else []
+        e.call(callee, [frame.sizes, *frame.parts, *used, *last])
 
     def _waiting(self, e: Emit) -> ir.Function:
         """Return the function of all barriers."""
@@ -164,28 +159,35 @@ class Codegen:
             self._functions[Barrier] = inner.finish()
         return self._functions[Barrier]
 
-    def _places(self, step: Step) -> dict[Any, Buffer]:
-        """Return the buffer of everything a step touches."""
-        touched = [*reads_of(step), *writes_of(step)]
-        return {place: self.memory.buffer(place) for place in touched}
-
     def _function(self, e: Emit, step: Work, places: dict[Any, Buffer]) -> ir.Function:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
-        key = _key(step, slot_of)
+        key = step if isinstance(step, Repeat) else _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
+            if isinstance(step, Repeat):
+                kinds.append(POINTER)
             inner = e.function(step_name(step), kinds)
-            table, low, high, *buffers = inner.arguments
-            sizes = Sizes(inner, self.words, table)
-            pointers = {p: buffers[slot] for p, slot in slot_of.items()}
+            pointers = {p: inner.arguments[3 + slot] for p, slot in slot_of.items()}
             try:
-                _write(inner, step, pointers, sizes, Parts(low, high))
+                self._write(inner, step, pointers)
+            except KernelError:  # of a step inside of this one: it has said all
+                raise
             except Exception as error:
                 raise KernelError(_unwritable(step, error)) from error
             self._functions[key] = inner.finish()
         return self._functions[key]
+
+    def _write(self, e: Emit, step: Work, pointers: dict[Any, ir.Value]) -> None:
+        address, low, high = e.arguments[:3]
+        sizes = Sizes(e, self.words, address)
+        if isinstance(step, Loop):
+            emit_loop(e, step, elements_of(step, pointers), sizes, Parts(low, high))
+        elif isinstance(step, Call):
+            emit_call(e, step, pointers, sizes, Parts(low, high))
+        else:
+            emit_repeat(self, e, step, pointers, sizes)
 
 
 def load_pointer(e: Emit, table: ir.Value, word: int) -> ir.Value:
@@ -212,14 +214,10 @@ def call_address(e: Emit, address: ir.Value, pointer: ir.Value, number: Index) -
     e.builder.call(function, [pointer, e.index(number)])
 
 
-def _is_alone(step: Step) -> bool:
-    return not isinstance(step, Barrier) and step.share is None
-
-
 def _unwritable(step: Work, error: Exception) -> str:
     """Return the message about a step no machine code can be written for."""
     targets = [t for t in writes_of(step) if isinstance(t, Value)]
-    value = step.value if isinstance(step, Call) else targets[0]
+    value = targets[0] if isinstance(step, Loop) else step.value
     origin = value.origin or Origin("", "")
     return message(
         origin.path or value.op.name,
@@ -234,12 +232,12 @@ def step_name(step: Step) -> str:
     """Return what a step is called in the code, and by a profile."""
     if isinstance(step, Barrier):
         return "barrier"
-    if isinstance(step, Call):
+    if isinstance(step, (Call, Repeat)):
         return step.value.op.name
     return "fold" if step.folds else "loop"
 
 
-def _key(step: Work, slots: dict[Any, int]) -> Any:
+def _key(step: Loop | Call, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
     if isinstance(step, Call):
         views = tuple(
@@ -264,12 +262,3 @@ def _loop_key(loop: Loop, slots: dict[Any, int]) -> Any:
             parts.append((i.kind, i.dtype, i.args, detail))
         parts += [(slots[s.target], s.place, s.arg) for s in section.stores]
     return tuple(parts)
-
-
-def _write(
-    e: Emit, step: Work, pointers: dict[Any, ir.Value], sizes: Sizes, parts: Parts
-) -> None:
-    if isinstance(step, Loop):
-        emit_loop(e, step, elements_of(step, pointers), sizes, parts)
-    else:
-        emit_call(e, step, pointers, sizes, parts)

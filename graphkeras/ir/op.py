@@ -51,6 +51,7 @@ class Host(Word):
 nondifferentiable = Word("nondifferentiable")
 host_only = Host()
 inline = Word("inline")  # composites: the body stands in for the facet
+nested = Word("nested")  # as a kernel: the op runs the graphs among its attributes
 
 
 def unsupported(reason: str) -> Word:

@@ -399,7 +399,10 @@ def _slice_bounds(key: builtins.slice, size: Dim) -> tuple[Dim, Dim, int]:
 
 @composite(operator="[]")
 def getitem(x: Tensor, key: Any) -> Any:
-    """Return ``x[key]`` for ints, slices, None, Ellipsis and one index tensor."""
+    """Return ``x[key]`` for ints, slices, None, Ellipsis and index tensors.
+
+    The tensors are integers of rank 0, and one of rank 1 at most.
+    """
     keys = list(key) if isinstance(key, tuple) else [key]
     if builtins.any(k is Ellipsis for k in keys):
         at = next(i for i, k in enumerate(keys) if k is Ellipsis)
@@ -413,7 +416,7 @@ def _apply_keys(x: Any, keys: list) -> Any:
     start: list[Dim] = [0] * len(sizes)
     limit, step = list(sizes), [1] * len(sizes)
     final: list[Any] = []  # None: drop the axis; int: keep; "new": insert
-    axis, lookup = 0, None
+    axis, lookups = 0, []
     for key in keys:
         if key is None:
             final.append("new")
@@ -430,26 +433,27 @@ def _apply_keys(x: Any, keys: list) -> Any:
             start[axis], limit[axis] = at, at + 1
             final.append(None)
         else:
-            require(lookup is None, "expected at most one tensor among the indices")
-            lookup = (axis, key)
-            final.append(axis)
+            lookups.append((axis, key))
+            final.append(axis if ndim(key) else None)
         axis += 1
     final += list(range(axis, len(sizes)))
-    return _finish(x, start, limit, step, final, lookup)
+    lines = builtins.sum(ndim(key) > 0 for _, key in lookups)
+    require(lines < 2, "expected at most one tensor of rank 1 among the indices")
+    return _finish(x, start, limit, step, final, lookups)
 
 
 def _finish(
-    x: Any, start: list, limit: list, step: list, final: list, lookup: Any
+    x: Any, start: list, limit: list, step: list, final: list, lookups: list
 ) -> Any:
     moved = x
     if (start, limit, step) != ([0] * len(start), list(shape_of(x)), [1] * len(start)):
         moved = slice_axes(x, start=tuple(start), limit=tuple(limit), step=tuple(step))
-    if lookup is not None:
+    for axis, key in lookups:
         from graphkeras.ir.op import OPS, call
 
-        moved = call(OPS["take"], (moved, lookup[1]), {"axis": lookup[0]})
-        require(shape_of(lookup[1]) and len(shape_of(lookup[1])) == 1,
-                "expected an index tensor of rank 1")  # fmt: skip
+        require(ndim(key) < 2, "expected index tensors of rank 0 or 1")
+        line = key if ndim(key) else reshape(key, (1,))
+        moved = call(OPS["take"], (moved, line), {"axis": axis})
     sizes = shape_of(moved)
     kept = tuple(1 if f == "new" else sizes[f] for f in final if f is not None)
     return moved if kept == sizes else reshape(moved, kept)
