@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras import tree
-from graphkeras.errors import ArgumentError, TraceError, message
+from graphkeras.errors import ArgumentError, ShapeError, TraceError, message
 from graphkeras.ir.definers import composite, elementwise
 from graphkeras.ir.interpret import evaluate
 from graphkeras.ir.op import CONSTANT
@@ -41,7 +41,7 @@ from graphkeras.ops.traced_loops import (
     traced_while,
 )
 
-MOST_WRITTEN_OUT = 8  # turns of a loop
+MOST_WRITTEN_OUT = 4  # turns of a loop
 
 # ----------------------------------------------------------------------- gradients
 
@@ -313,12 +313,16 @@ def fori_loop(
 
 
 def _length(who: str, xs: Any, length: Any) -> Any:
-    sizes = {shape_of(x)[0] for x in tree.flatten(xs) if x is not None}
-    sizes |= set() if length is None else {length}
+    sizes = dict.fromkeys(shape_of(x)[0] for x in tree.flatten(xs) if x is not None)
+    sizes |= {} if length is None else {length: None}
     if len(sizes) != 1:
-        raise ArgumentError(
-            message(who, "expected one length of all the leading axes.", str(sizes))
-        )
+        raise ShapeError(
+            message(
+                who, "expected one length of all the leading axes.",
+                ", ".join(str(size) for size in sizes) or "none",
+                "Give slices of one length; without any, give `length`.",
+            )
+        )  # fmt: skip
     (size,) = sizes
     return size
 

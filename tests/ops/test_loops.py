@@ -12,7 +12,7 @@ import pytest
 from graphkeras import config, ops, random, tree
 from graphkeras.autodiff import GradientTape
 from graphkeras.compiler.pipeline import compile_graph
-from graphkeras.errors import ArgumentError, GradientError, TraceError
+from graphkeras.errors import ArgumentError, GradientError, ShapeError, TraceError
 from graphkeras.export.onnx import export_graph
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import interpret
@@ -252,7 +252,8 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
      ArgumentError, "a scalar(?s:.*)ops.all or ops.any"),
     (lambda x: ops.while_loop(lambda y: ops.sum(y) < 5, lambda y: y[None], x),
      TraceError, "while_loop: expected carried values that keep"),
-    (lambda x: ops.map(lambda e: e, (x, ops.zeros(3))), ArgumentError, "one length"),
+    (lambda x: ops.map(lambda e: e, (x, ops.zeros(3))),
+     ShapeError, "one length(?s:.*)n, 3(?s:.*)slices of one"),
 ]  # fmt: skip
 
 
