@@ -33,6 +33,7 @@ from graphkeras.ops.shape import (
     shape_of,
     stack,
 )
+from graphkeras.ops.symbolic_loops import holds_symbols, on_symbols
 from graphkeras.ops.traced_loops import (
     NotALoop,
     is_traced,
@@ -239,6 +240,9 @@ def while_loop(
         >>> while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))
         (4, 6)
     """
+    if holds_symbols(loop_vars):
+        again = partial(while_loop, cond, body, maximum_iterations=maximum_iterations)
+        return on_symbols(again, loop_vars)
     several = isinstance(loop_vars, (tuple, list))
     state = tuple(loop_vars) if several else (loop_vars,)
 
@@ -301,6 +305,11 @@ def fori_loop(
         >>> fori_loop(0, 4, lambda i, total: total + i, 0)
         6
     """
+    if holds_symbols((lower, upper, init_val)):
+        return on_symbols(
+            lambda given: fori_loop(given[0], given[1], body_fun, given[2]),
+            (lower, upper, init_val),
+        )
     bounds = [known_number(b) for b in (lower, upper)]
     if builtins.any(b is None for b in bounds):
         return while_loop(
@@ -362,6 +371,11 @@ def scan(
         >>> scan(lambda s, x: (s + x, s), 0, np.array([1, 2, 3]))
         (np.int64(6), array([0, 1, 3]))
     """
+    if holds_symbols((init, xs)):
+        return on_symbols(
+            lambda given: scan(f, given[0], given[1], length, reverse, unroll),
+            (init, xs),
+        )
     return _scan("scan", f, init, xs, _length("scan", xs, length), reverse, unroll)
 
 
@@ -401,9 +415,10 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
         >>> map(lambda x: x * 2, np.array([1, 2]))
         array([2, 4])
     """
-    return _scan("map", lambda _, x: (None, f(x)), None, xs, _length("map", xs, None))[
-        1
-    ]
+    if holds_symbols(xs):
+        return on_symbols(partial(map, f), xs)
+    count = _length("map", xs, None)
+    return _scan("map", lambda _, x: (None, f(x)), None, xs, count)[1]
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:

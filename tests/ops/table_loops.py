@@ -51,6 +51,7 @@ def _while() -> Sample:
 
 
 LOOPS: dict[str, list[Sample]] = {
+    "run_loop": [s([_x(4)], run=lambda xs: (tanh(xs[0]), multiply(xs[0], 2.0)))],
     "scan_steps": [_scan(), _scan(reverse=True), _scan(stash=(0,)), _fixed()],
     "while_steps": [_while()],
 }

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+import graphkeras as keras
 from graphkeras import config, ops, random, tree
 from graphkeras.autodiff import GradientTape
 from graphkeras.compiler.pipeline import compile_graph
@@ -237,6 +238,18 @@ def test_losses_of_all_turns_add_up() -> None:
     ((_, loss),) = trace.losses
     graph = Graph(tuple(trace.inputs), (loss.value,))
     assert interpret(graph, [np.arange(4, dtype="float32")])[0] == [12]
+
+
+def test_a_loop_over_symbolic_tensors_is_one_call_of_the_model() -> None:
+    x = keras.Input((3,))
+    end = ops.while_loop(lambda y: ops.sum(y) < 20, lambda y: y + 1, x)
+    last, rows = ops.scan(lambda c, e: (c + e, {"c": c, "n": None}), ops.zeros(3), x)
+    assert rows["n"] is None
+    model = keras.Model(x, [end, last, rows["c"], ops.map(ops.sum, x)])
+    found = model.predict(np.ones((2, 3), "float32"), verbose=0)
+    assert [f.tolist() for f in found] == [
+        [[4, 4, 4]] * 2, [2, 2, 2], [[0, 0, 0], [1, 1, 1]], [3, 3]
+    ]  # fmt: skip
 
 
 # ------------------------------------------------------------------------------ errors
