@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from graphkeras.ir.op import ITEM, apply_to_values, item_of, rebuild
+from graphkeras.compiler.gathering import Gathering
+from graphkeras.ir.op import ITEM, apply_to_values, rebuild
 from graphkeras.ir.value import Graph, Value, note_origin, walk
 from graphkeras.ops.loops import closed, inner_graphs
 
@@ -24,29 +26,30 @@ class _Use:
     Attributes:
         stash: which carried values each turn's finding is wanted of.
         outputs: which of the results that turns give are wanted.
-        new: the one loop, once it is built.
+        results: of the one loop, once it is built.
     """
 
     stash: set[int] = field(default_factory=set)
     outputs: set[int] = field(default_factory=set)
-    new: Value | None = None
+    results: list[Value] = field(default_factory=list)
 
 
-def pass_bodies(graph: Graph, passed: Pass) -> Graph:
+def pass_bodies(graph: Graph, passed: Pass, gather: bool = True) -> Graph:
     """Return the graph with its loops joined, and their bodies passed.
 
     Args:
         passed: runs all passes on a body.
+        gather: whether to do for all turns together what can be; see `gathering`.
     """
     order = graph.walk()
     if not any(inner_graphs(value) for value in order):
         return graph
-    return graph.with_roots(_Bodies(order, passed).run(graph.roots))
+    return graph.with_roots(_Bodies(order, passed, gather).run(graph.roots))
 
 
 class _Bodies:
-    def __init__(self, order: Sequence[Value], passed: Pass) -> None:
-        self.order, self.passed = order, passed
+    def __init__(self, order: Sequence[Value], passed: Pass, gather: bool) -> None:
+        self.order, self.passed, self.gather = order, passed, gather
         self.done: dict[Value, Value] = {}
         self.uses: dict[Any, _Use] = {}
         for value in order:
@@ -73,7 +76,8 @@ class _Bodies:
     def _changed(self, value: Value) -> Value:
         parent = value.inputs[0] if value.op is ITEM else None
         if parent is not None and _is_scan(parent):
-            return item_of(self.done[parent], self._place(parent, value.index))
+            results = self.uses[_same(parent)].results
+            return results[self._place(parent, value.index)]
         operands = [self.done[i] for i in value.inputs]
         if _is_scan(value):
             return self._scan(value, operands)
@@ -94,14 +98,15 @@ class _Bodies:
 
     def _scan(self, loop: Value, operands: list[Value]) -> Value:
         use = self.uses.setdefault(_same(loop), _Use())
-        if use.new is None:
+        if not use.results:
             body, n = loop.body, loop.carries
             kept = [body.outputs[i] for i in sorted(use.outputs)]
             body = self.passed(replace(body, outputs=(*body.outputs[:n], *kept)))
             body, operands = _lifted(body, operands, n + loop.sequences)
-            attrs = {"body": body, "stash": tuple(sorted(use.stash))}
-            use.new = _with(loop, operands, attrs)
-        return use.new
+            stash = tuple(sorted(use.stash))
+            parts = Gathering(body, operands, n, loop.sequences, loop.length, stash)
+            use.results = parts.results(partial(_rebuilt, loop), self.gather)
+        return use.results[0]  # only its items are asked for, see above
 
 
 def _is_scan(value: Value) -> bool:
@@ -119,6 +124,14 @@ def _with(loop: Value, operands: list[Value], attrs: dict[str, Any]) -> Value:
     )
     new: Value = (found[0] if isinstance(found, tuple) else found).inputs[0]
     return new
+
+
+def _rebuilt(
+    loop: Value, body: Graph, operands: list[Value], carries: int, sequences: int,
+    stash: tuple[int, ...],
+) -> Value:  # fmt: skip
+    sizes = {"carries": carries, "sequences": sequences, "stash": stash}
+    return _with(loop, operands, {"body": body, **sizes})
 
 
 def _lifted(

@@ -45,7 +45,7 @@ def prepare(
 
 def _simpler(graph: Graph) -> Graph:
     """Open what has no rule, simplify and fold, in the bodies of loops first."""
-    graph = fold(simplify(rewrite(pass_bodies(graph, _simpler), _open)))
+    graph = fold(simplify(rewrite(pass_bodies(graph, _simpler, gather=False), _open)))
     return rewrite(graph, lambda value: _join_leading_axes(_drop_zero(value)))
 
 

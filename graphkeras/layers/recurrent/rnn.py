@@ -234,7 +234,10 @@ class RNN(Layer):
         """One step: the output, and new states of the structure and dtypes before."""
         output, after = run_cell(self.cell, features, states, training)
         flat = zip(tree.flatten(after), tree.flatten(states), strict=True)
-        kept = [ops.cast(new, ops.dtype(old)) for new, old in flat]
+        kept = [
+            new if ops.dtype(new) == ops.dtype(old) else ops.cast(new, ops.dtype(old))
+            for new, old in flat
+        ]
         return output, tree.pack_like(states, kept)
 
     def _unrolled(
