@@ -36,7 +36,7 @@ from graphkeras.ops.loops_onnx import scan_rule, while_rule
 from graphkeras.ops.math import add
 
 # What costs nothing where it is read, and may be large where it is kept.
-_WRITTEN_INSIDE = ("broadcast_to", "reshape", "transpose")
+_WRITTEN_INSIDE = ("broadcast_to", "reshape")
 
 _serial = itertools.count()
 
