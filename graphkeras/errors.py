@@ -47,6 +47,10 @@ class DataError(GraphKerasError, ValueError):
     """Arrays or datasets that do not fit the model or one another."""
 
 
+class MissingFileError(DataError, FileNotFoundError):
+    """A file or folder of data that does not exist."""
+
+
 class MissingPackageError(GraphKerasError, ImportError):
     """A package that only some features need, and that is not installed."""
 
@@ -68,6 +72,19 @@ def message(who: str, expected: str, received: str = "", remedy: str = "") -> st
     return text
 
 
+def one_line(text: object, limit: int = 2000) -> str:
+    """Return text on one line, what cannot be printed as escapes.
+
+    Example:
+        >>> one_line("a\\n  b\\x1b[2J")
+        'a b\\\\x1b[2J'
+    """
+    joined = " ".join(str(text).split())[:limit]
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode()
+             for c in joined)  # fmt: skip
+    return "".join(shown)
+
+
 def nearest(name: str, known: object, what: str = "name") -> str:
     """One sentence that lists the closest of the `known` names, for a remedy."""
     import difflib
@@ -80,5 +97,7 @@ def nearest(name: str, known: object, what: str = "name") -> str:
         close = [lowered[f] for f in found]
     if close:
         return "Did you mean " + " or ".join(repr(c) for c in close) + "?"
+    if not names:
+        return ""
     listed = ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
     return f"Known {what}s: {listed}."

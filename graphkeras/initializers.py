@@ -10,6 +10,7 @@ import numpy as np
 
 from graphkeras import config, dtypes
 from graphkeras.errors import ArgumentError, ShapeError, message
+from graphkeras.ops.windows import window_of
 from graphkeras.saving.registry import (
     Configurable,
     deserialize_keras_object,
@@ -315,6 +316,70 @@ class Orthogonal(RandomInitializer):
         return (self.gain * q.reshape(tuple(shape))).astype(_kind(dtype))
 
 
+class STFT(Initializer):
+    """Waves under a window: kernels (frame, 1, frequencies) of a Fourier transform.
+
+    Args:
+        side: "real" for cosines, "imag" for sines.
+        window: name of a window function, an array, or None.
+        scaling: "density" (the window has unit power), "spectrum" (unit sum) or None.
+        periodic: whether the window is one turn of a longer signal.
+
+    Example:
+        >>> STFT("real", None)((5, 1, 3))[::2, 0, 1]
+        array([ 1., -1.,  1.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        side: str = "real",
+        window: Any = "hann",
+        scaling: str | None = "density",
+        periodic: bool = False,
+    ) -> None:
+        if side not in ("real", "imag") or scaling not in (None, "density", "spectrum"):
+            raise ArgumentError(
+                message("STFT", "expected side 'real' or 'imag', and scaling 'density',"
+                        " 'spectrum' or None.", f"side={side!r}, scaling={scaling!r}")
+            )  # fmt: skip
+        if isinstance(window, str):
+            window_of("STFT", window, 1, False)
+        self.side, self.window = side, window
+        self.scaling, self.periodic = scaling, periodic
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
+        length, _, bins = shape
+        kind = _kind(dtype)
+        # In the kernel's own precision, as Keras: its kernels are these to a rounding.
+        share = np.arange(bins, dtype=kind) / kind.type(max((bins - 1) * 2, 1))
+        turn = np.arange(length, dtype=kind)[:, None] * kind.type(-2) * share
+        wave = (np.cos if self.side == "real" else np.sin)(turn * kind.type(np.pi))
+        if self.window is not None:
+            window = self._window(length)
+            size = {"density": np.sqrt(np.sum(window**2)), None: 1.0,
+                    "spectrum": np.sum(np.abs(window))}[self.scaling]  # fmt: skip
+            wave = wave * (window / size)[:, None]
+        return wave[:, None].astype(kind)
+
+    def _window(self, length: int) -> np.ndarray:
+        if isinstance(self.window, str):
+            return window_of("STFT", self.window, length, self.periodic)
+        try:
+            window = np.asarray(self.window, "float64")
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                message("STFT", "expected a window to be a name or numbers.",
+                        f"window={self.window!r:.60}", "Windows with parameters are "
+                        "given as the array that scipy.signal.get_window returns.")
+            ) from None  # fmt: skip
+        if window.shape != (length,):
+            raise ShapeError(
+                message("STFT", f"expected a window of {length} numbers.",
+                        f"shape {list(window.shape)}", "Make it as long as a frame.")
+            )  # fmt: skip
+        return window
+
+
 zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
 random_normal, random_uniform = RandomNormal, RandomUniform
 truncated_normal, variance_scaling = TruncatedNormal, VarianceScaling
@@ -322,7 +387,7 @@ glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 he_uniform, he_normal = HeUniform, HeNormal
 orthogonal = OrthogonalInitializer = Orthogonal
-IdentityInitializer = Identity
+IdentityInitializer, STFTInitializer = Identity, STFT
 
 _ALIASES: dict[str, type[Initializer]] = {
     "zeros": Zeros, "zero": Zeros, "ones": Ones, "one": Ones, "constant": Constant,
@@ -333,7 +398,8 @@ _ALIASES: dict[str, type[Initializer]] = {
     "glorot_uniform": GlorotUniform, "glorot_normal": GlorotNormal,
     "lecun_uniform": LecunUniform, "lecun_normal": LecunNormal,
     "he_uniform": HeUniform, "he_normal": HeNormal,
-    "orthogonal": Orthogonal, "OrthogonalInitializer": Orthogonal,
+    "orthogonal": Orthogonal, "OrthogonalInitializer": Orthogonal, "stft": STFT,
+    "STFTInitializer": STFT,
 }  # fmt: skip
 
 _get = resolver("keras.initializers", "initializer", _ALIASES, Initializer)

@@ -17,6 +17,9 @@ from graphkeras.data.time_series import timeseries_dataset_from_array
 from graphkeras.dtypes import standardize as standardize_dtype
 from graphkeras.layers.graph import is_keras_tensor
 from graphkeras.layers.graph import sources_of as get_source_inputs
+from graphkeras.layers.preprocessing import bounding_boxes
+from graphkeras.layers.preprocessing.feature_space import FeatureSpace
+from graphkeras.models.plotting import model_to_dot, plot_model
 from graphkeras.naming import clear_session
 from graphkeras.saving.registry import (
     CustomObjectScope,
@@ -39,10 +42,12 @@ Sequence = PyDataset  # its name in Keras 2
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -58,9 +63,11 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "read_csv",
     "register_keras_serializable",
     "save_img",

@@ -40,7 +40,9 @@ def flops() -> float:
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         one = e.splat(e.constant("float32", 1.0), lanes)
         small = e.splat(e.constant("float32", 1e-6), lanes)
-        sums = [e.local("float32", one, lanes) for _ in range(CHAINS)]
+        # Sums that begin alike would be seen to be one.
+        begun = [e.constant("float32", float(k)) for k in range(CHAINS)]
+        sums = [e.local("float32", e.splat(b, lanes), lanes) for b in begun]
         with e.loop(0, e.arguments[1]):
             for held in sums:
                 held.set(e.intrinsic("fma", held.get(), one, small))

@@ -14,12 +14,19 @@ from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import Barrier, Buffer, Step
-from graphkeras.compiler.touches import ANYWHERE, Pattern, Touch, Where, touches_of
+from graphkeras.compiler.touches import (
+    ANYWHERE,
+    Pattern,
+    Rows,
+    Touch,
+    Where,
+    touches_of,
+)
 from graphkeras.ir import dims
 from graphkeras.ir.value import Value
 
 # Bytes written since the last barrier after which one more pays: what is written
-# between two barriers cannot share memory.
+# between two barriers cannot share memory, but for rows, see `runs`.
 MOST_PER_SAMPLE = 1 << 14
 MOST_BYTES = 1 << 20
 
@@ -101,7 +108,7 @@ class Schedule:
         if touch in known:
             return
         known.append(touch)
-        if touch.writes and touch.buffer.kind == "arena":
+        if touch.writes and touch.buffer.kind == "arena" and not _is_rows(touch):
             block = self.blocks[touch.buffer.number]
             each = self.lead.per_sample(block.size)
             bytes_ = (block.size if each is None else each) * block.itemsize
@@ -112,9 +119,13 @@ class Schedule:
         return self._written[0] > MOST_PER_SAMPLE or self._written[1] > MOST_BYTES
 
 
+def _is_rows(touch: Touch) -> bool:
+    return isinstance(touch.pattern, Rows)
+
+
 def _rows_of(leaf: Value, lead: Lead) -> Pattern:
     """Return which rows of an input each thread gathers."""
     if lead.size is None:
         return ANYWHERE
     row = dims.product(leaf.shape[1:])
-    return row * lead.tile, dims.ceildiv(lead.size, lead.tile)
+    return Rows(row * lead.tile, dims.ceildiv(lead.size, lead.tile))

@@ -25,12 +25,19 @@ FEWEST_SIZES = 32  # the table of sizes also stands in for memory that is not th
 
 @dataclass(slots=True)
 class Block:
-    """A piece of the arena, in use from step `first` to step `last`."""
+    """A piece of the arena, in use from step `first` to step `last`.
 
-    size: Dim  # elements
+    Attributes:
+        size: elements.
+        own: whether each thread has such a piece; `first` and `last` count steps
+            there, and barriers else.
+    """
+
+    size: Dim
     itemsize: int
     first: int
     last: int
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +116,22 @@ class Binder:
             )  # fmt: skip
 
     def _arena(self, known: Sequence[Mapping[str, int]]) -> Arena:
+        common, each = (
+            self._placed([b for b in self.sizing.blocks if b.own is own], known)
+            for own in (False, True)
+        )
+        places = iter(common.offsets), (common.size + o for o in each.offsets)
+        offsets = [next(places[b.own]) for b in self.sizing.blocks]
+        return Arena(offsets, common.size, each.size)
+
+    def _placed(
+        self, blocks: Sequence[Block], known: Sequence[Mapping[str, int]]
+    ) -> Arena:
         lengths = [
             max(dims.evaluate(b.size, sizes) for sizes in known) * b.itemsize
-            for b in self.sizing.blocks
+            for b in blocks
         ]
-        return place_blocks([(b.first, b.last) for b in self.sizing.blocks], lengths)
+        return place_blocks([(b.first, b.last) for b in blocks], lengths)
 
 
 def place_blocks(lives: Sequence[tuple[int, int]], lengths: Sequence[int]) -> Arena:
@@ -123,7 +141,7 @@ def place_blocks(lives: Sequence[tuple[int, int]], lengths: Sequence[int]) -> Ar
 
     Example:
         >>> place_blocks([(0, 1), (1, 2), (2, 3)], [64, 64, 64])
-        Arena(offsets=[0, 64, 0], size=128)
+        Arena(offsets=[0, 64, 0], size=128, own=0)
     """
     offsets = [0] * len(lives)
     placed: list[int] = []

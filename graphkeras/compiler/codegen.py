@@ -20,7 +20,7 @@ from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
 from graphkeras.compiler.emit_loop import emit_loop
-from graphkeras.compiler.emit_share import Parts
+from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import (
     Barrier,
@@ -32,16 +32,23 @@ from graphkeras.compiler.lower import (
     writes_of,
 )
 from graphkeras.compiler.memory import Memory
-from graphkeras.compiler.shares import divisor_of
+from graphkeras.compiler.runs import Run, is_fine
+from graphkeras.compiler.shares import TICKS, divisor_of
+from graphkeras.compiler.touches import Rows
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.op import describe
 from graphkeras.ir.value import Origin, Value, attribute_key
+from graphkeras.kernels.cpu.cut import PARTS
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
 from graphkeras.kernels.cpu.tile import YES
 from graphkeras.kernels.cpu.value import multiple
 from graphkeras.runtime.control import CONTROL
+
+Pointers = dict[int, ir.Value]
+Span = tuple[Index, Index]
+Numbered = tuple[int, Step]
 
 KINDS = ("input", "state", "output", "constant", "arena")
 
@@ -112,22 +119,95 @@ class Codegen:
         function = ir.Function(module, kind, module.get_unique_name("run"))
         function.linkage = "internal"
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
-        table = e.arguments[0]
-        pointers: dict[int, ir.Value] = {}
-        first = e.eq(e.arguments[1], 0)
+        table, low, high = e.arguments
+        pointers: Pointers = {}
+        first = e.eq(low, 0)
+        runs = {i: run for run in self.memory.runs for i in range(run.first, run.stop)}
         numbered = enumerate(self.memory.steps)
-        for alone, steps in groupby(numbered, lambda pair: _is_alone(pair[1])):
+        for (alone, run), steps in groupby(
+            numbered, lambda pair: (_is_alone(pair[1]), runs.get(pair[0]))
+        ):
             stretch = list(steps)
             for word in self._words_of([step for _, step in stretch]):
                 if word not in pointers:
                     pointers[word] = load_pointer(e, table, word)
+            if run is not None:
+                self._part_by_part(e, run, stretch, pointers)
+                continue
             with e.when(first if alone else YES):
-                for number, step in stretch:
-                    self._watched(e, number, step, pointers)
+                for numbered_step in stretch:
+                    self._whole(e, numbered_step, pointers, (low, high))
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
         return e.finish()
+
+    def _part_by_part(
+        self, e: Emit, run: Run, stretch: Sequence[Numbered], pointers: Pointers
+    ) -> None:
+        """Do all steps of a run for a few parts, then for the next few."""
+        _, low, high = e.arguments
+        sizes = Sizes(e, self.words, pointers[0])
+        own = self._own_memory(e)
+        many = sizes(run.parts)
+        few = sizes(run.ticks)
+
+        def near(first: Index, of: int) -> Pointers:
+            """Where everything lies when the parts (or ticks) from `first` are done."""
+            found = dict(pointers)
+            for buffer, rows in self._rooms_of(stretch, of):
+                cells = sizes(rows.cells)
+                size = self.memory.blocks[buffer.number].itemsize * rows.size
+                turn = first_turn(e, cells, 1, cells, first, of)
+                away = e.sub(own, e.mul(turn, sizes(size)))
+                word = self.words.of(buffer)
+                found[word] = e.address(pointers[word], "uint8", away)
+            return found
+
+        with e.loop(low, high, many) as part:
+            pointers = near(part, PARTS)
+            stop = e.minimum(high, e.add(part, many))
+            for fine, steps in groupby(stretch, lambda pair: is_fine(pair[1])):
+                if not fine:
+                    for numbered_step in steps:
+                        self._whole(e, numbered_step, pointers, (part, stop))
+                    continue
+                last = e.mul(stop, TICKS // PARTS)
+                with e.loop(e.mul(part, TICKS // PARTS), last, few) as tick:
+                    end, inner = e.minimum(last, e.add(tick, few)), near(tick, TICKS)
+                    for number, step in steps:
+                        self._watched(e, number, step, inner, (tick, end))
+
+    def _whole(
+        self, e: Emit, numbered_step: Numbered, pointers: Pointers, parts: Span
+    ) -> None:
+        """Do whole parts of a step, be they counted in ticks or not."""
+        number, step = numbered_step
+        if is_fine(step):
+            low, high = (e.mul(part, TICKS // PARTS) for part in parts)
+            parts = low, high
+        self._watched(e, number, step, pointers, parts)
+
+    def _rooms_of(
+        self, stretch: Sequence[Numbered], of: int
+    ) -> Iterator[tuple[Buffer, Rows]]:
+        """Yield the buffers of a run with memory for a few parts, or ticks, alone."""
+        buffers = (b for _, step in stretch for b in self._places(step).values())
+        for buffer in dict.fromkeys(buffers):
+            room = self.memory.rooms.get(buffer.number)
+            if buffer.kind == "arena" and room is not None and room.of == of:
+                yield buffer, room.rows
+
+    def _own_memory(self, e: Emit) -> Index:
+        """Emit how far this thread's memory is from that of the first."""
+        with e.builder.goto_entry_block():
+            seat, own = (
+                e.builder.load(e.address(e.arguments[0], "int64", word), typ=I64)
+                for word in (
+                    self.words.control + CONTROL.index(name) for name in ("seat", "own")
+                )
+            )
+            return e.mul(e.floordiv(seat, 4), own)
 
     def _words_of(self, steps: Sequence[Step]) -> Iterator[int]:
         """Yield the words of the table that steps need."""
@@ -136,25 +216,25 @@ class Codegen:
             yield from (self.words.of(b) for b in self._places(step).values())
 
     def _watched(
-        self, e: Emit, number: int, step: Step, pointers: dict[int, ir.Value]
+        self, e: Emit, number: int, step: Step, pointers: Pointers, parts: Span
     ) -> None:
         """Run a step; count its time on the first thread, if somebody watches."""
         began = self.watch.before(e) if self.watch else None
-        self._run(e, step, pointers)
+        self._run(e, step, pointers, parts)
         if self.watch and began is not None:
             with e.when(e.eq(e.arguments[1], 0)):
                 self.watch.after(e, number, began)
 
-    def _run(self, e: Emit, step: Step, pointers: dict[int, ir.Value]) -> None:
+    def _run(self, e: Emit, step: Step, pointers: Pointers, parts: Span) -> None:
         """Call the function of a step, or wait."""
-        table, *parts = e.arguments
         if isinstance(step, Barrier):
-            e.call(self._waiting(e), [table])
+            e.call(self._waiting(e), [e.arguments[0]])
             return
         places = self._places(step)
         used = dict.fromkeys(self.words.of(b) for b in places.values())
         callee = self._function(e, step, places)
-        e.call(callee, [pointers[0], *parts, *(pointers[w] for w in used)])
+        given = [e.index(part) for part in parts]
+        e.call(callee, [pointers[0], *given, *(pointers[w] for w in used)])
 
     def _waiting(self, e: Emit) -> ir.Function:
         """Return the function of all barriers."""
@@ -178,10 +258,11 @@ class Codegen:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
             inner = e.function(step_name(step), kinds)
             table, low, high, *buffers = inner.arguments
+            parts = Parts(low, high, TICKS if is_fine(step) else PARTS)
             sizes = Sizes(inner, self.words, table)
             pointers = {p: buffers[slot] for p, slot in slot_of.items()}
             try:
-                _write(inner, step, pointers, sizes, Parts(low, high))
+                _write(inner, step, pointers, sizes, parts)
             except Exception as error:
                 raise KernelError(_unwritable(step, error)) from error
             self._functions[key] = inner.finish()

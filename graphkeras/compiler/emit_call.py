@@ -17,7 +17,8 @@ from graphkeras.compiler.shares import Share
 from graphkeras.ir.dims import SymbolicDim
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Emit, Index
-from graphkeras.kernels.cpu.tile import Epilogue
+from graphkeras.kernels.cpu.tile import Epilogue, Short
+from graphkeras.kernels.cpu.value import Scalar
 from graphkeras.runtime import link
 
 Pointers = Mapping[Any, ir.Value]
@@ -129,14 +130,17 @@ def _moved(
 ) -> Epilogue:
     """Return the epilogue told of rows and columns as the whole result has them."""
     axis = share.axes[-1][1]
-    if axis == result.rank - 1:
-        return lambda e, value, row, column, lanes: epilogue(
-            e, value, row, e.add(first, column), lanes
-        )
-    above = e.mul(first, e.product(result.shape[axis + 1 : -1]))
-    return lambda e, value, row, column, lanes: epilogue(
-        e, value, e.add(above, row), column, lanes
-    )
+    in_rows = axis != result.rank - 1
+    above = e.mul(first, e.product(result.shape[axis + 1 : -1])) if in_rows else 0
+    beside = 0 if in_rows else first
+
+    def moved(
+        inner: Emit, value: Scalar, row: Index, column: Index, lanes: int
+    ) -> Scalar:
+        row, column = inner.add(above, row), inner.add(beside, column)
+        return epilogue(inner, value, row, column, lanes)
+
+    return Short(moved) if isinstance(epilogue, Short) else moved
 
 
 def _run_parts(

@@ -6,7 +6,7 @@ belongs to a row once a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from graphkeras.kernels.cpu import limits, loop
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Index, Scalar, native_lanes
 from graphkeras.kernels.cpu.scalar import evaluate
+from graphkeras.kernels.cpu.tile import SHORT, Epilogue, Short
 
 Arrays = Mapping[object, Array]
 
@@ -36,7 +37,7 @@ def emit_loop(
 
 def epilogue_of(
     e: Emit, nest: Loop, arg: int, arrays: Arrays, sizes: Sizes
-) -> Callable[[Emit, Scalar, Index, Index, int], Scalar]:
+) -> Epilogue:
     """Return what a kernel calls on each of its results, to get what it stores.
 
     Args:
@@ -62,7 +63,7 @@ def epilogue_of(
         code.store(level, lanes)
         return inner.splat(level.values[arg], lanes)
 
-    return finish
+    return Short(finish) if len(nest.tail.code) <= SHORT else finish
 
 
 class _Target:

@@ -243,8 +243,8 @@ class _Merger:
         The updates of variables only if it goes row by row: a variable is too large to
         be read in the order of a product, and may use its result's memory for sums.
         """
-        if not takes_epilogue(call):
-            return False
+        if not takes_epilogue(call) or call.shape[-1] == 1:
+            return False  # a single column is no vector: better in a loop of its own
         if second.folds or not _same_rows(second.domain, domain_of(call.shape)):
             return False
         size = self.sizes[first] + self.sizes[second]

@@ -27,6 +27,7 @@ from graphkeras.compiler.lower import (
     steps_of,
     writes_of,
 )
+from graphkeras.compiler.runs import FewRows, Run, Runs
 from graphkeras.compiler.sharing import Room, Sharing
 from graphkeras.compiler.storage import is_leaf
 from graphkeras.compiler.views import base
@@ -41,12 +42,15 @@ class Memory:
 
     Attributes:
         lead: what counts samples.
+        runs, rooms: what is done part by part, see `runs`.
     """
 
     steps: list[Step]
     buffers: dict[Place, Buffer]
     lead: Lead
     blocks: list[Block] = field(default_factory=list)
+    runs: tuple[Run, ...] = ()
+    rooms: dict[int, FewRows] = field(default_factory=dict)
     constants: list[np.ndarray] = field(default_factory=list)
 
     def buffer(self, place: Place) -> Buffer:
@@ -84,6 +88,9 @@ def _schedule(graph: Graph, memory: Memory) -> None:
     for number, spans in lives.items():
         block = memory.blocks[number]
         block.first, block.last = min(spans), max(spans)
+    runs = Runs(memory.lead, memory.steps, memory.buffer)
+    runs.claim(memory.blocks)
+    memory.runs, memory.rooms = runs.found, runs.rooms
 
 
 class _Roots:

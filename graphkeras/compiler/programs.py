@@ -5,8 +5,10 @@ What compiles (`pipeline`) is imported only when a program is found in neither p
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -92,9 +94,25 @@ def _built(graph: Graph, name: str) -> Built:
     if found is None:
         from graphkeras.compiler import pipeline  # heavy, and often not needed
 
-        found = pipeline.build(graph, name)
+        with _uncollected():
+            found = pipeline.build(graph, name)
         stored.write(key, name, found)
     return found
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let no garbage be looked for: all the small parts of a program live to its end.
+
+    Looking at them again and again takes a tenth of the time of compiling.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @cache

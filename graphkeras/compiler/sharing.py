@@ -40,7 +40,7 @@ SMALL_CALL = 1 << 12  # elements of a call's arrays that are not
 ENOUGH_CELLS = 8
 WIDE = 2 * STRIP  # columns of a fold that are cut rather than what it folds
 # Elements of a result -> how many partial ones there may be.
-PARTIAL_CALLS = ((1 << 13, 16), (1 << 15, 8), (1 << 63, 4))
+PARTIAL_CALLS = ((1 << 16, 16), (1 << 63, 4))
 SUM = ast.parse("x0 + x1", mode="eval").body
 
 

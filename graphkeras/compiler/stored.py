@@ -63,7 +63,8 @@ def write(key: str | None, name: str, built: Built) -> None:
         "words": [_said(d) for d in built.sizing.words],
         "outputs": [[_said(d) for d in shape] for shape in built.sizing.outputs],
         "blocks": [
-            [_said(b.size), b.itemsize, b.first, b.last] for b in built.sizing.blocks
+            [_said(b.size), b.itemsize, b.first, b.last, b.own]
+            for b in built.sizing.blocks
         ],
         "checks": [_said(d) for d in built.sizing.checks],
         "constants": [[dtypes.of_array(c), c.shape] for c in built.constants],

@@ -18,7 +18,8 @@ import numpy as np
 
 from graphkeras.compiler import stored
 from graphkeras.compiler.fingerprint import digest
-from graphkeras.errors import DataError, DTypeError, message
+from graphkeras.errors import DataError, message
+from graphkeras.ops.text import refuse_no_text
 from graphkeras.runtime import link
 
 PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -134,17 +135,12 @@ def bytes_of(item: Any) -> bytes:
 
     Raises:
         DTypeError: if it is no text.
-        DataError: if it has half of a surrogate pair.
+        DataError: if it has half of a surrogate pair, or is a row of texts.
     """
     if isinstance(item, bytes):
         return item
     if not isinstance(item, str):
-        raise DTypeError(
-            message(
-                "text", "expected strings.", f"{item!r} ({type(item).__name__})",
-                "Write missing texts as '' and numbers as str(number).",
-            )
-        )  # fmt: skip
+        refuse_no_text(item)
     try:
         return item.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -248,17 +244,15 @@ class WordTable:
 
     def _in_order(self, places: np.ndarray) -> np.ndarray:
         """Sort slots by falling number, then by falling bytes of the word."""
-        low, high, numbers, _ = self._slots[places].T
-        # As big-endian numbers the first 15 bytes, and behind them the size, compare as
-        # words do. Those of long words are fetched; behind them stands the largest.
-        first, second = (np.ascontiguousarray(x).byteswap() for x in (low, high))
-        first, second = first.view(np.uint64), second.view(np.uint64)
-        long = np.flatnonzero(high < 0)
-        for i in long.tolist():
-            start = self._bytes(places[i])[:15] + b"\xff"
-            first[i], second[i] = np.frombuffer(start, ">u8")
+        places = np.ascontiguousarray(places, np.int64)
+        heads = np.empty((places.size, 2), ">u8")
+        compiled("words.heads")(
+            self.address, _address(places), places.size, _address(heads)
+        )
+        first, second = heads.T.astype(np.uint64)
+        numbers = self._slots[places, 2]
         order = np.lexsort((second, first, numbers))[::-1]
-        if len(long) > 1:
+        if (self._slots[places, 1] < 0).sum() > 1:
             self._settle(places, order, (numbers, first, second))
         return places[order]
 
@@ -294,9 +288,9 @@ class WordTable:
             found = text.split(chr(separator))[:-1]
             if len(found) == len(order):
                 return found
-        return [self.words(order[i : i + 1])[0] for i in range(len(order))] if (
-            len(order) > 1
-        ) else [text[:-1]]  # fmt: skip
+        if len(order) == 1:
+            return [text[:-1]]
+        return [word for place in order for word in self.words(place[None])]
 
 
 class IntegerTable:
@@ -320,7 +314,8 @@ class IntegerTable:
 
     def find(self, data: np.ndarray, otherwise: int) -> np.ndarray:
         """Return the number of each integer, or `otherwise`."""
-        data = np.asarray(data, np.int64, order="C")
+        with np.errstate(invalid="ignore"):  # NaN becomes a number that is no key
+            data = np.asarray(data, np.int64, order="C")
         found = np.full(data.shape, otherwise, np.int64)
         compiled("words.find_integers")(
             _address(self._slots), self._mask, _address(data), data.size,
@@ -368,6 +363,10 @@ class Cut:
         # What compiled functions take of this.
         self.words = (group, SPLITS[split], _address(self._classes),
                       _address(self._sizes))  # fmt: skip
+
+    def count(self) -> int:
+        """Return how many n-grams a row has that is not split."""
+        return sum(max(self.group - size + 1, 0) for size in self.ngrams)
 
     def tokens(self, total: int, texts: int) -> int:
         """Return how many tokens so many bytes in so many texts have at most."""
@@ -469,7 +468,7 @@ def _fill(texts: Texts, part: slice, how: Lookup, out: np.ndarray) -> None:
         texts.address + 16 * how.cut.group * part.start, rows, *how.cut.words,
         how.table.address, *places, width, how.unknown, width, place, counts,
     )  # fmt: skip
-    if how.cut.split is not None or width > how.cut.group:
+    if how.cut.split is not None or width > how.cut.count():
         compiled("text.fill")(counts, rows, width, how.padding, place)
 
 

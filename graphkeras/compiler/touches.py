@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphkeras.compiler.indexing import (
     Ranges,
@@ -30,7 +31,16 @@ from graphkeras.kernels.cpu.cut import PARTS
 
 ANYWHERE = "anywhere"  # each thread may touch any element
 ALONE = "alone"  # only the thread that has part 0 does
-Pattern = str | tuple[Dim, Dim]  # or elements of a cell, and how many cells there are
+
+
+class Rows(NamedTuple):
+    """Elements of a cell, and how many cells there are: each thread touches its own."""
+
+    size: Dim
+    cells: Dim
+
+
+Pattern = str | Rows
 Where = Callable[[Place], Buffer]
 
 
@@ -104,7 +114,7 @@ def _at(place: Dim, share: Share, ranges: Ranges) -> Pattern:
 def _rows(low: Dim, high: Dim, step: Dim, share: Share) -> Pattern:
     """Return the pattern of rows `step` apart of which [low, high] is touched."""
     inside = nonnegative(low) and nonnegative(step - 1 - high)
-    return (step * share.grain, share.cells) if inside else ANYWHERE
+    return Rows(step * share.grain, share.cells) if inside else ANYWHERE
 
 
 # ---- calls

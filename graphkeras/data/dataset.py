@@ -399,7 +399,7 @@ class Dataset:
         """
         with self._step.open() as items:
             for element in items:
-                yield elements.map_leaves(lambda a: a[()], element)
+                yield elements.map_leaves(lambda a: np.array(a)[()], element)
 
     def cardinality(self) -> int:
         """Return how many elements there are: INFINITE (-1), UNKNOWN (-2) or a number.

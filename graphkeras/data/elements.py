@@ -251,7 +251,14 @@ def length(who: str, element: Any) -> int:
 
 def tensors(element: Any) -> Any:
     """Return the element as users see it: tensors in place of arrays."""
-    return map_leaves(lambda a: Tensor(None, a), element)
+    return map_leaves(_tensor, element)
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    """A tensor whose array cannot be written to: it may be a part of the user's."""
+    view = array.view()
+    view.flags.writeable = False
+    return Tensor(None, view)
 
 
 def map_leaves(function: Callable[..., Any], *structures: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphkeras import config
 from graphkeras.data.dataset import AUTOTUNE, Dataset
-from graphkeras.errors import ArgumentError, DataError, message
+from graphkeras.errors import ArgumentError, DataError, MissingFileError, message
 
 _SEEDS = 1_000_000  # as many different orders as Keras has, when no seed is given
 
@@ -110,12 +110,14 @@ class Plan:
                     " class of each file.", f"labels={self.labels!r:.60}",
                 )
             )  # fmt: skip
-        if self.class_names and (listed or self.labels is None):
+        unnamed = listed or self.labels is None or self.label_mode is None
+        if self.class_names and unnamed:
             raise ArgumentError(
                 message(
                     self.who, 'class_names goes with labels="inferred" only.',
                     f"class_names={self.class_names}",
-                    "The names are the sorted labels where labels are given.",
+                    "The names are the sorted labels where labels are given; without"
+                    " labels there are none.",
                 )
             )  # fmt: skip
 
@@ -157,7 +159,7 @@ class Plan:
             DataError: for a folder that does not exist, or does not fit the labels.
         """
         if not os.path.isdir(self.directory):
-            raise DataError(
+            raise MissingFileError(
                 message(self.who, "expected a folder.", f"{self.directory}",
                         f"Files are looked for below {os.path.abspath('.')}.")
             )  # fmt: skip

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import config
 from graphkeras.data import resampling
 from graphkeras.data.folders import Plan
-from graphkeras.data.pictures import CHANNELS, decoded, pillow
+from graphkeras.data.pictures import CHANNELS, decoded, layout_of, pillow
 from graphkeras.data.text_folder import check_format
 from graphkeras.errors import ArgumentError, message
 
@@ -86,7 +85,7 @@ def image_dataset_from_directory(
         validation_split, subset, follow_links, verbose, batch_size,
     )  # fmt: skip
     fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else ""
-    layout = data_format or config.image_data_format()
+    layout = layout_of(_WHO, data_format)
     load = partial(
         _load, channels=CHANNELS[color_mode], size=_size(image_size),
         method=interpolation.lower(), fit=fit, first=layout == "channels_first",

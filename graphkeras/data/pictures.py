@@ -45,7 +45,12 @@ def pillow(who: str) -> Any:
     return Image
 
 
-def _data_format(who: str, given: str | None) -> str:
+def layout_of(who: str, given: str | None) -> str:
+    """Return the layout given, or the one configured.
+
+    Raises:
+        ArgumentError: if it is no layout.
+    """
     found = config.image_data_format() if given is None else str(given).lower()
     if found not in ("channels_last", "channels_first"):
         raise ArgumentError(
@@ -74,7 +79,7 @@ def array_to_img(
         (3, 2)
     """
     image = pillow("array_to_img")
-    layout = _data_format("array_to_img", data_format)
+    layout = layout_of("array_to_img", data_format)
     array = np.asarray(x, dtypes.to_numpy(dtypes.standardize(dtype)))
     if array.ndim != 3:
         raise ShapeError(
@@ -109,7 +114,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
         >>> img_to_array(array_to_img(np.zeros((2, 3, 1)))).shape
         (2, 3, 1)
     """
-    layout = _data_format("img_to_array", data_format)
+    layout = layout_of("img_to_array", data_format)
     array = np.asarray(img, dtypes.to_numpy(dtypes.standardize(dtype)))
     if array.ndim == 2:
         array = array[:, :, None]
@@ -194,8 +199,8 @@ def _window(
     return left, top, left + width, top + height
 
 
-def _opened(who: str, path: Any) -> Image:
-    """Return a picture, all of it read.
+def _opened(who: str, path: Any, gray: bool = False) -> Image:
+    """Return a picture, all of it read; a JPEG's brightness alone if `gray`.
 
     Raises:
         DTypeError: if `path` names no file.
@@ -207,14 +212,17 @@ def _opened(who: str, path: Any) -> Image:
             message(who, "path must be a path or an io.BytesIO.", type(path).__name__)
         )
     if isinstance(path, io.BytesIO):
-        return _read(who, image, path, "the bytes given")
+        return _read(who, image, path, "the bytes given", gray)
     with open(path, "rb") as file:
-        return _read(who, image, io.BytesIO(file.read()), repr(os.fspath(path)))
+        data = io.BytesIO(file.read())
+    return _read(who, image, data, repr(os.fspath(path)), gray)
 
 
-def _read(who: str, image: Any, data: io.BytesIO, shown: str) -> Image:
+def _read(who: str, image: Any, data: io.BytesIO, shown: str, gray: bool) -> Image:
     try:
         picture = image.open(data)
+        if gray:
+            picture.draft("L", picture.size)  # as it is held, not from red, green, blue
         picture.load()
     except (OSError, SyntaxError, ValueError, image.DecompressionBombError) as error:
         raise DataError(
@@ -229,15 +237,32 @@ def decoded(who: str, path: Any, channels: int) -> np.ndarray:
 
     Of moving pictures it is the first; of 16 bits the upper 8 are taken.
     """
-    picture = _opened(who, path)
+    picture = _opened(who, path, gray=channels == 1)
     if picture.mode.startswith("I"):  # 16 bits of grey
         wide = np.asarray(picture)
         picture = pillow(who).fromarray((wide >> 8).astype(np.uint8))
     mode = _MODES[channels]
+    if channels == 1 and picture.mode not in ("L", "LA", "1"):
+        return _brightness(np.asarray(picture.convert("RGB")))
     if picture.mode != mode:
         picture = picture.convert(mode)
     array = np.asarray(picture)
     return array[:, :, None] if array.ndim == 2 else array
+
+
+# Shares of red, green and blue in 32768 parts, as TensorFlow lets libpng sum them.
+_SHARES = np.array([9798, 19235, 3735], np.uint32)
+
+
+def _brightness(colours: np.ndarray) -> np.ndarray:
+    """Return the weighted sum of red, green and blue, rounded down; greys as they are.
+
+    Source: libpng manual, `png_set_rgb_to_gray`; weights of ITU-R BT.601.
+    """
+    red, green, blue = (colours[..., i] for i in range(3))
+    mixed = (colours.astype(np.uint32) @ _SHARES >> 15).astype(np.uint8)
+    same = (red == green) & (green == blue)
+    return np.where(same, red, mixed)[..., None]
 
 
 def smart_resize(
@@ -271,7 +296,7 @@ def smart_resize(
             message("smart_resize", "expected an image (rank 3) or a batch (rank 4).",
                     f"shape {list(array.shape)}")
         )  # fmt: skip
-    first = _data_format("smart_resize", data_format) == "channels_first"
+    first = layout_of("smart_resize", data_format) == "channels_first"
     images = array if array.ndim == 4 else array[None]
     images = images.transpose(0, 2, 3, 1) if first else images
     wanted = (int(size[0]), int(size[1]))

@@ -45,18 +45,21 @@ KERNELS: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
     "gaussian": (1.5, _gaussian),
 }
 _BLURRING = ("gaussian", "mitchellcubic")  # they change an image of the same size too
+_STEPS = 1024
 METHODS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian",
            "mitchellcubic")  # fmt: skip
 
 
 def resized(image: np.ndarray, size: tuple[int, int], method: str) -> np.ndarray:
-    """Return a float32 image (height, width, channels) of another size.
+    """Return an image (height, width, channels) of another size.
+
+    It is float32, but for "nearest", which keeps the dtype.
 
     Example:
         >>> resized(np.array([[[0.0], [4.0]]]), (1, 4), "bilinear")[0, :, 0].tolist()
         [0.0, 1.0, 3.0, 4.0]
     """
-    found = np.asarray(image, np.float32)
+    found = image if method == "nearest" else np.asarray(image, np.float32)
     for axis in (0, 1):
         if method in _BLURRING or found.shape[axis] != size[axis]:
             found = _along(found, axis, _weights(method, found.shape[axis], size[axis]))
@@ -65,6 +68,8 @@ def resized(image: np.ndarray, size: tuple[int, int], method: str) -> np.ndarray
 
 def _along(image: np.ndarray, axis: int, weights: Weights) -> np.ndarray:
     places, shares = weights
+    if len(shares.T) == 1:
+        return image.take(places[:, 0], axis)
     shape = [1, 1, 1]
     shape[axis] = len(places)
     total = None
@@ -85,6 +90,8 @@ def _weights(method: str, old: int, new: int) -> Weights:
         return _areas(old, new)
     reach, kernel = KERNELS[method]
     centres = (np.arange(new) + 0.5) * (old / new) - 0.5
+    if method == "bicubic":  # TensorFlow looks its weights up in a table
+        centres = np.rint(centres * _STEPS) / _STEPS
     first = np.ceil(centres - reach).astype(np.int64)
     places = first[:, None] + np.arange(math.ceil(2 * reach) + 1)
     shares = kernel(np.abs(centres[:, None] - places))
@@ -126,7 +133,7 @@ def with_borders(image: np.ndarray, size: tuple[int, int], method: str) -> np.nd
     ratio = max(width / size[1], height / size[0])
     inner = (max(math.floor(height / ratio), 1), max(math.floor(width / ratio), 1))
     small = resized(image, inner, method)
-    out = np.zeros((*size, image.shape[2]), np.float32)
+    out = np.zeros((*size, image.shape[2]), small.dtype)
     top = max(math.floor((size[0] - height / ratio) / 2), 0)
     left = max(math.floor((size[1] - width / ratio) / 2), 0)
     out[top : top + inner[0], left : left + inner[1]] = small

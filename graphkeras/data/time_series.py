@@ -10,7 +10,7 @@ from graphkeras import config
 from graphkeras.data.arrays import array_of
 from graphkeras.data.dataset import Dataset
 from graphkeras.data.text_folder import check_format
-from graphkeras.errors import ArgumentError, DataError, message
+from graphkeras.errors import ArgumentError, message
 
 _WHO = "timeseries_dataset_from_array"
 
@@ -73,16 +73,19 @@ def timeseries_dataset_from_array(
     held = None if targets is None else array_of(targets)[start:]
     if held is not None:
         count = min(count, len(held))
-    if count < 1:
-        raise DataError(
-            message(_WHO, f"expected at least {reach} elements for one window.",
-                    f"{end - start}", "Give shorter windows, or more data.")
-        )  # fmt: skip
-    views = np.lib.stride_tricks.sliding_window_view(series[start:end], reach, axis=0)
-    windows = np.moveaxis(views[..., ::sampling_rate], -1, 1)
-    places = slice(0, count, sequence_stride)
+    windows = _windows(series[start:end], reach, sampling_rate)
+    places = slice(0, max(count, 0), sequence_stride)
     rows = windows[places] if held is None else (windows[places], held[places])
     return _arranged(Dataset.from_tensor_slices(rows), batch_size, shuffle, seed)
+
+
+def _windows(series: np.ndarray, reach: int, rate: int) -> np.ndarray:
+    """Return views of every `rate`-th element of `reach`; none of a short series."""
+    if len(series) < reach:
+        length = (reach - 1) // rate + 1
+        return np.empty((0, length, *series.shape[1:]), series.dtype)
+    views = np.lib.stride_tricks.sliding_window_view(series, reach, axis=0)
+    return np.moveaxis(views[..., ::rate], -1, 1)
 
 
 def _arranged(

@@ -39,4 +39,4 @@ def read_idx(path: str, contents_hash: str | None = None) -> np.ndarray:
                     f"{len(data):,} bytes of another kind",
                     "Remove the file, to download it again.")
         )  # fmt: skip
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(sizes)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(sizes).copy()

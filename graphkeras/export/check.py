@@ -5,7 +5,9 @@ The only module that imports onnxruntime.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import ExportError, GraphKerasError, message
+from graphkeras.export.parted import PartedSession
+from graphkeras.export.stream import beside, unpack
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import interpret
 from graphkeras.ir.op import INPUT, as_dtype
@@ -21,8 +25,11 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, walk
 
 _BATCHES = (2, 5)
-_FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
-_INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
+_FEW = (1, 2)  # where there is much to compute
+_LARGE_ROW = 1 << 16  # elements of an input, as in images of 150 x 150
+_HEAVY = 64 << 20  # bytes of weights from which on it counts how often they are kept
+FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
+INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
 _WORDS = ("the", "Cat", "sat on", "a mat.", "", "Zebra, zebra!", "don't", "été")
 _ROWS = 32  # of the samples given, which may be a whole data set
 
@@ -56,22 +63,50 @@ def check_file(
     Raises:
         ExportError: if the file is not valid, does not load, or differs by more.
     """
-    check_standard(path)
-    session = open_session(path)
-    names = [i.name for i in session.get_inputs()]
-    results = [o.name for o in session.get_outputs()]
-    rounds = (
-        _random_rounds(graph, state)
-        if samples is None
-        else _given_rounds(graph, state, arrays_by_order(samples, names))
-    )
-    atol, rtol = _for_halves(graph, atol, rtol)
-    differences = [0.0]
-    for arrays, expected in rounds:
-        found = run_session(session, dict(zip(names, arrays, strict=True)))
-        for row in zip(results, found, expected, strict=True):
-            differences.append(compare(*_widened(*row), atol=atol, rtol=rtol))
+    lean = sum(array.nbytes for array in state) >= _HEAVY
+    # At once: the references' memory is free again before onnxruntime takes its own.
+    batches = _FEW if lean or _has_large_rows(graph) else _BATCHES
+    drawn = [*_random_rounds(graph, state, batches)] if samples is None else []
+    with _opened(path, lean) as session:
+        names = [i.name for i in session.get_inputs()]
+        results = [o.name for o in session.get_outputs()]
+        rounds = (
+            drawn
+            if samples is None
+            else _given_rounds(graph, state, arrays_by_order(samples, names))
+        )
+        atol, rtol = _for_halves(graph, atol, rtol)
+        differences = [0.0]
+        for arrays, expected in rounds:
+            found = run_session(session, dict(zip(names, arrays, strict=True)))
+            for row in zip(results, found, expected, strict=True):
+                differences.append(compare(*_widened(*row), atol=atol, rtol=rtol))
     return max(differences)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, lean: bool) -> Iterator[Any]:
+    """Check a file against the standard and give what runs it.
+
+    Args:
+        path: the file.
+        lean: whether to take little memory: the weights of the file are read back
+            into another beside a copy of the rest, and mapped from there in parts.
+    """
+    if not lean:
+        check_standard(path)
+        yield open_session(path)
+        return
+    outline = path.with_name(f"{path.stem}.outline.onnx")
+    session = PartedSession(outline, _HEAVY // 4, lambda file: open_session(file, lean))
+    try:
+        unpack(path, outline)
+        check_standard(outline)
+        session.load()
+        yield session
+    finally:
+        for file in (outline, beside(outline), session.part_path):
+            file.unlink(missing_ok=True)
 
 
 def _widened(name: str, found: np.ndarray, expected: np.ndarray) -> tuple[Any, ...]:
@@ -116,7 +151,9 @@ def check_standard(path: Path) -> None:
 
     try:
         checker.check_model(str(path), full_check=True)
-    except (checker.ValidationError, shape_inference.InferenceError) as error:
+    except (
+        checker.ValidationError, shape_inference.InferenceError, ValueError,
+    ) as error:  # fmt: skip
         raise ExportError(
             message(
                 "onnx.checker", "expected a file that keeps to the ONNX standard.",
@@ -125,8 +162,13 @@ def check_standard(path: Path) -> None:
         ) from error  # fmt: skip
 
 
-def open_session(path: Path) -> Any:
+def open_session(path: Path, lean: bool = False) -> Any:
     """Open a file in onnxruntime: CPU, one thread, no chatter.
+
+    Args:
+        path: the file.
+        lean: whether to take little memory: onnxruntime's optimizations and packings
+            make other weights of those in the file.
 
     Raises:
         ExportError: if onnxruntime does not load it.
@@ -136,6 +178,11 @@ def open_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # fatal only: what is wrong comes as an exception
+    if lean:
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     try:
         # Always name the provider: the GPU build offers CUDA where there is none.
         return onnxruntime.InferenceSession(
@@ -192,6 +239,11 @@ def arrays_by_order(samples: Any, names: Sequence[str]) -> list[Any]:
     return found
 
 
+def _has_large_rows(graph: Graph) -> bool:
+    known = ([d for d in t.shape if isinstance(d, int)] for t in _input_types(graph))
+    return any(math.prod(sizes) >= _LARGE_ROW for sizes in known)
+
+
 def _input_types(graph: Graph) -> list[TensorType]:
     return [TensorType(leaf.dtype, leaf.shape) for leaf in graph.inputs]
 
@@ -201,19 +253,39 @@ def _given_rounds(
 ) -> Iterator[tuple[Arrays, Arrays]]:
     """Yield the samples as they are, then their first row if the batch is free."""
     leaves = _input_types(graph)
-    full = [as_dtype(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
+    full = [_as_fed(s, t.dtype) for s, t in zip(samples, leaves, strict=True)]
     batched = all(t.shape and not isinstance(t.shape[0], int) for t in leaves)
     for count in (_ROWS, 1) if batched else (None,):
         arrays = [array[:count] if batched else array for array in full]
         yield arrays, interpret(graph, arrays, state)[0]
 
 
+def _as_fed(samples: Any, dtype: str) -> np.ndarray:
+    """Return samples as onnxruntime takes them: text as str, since it prints bytes."""
+    array = as_dtype(samples, dtype)
+    if dtype != "string":
+        return array
+    return np.asarray(np.frompyfunc(_decoded, 1, 1)(array), object)
+
+
+def _decoded(item: Any) -> Any:
+    try:
+        return item.decode() if isinstance(item, bytes) else item
+    except UnicodeDecodeError as error:
+        raise ExportError(
+            message(
+                "check", "expected samples that are UTF-8.", f"{item!r:.60}",
+                "onnxruntime takes no other text from Python: leave it out.",
+            )
+        ) from error  # fmt: skip
+
+
 def _random_rounds(
-    graph: Graph, state: Sequence[np.ndarray]
+    graph: Graph, state: Sequence[np.ndarray], batches: Sequence[int]
 ) -> Iterator[tuple[Arrays, Arrays]]:
-    """Yield random inputs on which the reference runs, at two batch sizes."""
+    """Yield random inputs on which the reference runs, at each batch size."""
     rng = np.random.default_rng(0)
-    for batch in _BATCHES:
+    for batch in batches:
         yield _first_that_runs(graph, state, batch, rng)
 
 
@@ -222,9 +294,9 @@ def _first_that_runs(
 ) -> tuple[Arrays, Arrays]:
     types, tables = _input_types(graph), index_limits(graph)
     names = sorted({s for t in types for d in t.shape for s in dims.symbols(d)})
-    free_sizes = _FREE_SIZES if {*names} - {"batch"} else _FREE_SIZES[:1]
+    free_sizes = FREE_SIZES if {*names} - {"batch"} else FREE_SIZES[:1]
     failure: Exception | None = None
-    for free, limit in itertools.product(free_sizes, _INTEGER_LIMITS):
+    for free, limit in itertools.product(free_sizes, INTEGER_LIMITS):
         sizes = {n: batch if n == "batch" else free + i for i, n in enumerate(names)}
         limits = [tables.get(leaf, limit) for leaf in graph.inputs]
         arrays = [

@@ -319,7 +319,7 @@ class _Layout:
         if array is None or array.size == 1:
             return name
         wide = array.reshape((1,) * (len(back) - array.ndim) + array.shape)
-        moved = np.ascontiguousarray(wide.transpose(back))
+        moved = wide.transpose(back)
         while moved.shape[0] == 1:
             moved = moved[0]
         return self.b.restate(name, moved, len(self.readers[name]) == 1)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphkeras.errors import ExportError, message
-from graphkeras.export import proto
+from graphkeras.export import proto, stream
 from graphkeras.export.check import check_file
 from graphkeras.export.emit import Emitter
+from graphkeras.export.labels import Labels, add_labels
 from graphkeras.export.nodes import Node
 from graphkeras.export.prepare import prepare
 from graphkeras.export.report import Report, report_of
@@ -34,8 +35,12 @@ def export_graph(
     output_names: Sequence[str],
     opset: int = 20,
     ops: str = "standard",
+    labels: Labels | None = None,
+    logits: Collection[str] = (),
     metadata: Mapping[str, str] | None = None,
     name: str = "model",
+    external_data: bool = False,
+    largest: int = proto.LARGEST_MESSAGE,
     check: bool = True,
     samples: Any = None,
     atol: float = 1e-4,
@@ -46,13 +51,19 @@ def export_graph(
     Args:
         graph: the computation, traced with ``training=False``; updates are left out.
         state: the arrays of ``graph.state``, stored once under the variables' paths.
-        path: where the file goes; weights past 2 GiB go to ``<path>.data`` beside it.
+        path: where the file goes.
         input_names: names of the inputs.
         output_names: names of the outputs.
         opset: version of the ``ai.onnx`` operators, 18 or later.
         ops: "standard", or "contrib" to allow operators that only onnxruntime has.
+        labels: names of the classes, of the only output or by output: the file then
+            also gives the name of the winner.
+        logits: names of outputs that are logits: between two classes, 0 decides.
         metadata: pairs for the file's ``metadata_props``.
         name: name of the graph inside the file.
+        external_data: write the weights to ``<path>.data`` beside the file.
+        largest: bytes of weights from which on they go there in any case: no file of
+            protobuf can be larger.
         check: run the file in onnxruntime and compare it with the NumPy references.
         samples: arrays to check on (a list, or a dict by input name); random otherwise.
         atol: largest absolute difference allowed.
@@ -66,15 +77,23 @@ def export_graph(
             the file does not compute what the graph does.
     """
     _check_opset(opset)
+    about = _strings(metadata or {})
+    if labels is not None:
+        graph, output_names, classes = add_labels(graph, output_names, labels, logits)
+        about = classes | about
     b = _build(graph, state, input_names, output_names, Emitter(opset, _contrib(ops)))
-    with _staged(Path(path)) as staged:
-        data = _data_path(staged) if proto.too_large(b.initializers) else None
-        model = proto.to_model(
-            b.body, b.initializers, opset=opset, name=name, data_file=data,
-            metadata={} if metadata is None else metadata,
-        )  # fmt: skip
-        proto.write(model, staged)
-        size = sum(f.stat().st_size for f in staged.parent.iterdir())
+    model, weights = proto.to_model(
+        b.body, b.initializers, opset=opset, name=name, metadata=about
+    )
+    b.initializers.clear()  # some arrays only its passes needed
+    whole = sum(array.nbytes for array in weights.values())
+    with staging(Path(path)) as staged:
+        if external_data or whole > largest:
+            stream.write_beside(model, weights, stream.beside(staged))
+            weights.clear()
+        stream.write_model(model, weights, staged)
+        weights.clear()
+        size = sum(file.stat().st_size for file in staged.parent.iterdir())
         difference = None
         if check:
             difference = check_file(staged, graph, state, samples, atol=atol, rtol=rtol)
@@ -105,6 +124,18 @@ def _build(
         b.body.outputs.append((name, TensorType(value.dtype, value.shape)))
     tidy(b)
     return b
+
+
+def _strings(metadata: Mapping[str, str]) -> dict[str, str]:
+    wrong = [k for k, v in metadata.items() if not isinstance(v, str) or k != str(k)]
+    if wrong:
+        raise ExportError(
+            message(
+                "export", "expected metadata of strings.",
+                f"{wrong[0]!r}: {metadata[wrong[0]]!r:.60}", "Write it as text.",
+            )
+        )  # fmt: skip
+    return dict(metadata)
 
 
 def _check_names(names: Sequence[str], what: str, count: int) -> None:
@@ -141,12 +172,8 @@ def _check_opset(opset: int) -> None:
         )  # fmt: skip
 
 
-def _data_path(model: Path) -> Path:
-    return model.with_name(model.name + ".data")
-
-
 @contextlib.contextmanager
-def _staged(target: Path) -> Iterator[Path]:
+def staging(target: Path) -> Iterator[Path]:
     """Give a path to write to; what lies there is moved to `target` if all went well.
 
     A folder beside the target, so that the move is atomic and never half done.
@@ -163,7 +190,7 @@ def _staged(target: Path) -> Iterator[Path]:
         staged = Path(folder.name) / target.name
         yield staged
         try:
-            for file in (_data_path(staged), staged):
+            for file in (stream.beside(staged), staged):
                 if file.exists():
                     os.replace(file, target.with_name(file.name))
         except OSError as error:

@@ -1,18 +1,16 @@
-"""Bodies -> `onnx.ModelProto`, and the bytes on disk.
+"""Bodies -> `onnx.ModelProto`; the numbers of larger weights are written by `stream`.
 
 onnx is imported inside the functions: `import graphkeras` must not pay for it.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphkeras import __version__
+from graphkeras import __version__, dtypes
 from graphkeras.errors import ExportError, message
 from graphkeras.export.nodes import (
     CONTRIB,
@@ -23,12 +21,12 @@ from graphkeras.export.nodes import (
     Body,
     Node,
 )
+from graphkeras.export.stream import SMALL
+from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.types import TensorType
 
 # A protobuf message cannot be written past 2 GiB: larger weights go beside the model.
-_LARGEST_MESSAGE = 2**31 - 2**24
-_ALIGNMENT = 4096  # bytes: lets a runtime map a weight straight from the file
-_SMALL = 1024  # bytes: weights below stay in the model
+LARGEST_MESSAGE = 2**31 - 2**24
 
 
 def to_model(
@@ -38,14 +36,12 @@ def to_model(
     opset: int,
     name: str,
     metadata: Mapping[str, str],
-    data_file: Path | None = None,
-) -> Any:
-    """Return the `onnx.ModelProto` of a finished graph.
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return the `onnx.ModelProto` of a finished graph, and its larger weights.
 
-    Args:
-        data_file: write the larger weights there instead of into the model.
+    Their tensors in the model have all but the numbers.
     """
-    from onnx import helper
+    from onnx import helper, numpy_helper
 
     graph = _to_graph(body, opset)
     graph.name = name
@@ -53,7 +49,11 @@ def to_model(
     used.update(dict.fromkeys(n for node in body.walk() for b in node.bodies
                               for n in b.output_names))  # fmt: skip
     weights = {n: a for n, a in initializers.items() if n in used}
-    graph.initializer.extend(_tensors(weights, data_file))
+    large = {n: a for n, a in weights.items() if _is_large(a)}
+    graph.initializer.extend(
+        _outline(n, a) if n in large else numpy_helper.from_array(_writable(a), name=n)
+        for n, a in weights.items()
+    )
     domains = {node.domain for node in body.walk()}
     imports = [helper.make_opsetid("", opset)]
     if ML in domains:
@@ -67,17 +67,7 @@ def to_model(
         ir_version=standard,
     )  # fmt: skip
     helper.set_model_props(model, dict(sorted(metadata.items())))
-    return model
-
-
-def too_large(initializers: Mapping[str, np.ndarray]) -> bool:
-    """Return whether the weights do not fit into one protobuf message."""
-    return sum(a.nbytes for a in initializers.values()) > _LARGEST_MESSAGE
-
-
-def write(model: Any, path: Path) -> None:
-    """Write a model; equal models give equal bytes."""
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    return model, large
 
 
 def _to_graph(body: Body, opset: int) -> Any:
@@ -127,8 +117,21 @@ def _to_node(node: Node, opset: int) -> Any:
                     f"{name}={value!r}", f"Known: {', '.join(sorted(known))}.",
                 )
             )  # fmt: skip
+        _require_number(node.kind, name, value)
         proto.attribute.append(_to_attribute(name, value, known[name], opset))
     return proto
+
+
+def _require_number(kind: str, name: str, value: Any) -> None:
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    free = next((x for x in parts if isinstance(x, SymbolicDim)), None)
+    if free is not None:
+        raise ExportError(
+            message(
+                kind, f"expected a number as {name}, which the operator is told once.",
+                f"the open size {free}", "Give this axis of the input a fixed size.",
+            )
+        )  # fmt: skip
 
 
 def _attribute_types(node: Node, opset: int) -> dict[str, str]:
@@ -158,7 +161,11 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
     if kind == "GRAPH":
         value = _to_graph(value, opset)
     elif kind == "TENSOR":
-        value = numpy_helper.from_array(value)
+        value = numpy_helper.from_array(_writable(value))
+    elif kind == "STRING":
+        value = _bytes_of(value)
+    elif kind == "STRINGS":
+        value = [*map(_bytes_of, value)]
     elif kind == "FLOAT":
         value = float(value)
     elif kind == "FLOATS":
@@ -167,33 +174,27 @@ def _to_attribute(name: str, value: Any, kind: str, opset: int) -> Any:
     return helper.make_attribute(name, value, attr_type=code)
 
 
-def _tensors(weights: Mapping[str, np.ndarray], data_file: Path | None) -> list[Any]:
-    from onnx import numpy_helper
-
-    if data_file is None:
-        return [numpy_helper.from_array(a, name=n) for n, a in weights.items()]
-    with open(data_file, "wb") as file:
-        return [
-            numpy_helper.from_array(a, name=n)
-            if a.dtype.hasobject or a.nbytes < _SMALL
-            else _external(n, a, file)
-            for n, a in weights.items()
-        ]
+def _is_large(array: np.ndarray) -> bool:
+    return array.nbytes >= SMALL and not array.dtype.hasobject
 
 
-def _external(name: str, array: np.ndarray, file: Any) -> Any:
-    """Append an array to the data file and return the tensor that points to it."""
-    from onnx import TensorProto, helper
+def _bytes_of(text: str | bytes) -> bytes:
+    """Return a text as ONNX keeps it; bytes that are no UTF-8 stay what they are."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
-    file.seek(-file.tell() % _ALIGNMENT, os.SEEK_CUR)
-    offset = file.tell()
-    # ONNX stores the low byte first on every machine.
-    file.write(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).data)
-    tensor = TensorProto(name=name, dims=array.shape)
-    tensor.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
-    tensor.data_location = TensorProto.EXTERNAL
-    place = {"location": os.path.basename(file.name), "offset": offset,
-             "length": array.nbytes}  # fmt: skip
-    for key, value in place.items():
-        tensor.external_data.add(key=key, value=str(value))
-    return tensor
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """Return an array as `numpy_helper` takes it: strings as bytes."""
+    if not array.dtype.hasobject:
+        return array
+    found = np.empty(array.shape, object)
+    found.reshape(-1)[:] = [*map(_bytes_of, array.flat)]
+    return found
+
+
+def _outline(name: str, array: np.ndarray) -> Any:
+    """Return the tensor of an array, without its numbers."""
+    from onnx import TensorProto
+
+    code = DTYPE_CODES[dtypes.of_array(array)]
+    return TensorProto(name=name, dims=array.shape, data_type=code)

@@ -13,7 +13,10 @@ from typing import Any
 from graphkeras.dtypes import SHORT
 from graphkeras.errors import ExportError, message
 from graphkeras.export.nodes import DTYPE_CODES, DTYPE_NAMES
+from graphkeras.export.rewriting import inferred
 
+_MOST_ELEMENTS = 1 << 28  # of one tensor
+_WIDEST = 200  # characters of metadata that are shown: names of classes may be many
 _FLOAT_CODES = {DTYPE_CODES[n] for n in ("float16", "bfloat16", "float32", "float64")}
 
 
@@ -33,6 +36,7 @@ class Report:
         metadata: the pairs stored with it.
         difference: largest absolute difference from the NumPy references, or None if
             the file was not run.
+        notes: what else there is to show, as ``(heading, text)``.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class Report:
     producer: str
     metadata: dict[str, str]
     difference: float | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def nodes(self) -> int:
@@ -63,9 +68,11 @@ class Report:
         yield "parameters", f"{self.parameters:,}"
         yield "opset", str(self.opset)
         yield "producer", self.producer
-        yield from self.metadata.items()
+        for key, text in self.metadata.items():
+            yield key, text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
         if self.difference is not None:
             yield "check", f"onnxruntime differs by at most {self.difference:.3g}"
+        yield from self.notes
 
     def __str__(self) -> str:
         return "\n".join(f"{heading:<10}  {text}" for heading, text in self.rows())
@@ -80,8 +87,8 @@ def report_of(
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     return Report(
         path=path,
-        inputs=tuple(_typed(v) for v in graph.input if v.name not in weights),
-        outputs=tuple(_typed(v) for v in graph.output),
+        inputs=tuple(typed(v) for v in graph.input if v.name not in weights),
+        outputs=tuple(typed(v) for v in graph.output),
         operators=dict(sorted(Counter(_operators(graph)).items())),
         parameters=sum(
             prod(t.dims)
@@ -102,21 +109,72 @@ def inspect_file(path: str | os.PathLike[str]) -> Report:
     Raises:
         ExportError: if it cannot be read or is no ONNX file.
     """
+    path = Path(path)
+    model = read_model(path)
+    beside = {_location(tensor) for tensor in model.graph.initializer} - {""}
+    try:
+        files = [path, *(path.parent / name for name in sorted(beside))]
+        size = sum(file.stat().st_size for file in files)
+    except OSError as error:
+        raise _unreadable(path, f"{error.filename}: {error.strerror}") from error
+    return report_of(model, path, size)
+
+
+def read_model(path: Path) -> Any:
+    """Return the `onnx.ModelProto` in a file, weights beside it not read.
+
+    Raises:
+        ExportError: if it cannot be read, or points to files outside its folder.
+    """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    path = Path(path)
     try:
         model = onnx.load(path, load_external_data=False)
-        beside = {_location(tensor) for tensor in model.graph.initializer}
-        files = [path, *(path.parent / name for name in sorted(beside - {""}))]
-        size = sum(file.stat().st_size for file in files)
-    except (OSError, DecodeError) as error:
+    except (OSError, DecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no protobuf message"
         raise _unreadable(path, str(reason)) from error
     if not model.graph.output:
         raise _unreadable(path, "it holds no graph")
-    return report_of(model, path, size)
+    if not _is_text(model):
+        raise _unreadable(path, "a name in it is no text")
+    for tensor in model.graph.initializer:
+        place = Path(_location(tensor))
+        if place.is_absolute() or ".." in place.parts:
+            raise _unreadable(path, f"it points outside its folder, to {str(place)!r}")
+    return model
+
+
+def _is_text(message: Any) -> bool:
+    """Whether all names in a message are UTF-8; protobuf leaves others as bytes."""
+    waiting = [message]
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            values = [value] if isinstance(value, (str, bytes)) else value
+            if field.type == field.TYPE_STRING:
+                if any(isinstance(text, bytes) for text in values):
+                    return False
+            elif field.type == field.TYPE_MESSAGE:
+                waiting += [values] if hasattr(values, "ListFields") else values
+    return True
+
+
+def check_sizes(model: Any) -> None:
+    """See to it that no tensor of known size is absurdly large.
+
+    Raises:
+        ExportError: if one is: running the file would take all memory.
+    """
+    found = inferred(model).graph
+    for value in (*found.input, *found.value_info, *found.output):
+        sizes = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if prod(max(size, 1) for size in sizes) > _MOST_ELEMENTS:
+            raise ExportError(
+                message(
+                    "onnx", f"expected tensors of at most {_MOST_ELEMENTS:,} elements.",
+                    f"{value.name!r} of sizes {sizes}",
+                )
+            )  # fmt: skip
 
 
 def _unreadable(path: Path, reason: str) -> ExportError:
@@ -142,7 +200,7 @@ def _operators(graph: Any) -> Iterator[str]:
                 yield from _operators(inner)
 
 
-def _typed(value: Any) -> tuple[str, str]:
+def typed(value: Any) -> tuple[str, str]:
     """Return name and type of an input or output; types other than tensors by kind."""
     if not value.type.HasField("tensor_type"):
         return value.name, value.type.WhichOneof("value") or "?"

@@ -137,7 +137,7 @@ def _lay_out_weights(b: Builder) -> None:
             kept.append(node)
             continue
         alone = names[0] != node.inputs[0] or len(readers[names[0]]) == 1
-        moved = np.array(rule(node, *arrays), order="C")
+        moved = rule(node, *arrays)  # often a view, brought in order when written
         new[node.outputs[0]] = b.restate(names[0], moved, alone)
     b.body.nodes = kept
     b.body.rename(lambda name: new.get(name, name))

@@ -75,16 +75,21 @@ def evaluate(
         run: what computes an op on arrays; by default the references.
     """
     computed: dict[Value, Any] = {}
-    sizes = dict(sizes)
+    sizes, kept = dict(sizes), set(roots)
 
     def find(value: Value) -> Any:
         return known[value] if value in known else computed[value]
 
-    for value in host_first(roots, known):
+    order = host_first(roots, known)
+    last = {operand: value for value in order for operand in value.inputs}
+    for value in order:
         operands = [find(i) for i in value.inputs]
         computed[value] = _evaluate_one(value, operands, sizes, run)
         if value.op.is_hosted:  # the words of a text: a size found only now
             bind_sizes(value.op.name, value.type, computed[value].shape, sizes)
+        for operand in value.inputs:
+            if last[operand] is value and operand not in kept:
+                computed.pop(operand, None)
     return [find(root) for root in roots]
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphkeras import dtypes
+from graphkeras import dtypes, limits
 from graphkeras.errors import DTypeError, GraphKerasError, ShapeError, message
-from graphkeras.ir.dims import Dim, SymbolicDim
+from graphkeras.ir.dims import Dim, SymbolicDim, evaluate, symbols
 from graphkeras.ir.operators import OPERATORS
 from graphkeras.ir.types import TensorType, type_of
 from graphkeras.ir.value import Attrs, ConstantData, Value, type_text
@@ -28,8 +29,8 @@ OPS: dict[str, Op] = {}
 class Word:
     """An explicit "there is none" for a facet; leaving a facet out is an error."""
 
-    def __init__(self, name: str, reason: str = "") -> None:
-        self.name, self.reason = name, reason
+    def __init__(self, name: str, reason: str = "", remedy: str = "") -> None:
+        self.name, self.reason, self.remedy = name, reason, remedy
 
     def __repr__(self) -> str:
         return self.name + (f"({self.reason!r})" if self.reason else "")
@@ -53,9 +54,9 @@ host_only = Host()
 inline = Word("inline")  # composites: the body stands in for the facet
 
 
-def unsupported(reason: str) -> Word:
-    """Say that ONNX cannot express an op, and why."""
-    return Word("unsupported", reason)
+def unsupported(reason: str, remedy: str = "") -> Word:
+    """Say that ONNX cannot express an op, why, and what to do instead."""
+    return Word("unsupported", reason, remedy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,7 +267,19 @@ def apply_to_values(op: Op, operands: Sequence[Any], given: Mapping[str, Any]) -
     types = [v._tensor_type for v in values]
     attrs = canonical_attrs(op, types, attrs)
     result = infer_type(op, types, attrs)
+    allowance = limits.current()
+    if allowance is not None:
+        _count(allowance, op, result)
     return projections(Value(op, values, tuple(sorted(attrs.items())), result))
+
+
+def _count(allowance: limits.Allowance, op: Op, result: Any) -> None:
+    """Count an op of a model that is being loaded; free sizes are taken to be 1."""
+    allowance.step()
+    for type_ in result if isinstance(result, tuple) else (result,):
+        names = {name for size in type_.shape for name in symbols(size)}
+        sizes = [abs(evaluate(d, dict.fromkeys(names, 1))) for d in type_.shape]
+        allowance.tensor(math.prod(sizes), f"{op.name}: {type_}")
 
 
 def projections(value: Value) -> Any:

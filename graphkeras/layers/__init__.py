@@ -110,6 +110,11 @@ from graphkeras.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from graphkeras.layers.preprocessing.audio import MelSpectrogram, STFTSpectrogram
+from graphkeras.layers.preprocessing.bends import (
+    RandomElasticTransform,
+    RandomPerspective,
+)
 from graphkeras.layers.preprocessing.categories import (
     CategoryEncoding,
     HashedCrossing,
@@ -132,9 +137,7 @@ from graphkeras.layers.preprocessing.colour import (
 from graphkeras.layers.preprocessing.discretization import Discretization
 from graphkeras.layers.preprocessing.geometry import (
     RandomCrop,
-    RandomElasticTransform,
     RandomFlip,
-    RandomPerspective,
     RandomRotation,
     RandomShear,
     RandomTranslation,
@@ -155,6 +158,7 @@ from graphkeras.layers.preprocessing.mixing import (
     RandomErasing,
 )
 from graphkeras.layers.preprocessing.numeric import Normalization
+from graphkeras.layers.preprocessing.pipeline import MaxNumBoundingBoxes, Pipeline
 from graphkeras.layers.preprocessing.text import TextVectorization
 from graphkeras.layers.recurrent import (
     GRU,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -591,12 +592,11 @@ def _disconnected(tensor: SymbolicTensor, inputs: Any) -> ArgumentError:
 
 
 def _check_names(operations: list[Any]) -> None:
-    names = [o.name for o in operations]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(o.name for o in operations).items():
+        if count > 1:
             raise ArgumentError(
                 message(
                     "Model", "expected every layer of a model to have its own name.",
-                    f"{names.count(name)} named {name!r}", "Give one another name=.",
+                    f"{count} named {name!r}", "Give one another name=.",
                 )
             )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import dtype_policies, dtypes, naming, ops, regularizers, tree
+from graphkeras import dtype_policies, dtypes, limits, naming, ops, regularizers, tree
 from graphkeras.errors import ArgumentError, GraphKerasError, message
 from graphkeras.ir.op import constant
 from graphkeras.ir.tensor import Tensor
@@ -100,6 +100,9 @@ class Layer(ConfiguredLayer, State):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        allowance = limits.current()
+        if allowance is not None:
+            allowance.layer()
         self._input_shape_arg = _legacy_input_shape(kwargs)
         if kwargs:
             raise ArgumentError(
@@ -326,6 +329,9 @@ class Layer(ConfiguredLayer, State):
         return tree.map_structure(_detached, outputs)
 
     def _call_in_trace(self, *args: Any, **kwargs: Any) -> Any:
+        allowance = limits.current()
+        if allowance is not None:
+            allowance.layer()
         with self._open_scope(), self._named_errors(), self._watched_births():
             if not _context.training:
                 self._clear_losses()

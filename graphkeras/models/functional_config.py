@@ -7,6 +7,7 @@ call and number of the output. Only calls inside the model are counted.
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,13 @@ from graphkeras.layers.graph import (
     has_symbolic,
 )
 from graphkeras.layers.keras_ops import module_of, split_arguments
+from graphkeras.saving.argument_types import check_sizes
 from graphkeras.saving.registry import (
     CustomObjectScope,
     TensorReference,
     constructor,
     deserialize_keras_object,
+    in_safe_mode,
     init_arguments,
     serialize_keras_object,
 )
@@ -166,6 +169,8 @@ def revive_model(
 def _revive_operation(config: Mapping[str, Any]) -> Any:
     if _is_operation(config):
         inner = deserialize_keras_object(config["config"])
+        if in_safe_mode():
+            check_sizes(str(config["class_name"]), inner)
         return Operation.of_config(config["class_name"], inner)
     return deserialize_keras_object(config)
 
@@ -186,7 +191,11 @@ def _first_number(operation: Any) -> int:
 
 
 class _NotYet(Exception):
-    """A call refers to a call that was not repeated yet."""
+    """A call refers to a call of `layer` that was not repeated yet."""
+
+    def __init__(self, layer: str) -> None:
+        super().__init__(layer)
+        self.layer = layer
 
 
 class _Reader:
@@ -205,29 +214,41 @@ class _Reader:
         self.training_given = {
             c["name"] for c in config["layers"] if c.get("training_given")
         }
-        self.waiting = {c["name"]: list(c["inbound_nodes"]) for c in config["layers"]}
+        self.waiting = {c["name"]: deque(c["inbound_nodes"]) for c in config["layers"]}
 
     def repeat_all(self) -> None:
         """Repeat all calls, each as soon as its arguments exist."""
-        while any(self.waiting.values()):
-            progress = [self._repeat(name) for name in self.waiting]
-            if not any(progress):
-                stuck = [name for name, nodes in self.waiting.items() if nodes]
-                raise SavingError(
-                    message(
-                        "from_config", "expected a graph without loops or missing "
-                        "calls.", f"calls of {', '.join(stuck)} that cannot be made",
-                        "Check inbound_nodes of these layers.",
-                    )
-                )  # fmt: skip
+        blocked: dict[str, list[str]] = {}  # layer -> those that need a call of it
+        ready = deque(self.waiting)
+        while ready:
+            name = ready.popleft()
+            missing, done = self._repeat(name)
+            if missing is not None:
+                blocked.setdefault(missing, []).append(name)
+            if done:
+                ready.extend(blocked.pop(name, ()))
+        stuck = [name for name, nodes in self.waiting.items() if nodes]
+        if stuck:
+            raise SavingError(
+                message(
+                    "from_config", "expected a graph without loops or missing calls.",
+                    f"calls of {', '.join(stuck)} that cannot be made",
+                    "Check inbound_nodes of these layers.",
+                )
+            )  # fmt: skip
 
-    def _repeat(self, name: str) -> bool:
+    def _repeat(self, name: str) -> tuple[str | None, bool]:
+        """Make the calls of a layer that can be made.
+
+        Returns:
+            The layer whose call is missing for the next one, and whether any was made.
+        """
         nodes, done = self.waiting[name], False
         while nodes:
             try:
                 args, kwargs = self._arguments(nodes[0])
-            except _NotYet:
-                break
+            except _NotYet as error:
+                return error.layer, done
             if getattr(self.layers[name], "kind", "") == "GetItem":
                 args = [tuple(a) if isinstance(a, list) else a for a in args]
             if not has_symbolic(args, kwargs):
@@ -237,9 +258,9 @@ class _Reader:
                 )  # fmt: skip
             kwargs = self._meant(name, kwargs)
             self.made[name].append(self.layers[name](*args, **kwargs))
-            nodes.pop(0)
+            nodes.popleft()
             done = True
-        return done
+        return None, done
 
     def _meant(self, name: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Leave out what Keras writes of arguments nobody gave."""
@@ -276,7 +297,7 @@ class _Reader:
                 )
             )  # fmt: skip
         if not 0 <= call < len(self.made[name]):
-            raise _NotYet
+            raise _NotYet(name)
         outputs = tree.flatten(self.made[name][call])
         if not 0 <= index < len(outputs):
             raise SavingError(
@@ -291,7 +312,8 @@ class _Reader:
         """Return the model's inputs or outputs from a structure of references."""
         if _is_reference(structure):
             name, call, index = structure
-            return self.tensor(name, call - _first_number(self.layers[name]), index)
+            first = _first_number(self.layers.get(name))
+            return self.tensor(name, call - first, index)
         if isinstance(structure, Mapping):
             return {k: self.tensors(v) for k, v in structure.items()}
         found = [self.tensors(v) for v in structure]

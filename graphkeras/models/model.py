@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphkeras.errors import ArgumentError, message, nearest
+from graphkeras.export.labels import Labels
 from graphkeras.export.onnx import export_graph
 from graphkeras.export.report import Report
 from graphkeras.layers.graph import SymbolicTensor
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
+from graphkeras.models.about import described, logit_outputs
 from graphkeras.models.summary import print_summary
 from graphkeras.models.tracing import trace_model
 from graphkeras.saving.files import (
@@ -108,13 +110,13 @@ class Model(Trainer, Layer):
         Args:
             line_length: width in characters.
             positions: where columns end, as fractions of the width.
-            print_fn: called with each line; `print` by default.
+            print_fn: called with the whole text, in place of printing it.
             expand_nested: whether to list the layers of nested models.
             show_trainable: whether to say which layers train.
             layer_range: names (or patterns) of the first and the last layer to list.
         """
         print_summary(
-            self, line_length, positions, print_fn or print, expand_nested,
+            self, line_length, positions, print_fn, expand_nested,
             show_trainable, layer_range,
         )  # fmt: skip
 
@@ -178,16 +180,18 @@ class Model(Trainer, Layer):
         *,
         opset: int = 20,
         ops: str = "standard",
+        labels: Labels | None = None,
         metadata: Mapping[str, str] | None = None,
         check: bool = True,
         samples: Any = None,
         atol: float = 1e-4,
         name: str | None = None,
+        external_data: bool = False,
     ) -> Report:
         """Write the model, preprocessing included, as one ONNX file.
 
         Inputs are named after the Input layers, outputs after the layers that give
-        them; the batch and other free sizes stay free.
+        them, or their keys in a dict; the batch and other free sizes stay free.
 
         Args:
             filepath: where the file goes.
@@ -197,12 +201,17 @@ class Model(Trainer, Layer):
                 never called: InputSpecs, symbolic tensors or arrays.
             opset: version of ONNX's operators.
             ops: "standard"; "contrib" also allows operators that only onnxruntime has
-                (and every build of it has), for what no standard one can do.
-            metadata: pairs to store in the file.
+                (and every build of it has), where they do more or are faster.
+            labels: names of the classes, a list, or a dict of lists by output: beside
+                `digit`, the file then gives `digit_label`, the name of the winner.
+            metadata: pairs to store in the file, beside the names and results that it
+                says of itself.
             check: run the file in onnxruntime and compare before it is put in place.
             samples: arrays to check on; random ones by default.
             atol: largest difference allowed.
             name: name of the graph in the file; that of the model by default.
+            external_data: write the weights to ``<filepath>.data`` beside the file, as
+                is done in any case past 2 GiB.
 
         Returns:
             What the file holds.
@@ -212,12 +221,14 @@ class Model(Trainer, Layer):
         """
         one_of(self.name, "format", format, ("onnx",))
         traced = trace_model(self, input_signature)
-        about = {"model": self.name, "class": type(self).__name__, **(metadata or {})}
+        about = {**described(self), "opset": str(opset), **(metadata or {})}
         report = export_graph(
             traced.graph, [v.array for v in traced.variables], filepath,
             input_names=traced.input_names, output_names=traced.output_names,
-            opset=opset, ops=ops, metadata=about, check=check, samples=samples,
-            atol=atol, name=name or self.name,
+            opset=opset, ops=ops, labels=labels,
+            logits=logit_outputs(self, traced.output_names), metadata=about,
+            check=check, samples=samples, atol=atol, name=name or self.name,
+            external_data=external_data,
         )  # fmt: skip
         if verbose:
             print(report)

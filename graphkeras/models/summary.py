@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphkeras import dtypes, tree
 from graphkeras.errors import ArgumentError, message
+from graphkeras.layers.layer import Layer
 from graphkeras.variables import Variable
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -35,51 +36,39 @@ def print_summary(
     model: Any,
     line_length: int | None,
     positions: Sequence[float] | None,
-    print_fn: Callable[[str], Any],
+    print_fn: Callable[[str], Any] | None,
     expand_nested: bool,
     show_trainable: bool,
     layer_range: Sequence[str] | None,
 ) -> None:
-    """Print a model line by line; see `Model.summary`."""
+    """Print a model as a table; see `Model.summary`."""
+    from rich.console import Console
+
     table = _Table(model, expand_nested, show_trainable)
-    width = line_length or table.default_width
-    columns = _widths(positions or table.positions, width)
-    print_fn(f'Model: "{model.name}"')
-    print_fn("_" * width)
-    for line in _lines(table.header, columns):
-        print_fn(line)
-    print_fn("=" * width)
-    rows = table.rows(layer_range)
-    for index, row in enumerate(rows):
-        for line in _lines(row, columns):
-            print_fn(line)
-        print_fn(("=" if index == len(rows) - 1 else "_") * width)
-    for line in _totals(model):
-        print_fn(line)
-    print_fn("_" * width)
+    drawn = table.drawn(line_length, positions, layer_range)
+    lines = [f'[bold]Model: "{_escaped(model.name)}"[/]', drawn, *_totals(model)]
+    if print_fn is None:
+        console = Console(highlight=False)
+        for line in lines:
+            console.print(line)
+        return
+    console = Console(highlight=False, force_terminal=False, color_system=None)
+    with console.capture() as capture:
+        for line in lines:
+            console.print(line)
+    print_fn(capture.get())
 
 
-def _widths(positions: Sequence[float], width: int) -> list[int]:
-    ends = [int(p * width) if p <= 1 else int(p) for p in positions]
-    columns = [end - start for start, end in zip([0, *ends], ends)]
-    if min(columns) < 5:
-        raise ArgumentError(
-            message("summary", "expected a line long enough for its columns.",
-                    f"line_length={width}")
-        )  # fmt: skip
-    return columns
+def _escaped(text: str) -> str:
+    """A text in which no brackets mean colours."""
+    from rich.markup import escape
+
+    return escape(text)
 
 
-def _lines(cells: Sequence[str], columns: Sequence[int]) -> list[str]:
-    """One row, its cells wrapped in their columns."""
-    wrapped = [
-        textwrap.wrap(cell, width - 1, subsequent_indent=" ", break_on_hyphens=False)
-        or [""]
-        for cell, width in zip(cells, columns)
-    ]
-    height = max(len(w) for w in wrapped)
-    rows = [[w[i] if i < len(w) else "" for w in wrapped] for i in range(height)]
-    return ["".join(f"{c:<{n}}" for c, n in zip(r, columns)).rstrip() for r in rows]
+def _coloured(value: Any) -> str:
+    """A number, as it looks on a terminal."""
+    return f"[cyan]{value}[/]" if value is None else f"[green]{value}[/]"
 
 
 class _Table:
@@ -87,33 +76,55 @@ class _Table:
         self.model, self.expand, self.show = model, expand_nested, show_trainable
         self.linear = _is_linear(model)
         self.header = ["Layer (type)", "Output Shape", "Param #"]
-        self.positions = [0.46, 0.81, 1.0]
-        self.default_width = 72
+        self.positions: Sequence[float] = [0.45, 0.80, 1.0]
+        self.default_width = 88
         if not self.linear:
             self.header.append("Connected to")
-            self.positions, self.default_width = [0.34, 0.56, 0.68, 1.0], 100
+            self.positions, self.default_width = [0.3, 0.56, 0.74, 1.0], 108
         if show_trainable:
             self.header.append("Trainable")
             self.default_width += 12
-            self.positions = [p * 0.87 for p in self.positions] + [1.0]
 
-    def rows(self, layer_range: Sequence[str] | None) -> list[list[str]]:
-        """Return the cells of each layer."""
+    def drawn(
+        self,
+        line_length: int | None,
+        positions: Sequence[float] | None,
+        layer_range: Sequence[str] | None,
+    ) -> Any:
+        """Return the table, for rich to print.
+
+        Raises:
+            ArgumentError: if a column has no room, or there are no such layers.
+        """
+        from rich.table import Column, Table
+
+        ends = positions or self.positions
+        if self.show:
+            ends = [*(0.90 * end for end in ends), 1.0]
+        fits = shutil.get_terminal_size().columns - 4
+        width = line_length or min(self.default_width, fits)
+        sides = {"Param #": "right", "Trainable": "center"}
+        columns = [
+            Column(name, justify=sides.get(name, "left"), width=size)  # type: ignore
+            for name, size in zip(self.header, _widths(ends, width))
+        ]
+        table = Table(*columns, width=width, show_lines=True)
         parts = getattr(self.model, "operations", None) or self.model.layers
-        rows: list[list[str]] = []
         for part in _in_range(parts, layer_range):
-            rows += self._rows_of(part, 0)
-        return rows
+            for row in self._rows_of(part, 0):
+                table.add_row(*row)
+        return table
 
     def _rows_of(self, part: Any, depth: int) -> list[list[str]]:
         prefix = "   " * depth + "└ " if depth else ""
+        kind = getattr(part, "kind", type(part).__name__)
         cells = [
-            f"{prefix}{part.name} ({getattr(part, 'kind', type(part).__name__)})",
+            f"{_escaped(prefix + part.name)} ([blue]{_escaped(kind)}[/])",
             _shape_text(part),
             _params_text(part),
         ]
         if not self.linear:
-            cells.append(self._connections(part) if depth == 0 else "-")
+            cells.append(self._connections(part))
         if self.show:
             cells.append(_trainable_text(part))
         rows = [cells]
@@ -124,12 +135,23 @@ class _Table:
     def _connections(self, part: Any) -> str:
         kept = set(self.model._graph.calls)
         parts = [
-            f"{o.name}[{node}][{index}]"
+            f"{_escaped(o.name)}\\[{_coloured(node)}]\\[{_coloured(index)}]"
             for call in part._inbound_nodes
             if call in kept
             for o, node, index in (x._keras_history for x in call.input_tensors)
         ]
         return ", ".join(parts) or "-"
+
+
+def _widths(positions: Sequence[float], width: int) -> list[int]:
+    ends = [int(position * width) for position in positions]
+    columns = [end - start for start, end in zip([0, *ends], ends)]
+    if min(columns) < 4:
+        raise ArgumentError(
+            message("summary", "expected a line long enough for its columns.",
+                    f"line_length={width}")
+        )  # fmt: skip
+    return columns
 
 
 def _is_linear(model: Any) -> bool:
@@ -167,26 +189,49 @@ def _in_range(parts: Sequence[Any], layer_range: Sequence[str] | None) -> Sequen
 def _shape_text(part: Any) -> str:
     calls = part._inbound_nodes
     if calls:
-        shapes = tree.map_structure(lambda x: x.shape, calls[-1].outputs)
+        shapes = [_Shape(x.shape) for x in tree.flatten(calls[-1].outputs)]
     elif getattr(part, "_build_shapes", None):
-        shapes = part.compute_output_shape(**part._build_shapes)
+        shapes = _shapes_in(part.compute_output_shape(**part._build_shapes))
     elif hasattr(part, "output_shape") and part.built:
-        shapes = part.output_shape
+        shapes = _shapes_in(part.output_shape)
     else:
         return "?"
-    return str(shapes)
+    flat = tree.flatten(shapes)
+    return str(flat[0] if len(flat) == 1 else shapes).replace("'", "")
+
+
+def _shapes_in(found: Any) -> Any:
+    """Replace the shapes in a structure of shapes, which are tuples themselves."""
+    if isinstance(found, Mapping):
+        return {key: _shapes_in(value) for key, value in found.items()}
+    if all(size is None or isinstance(size, int) for size in found):
+        return _Shape(found)
+    return type(found)(map(_shapes_in, found))
+
+
+class _Shape:
+    """A shape that shows itself in colours; `(None)` has one size."""
+
+    def __init__(self, sizes: Sequence[int | None]) -> None:
+        self._sizes = sizes
+
+    def __repr__(self) -> str:
+        return f"({', '.join(map(_coloured, self._sizes))})"
 
 
 def _params_text(part: Any) -> str:
     if not hasattr(part, "built"):
-        return "0"
-    return f"{part.count_params():,}" if part.built else "0 (unbuilt)"
+        return _coloured(0)
+    if not part.built:
+        makes_weights = type(part).build is not Layer.build
+        return f"{_coloured(0)} (unbuilt)" if makes_weights else _coloured(0)
+    return _coloured(f"{part.count_params():,}")
 
 
 def _trainable_text(part: Any) -> str:
     if not getattr(part, "weights", None):
-        return "-"
-    return "Y" if part.trainable else "N"
+        return "[bold]-[/]"
+    return "[bold green]Y[/]" if part.trainable else "[bold red]N[/]"
 
 
 def _totals(model: Any) -> list[str]:
@@ -202,6 +247,7 @@ def _totals(model: Any) -> list[str]:
     if slots:
         groups["Optimizer"] = slots
     return [
-        f"{name} params: {count_params(weights):,} ({memory_text(weights)})"
+        f"[bold] {name} params: [/]{_coloured(f'{count_params(weights):,}')} "
+        f"({memory_text(weights)})"
         for name, weights in groups.items()
     ]

@@ -31,7 +31,8 @@ def trace_model(
     """Trace a model with its free sizes left free.
 
     A batch size that is fixed becomes free too, where the model can be computed for
-    any: a model built by its first call has one by accident. As in Keras.
+    any: a model built by its first call has one by accident. As in Keras. Only symbolic
+    tensors in a signature can fix it.
 
     Args:
         model: a built model.
@@ -42,8 +43,8 @@ def trace_model(
     Raises:
         ExportError: if nothing says what the inputs look like.
     """
-    structure, names, types = _inputs(model, input_signature)
-    freed = _with_free_batch(types)
+    structure, names, types = inputs_of(model, input_signature)
+    freed = _with_free_batch(types) if input_signature is None else types
     try:
         return _traced(model, structure, names, freed, training)
     except GraphKerasError:
@@ -75,8 +76,10 @@ def _with_free_batch(types: list[TensorType]) -> list[TensorType]:
     return [t.with_shape((batch, *t.shape[1:])) if t.shape else t for t in types]
 
 
-def _inputs(model: Any, signature: Any) -> tuple[Any, list[str], list[TensorType]]:
-    """Structure, names and types of a model's inputs."""
+def inputs_of(
+    model: Any, signature: Any = None
+) -> tuple[Any, list[str], list[TensorType]]:
+    """Return structure, names and types of a model's inputs; see `trace_model`."""
     if signature is not None:
         structure = _unwrapped(signature)
         leaves = tree.flatten(structure)
@@ -123,12 +126,13 @@ def _type_of(x: Any, name: str) -> TensorType:
 
 
 def _output_names(model: Any, outputs: Any) -> list[str]:
-    own = getattr(getattr(model, "_functional", None) or model, "output_names", None)
-    if own and len(own) == len(tree.flatten(outputs)):
-        return distinct(list(own))
+    """Keys of a dict, else names of the layers that give the outputs."""
     if isinstance(outputs, Mapping):
         paths = [path for path, _ in tree.flatten_with_path(outputs)]
         return distinct(["_".join(map(str, path)) for path in paths])
+    own = getattr(getattr(model, "_functional", None) or model, "output_names", None)
+    if own and len(own) == len(tree.flatten(outputs)):
+        return distinct(list(own))
     return distinct(["output"] * len(tree.flatten(outputs)))
 
 

@@ -140,6 +140,7 @@ from graphkeras.ops.eager import (
     unique,
 )
 from graphkeras.ops.einsum import einsum
+from graphkeras.ops.fourier import fft, fft2, ifft2, irfft, istft, rfft, stft
 from graphkeras.ops.grids import (
     bartlett,
     blackman,

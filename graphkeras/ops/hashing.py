@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
 
 _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
-_MIX = 0xC6A4A7935BD1E995  # of FingerprintCat64
+MIX = 0xC6A4A7935BD1E995  # of FingerprintCat64
 CROSSING_SEED = 956888297470  # with which TensorFlow starts a crossing
 _WORD = 2**64
 
@@ -228,11 +228,15 @@ def _as_bytes(item: Any) -> bytes:
 
 
 _NO_BYTES = "no standard operator reads the bytes of a string, or hashes with a key"
+_INSTEAD = (
+    "Hash before the model and give it the numbers; or hash integers without a salt, "
+    "or look strings up: StringLookup(vocabulary=words, num_oov_indices=1)."
+)
 
 
 @structured(
     infer=_fingerprint_type, kernel=Host("host_ops.fingerprint"),
-    vjp=nondifferentiable, onnx=unsupported(_NO_BYTES),
+    vjp=nondifferentiable, onnx=unsupported(_NO_BYTES, _INSTEAD),
 )  # fmt: skip
 def fingerprint(x: Tensor, *, salt: tuple[int, ...] | None = None) -> Any:
     """Return FarmHash64 of each text (or number as text), SipHash with a `salt`.
@@ -421,7 +425,7 @@ def combine_fingerprints(first: Tensor, second: Tensor) -> Any:
         >>> combine_fingerprints(np.array([1], "uint64"), np.array([2], "uint64"))
         array([14454907135238785252], dtype=uint64)
     """
-    factor = _word(_MIX)
+    factor = _word(MIX)
     first, second = cast(first, "int64"), cast(second, "int64")
     x = bitwise_xor(first, factor)
     x = bitwise_xor(x, multiply(_mixed(multiply(second, factor)), factor))

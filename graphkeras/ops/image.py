@@ -8,7 +8,7 @@ from graphkeras.ops.filters import (
     ssim,
 )
 from graphkeras.ops.frame import crop_images, pad_images
-from graphkeras.ops.patches import extract_patches
+from graphkeras.ops.patches import extract_patches, extract_patches_3d
 from graphkeras.ops.resize import resize, scale_and_translate
 from graphkeras.ops.warp import (
     affine_transform,
@@ -21,6 +21,7 @@ __all__ = [
     "crop_images",
     "elastic_transform",
     "extract_patches",
+    "extract_patches_3d",
     "gaussian_blur",
     "hsv_to_rgb",
     "map_coordinates",

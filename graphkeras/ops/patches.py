@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,33 +30,34 @@ from graphkeras.ops.shape import (
     stack,
     transpose,
 )
-from graphkeras.ops.window import Padding, Pair, explicit_padding, pair_of, results
+from graphkeras.ops.window import Pair, explicit_padding, pair_of, results
 
 if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
 
 
 def _patches(
-    x: Any, window: Pair, strides: Pair, dilation: Pair, padding: Padding
-) -> Any:
-    """Return x[n, h, w, c] as [n, y, x, taps, c]."""
+    x: Any, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int],
+    padding: Any,
+) -> Any:  # fmt: skip
+    """Return x[n, *space, c] as [n, *windows, taps, c]."""
     n, *space, c = shape_of(x)
+    rank = len(space)
     rows = list(zip(space, window, strides, padding, dilation, strict=True))
     count = tuple(results(*row) for row in rows)
     low, high = (tuple(p[k] for p in padding) for k in (0, 1))
     full = pad_interior(
-        x, value=0, low=(0, *low, 0), high=(0, *high, 0), interior=(0,) * 4
+        x, value=0, low=(0, *low, 0), high=(0, *high, 0), interior=(0,) * (rank + 2)
     )
     taps = []
-    for i in range(window[0]):
-        for j in range(window[1]):
-            at = (i * dilation[0], j * dilation[1])
-            ends = (a + (k - 1) * s + 1 for a, k, s in zip(at, count, strides))
-            taps.append(
-                slice_axes(full, start=(0, *at, 0), limit=(n, *ends, c),
-                           step=(1, *strides, 1))
-            )  # fmt: skip
-    return stack(taps, axis=3)
+    for places in itertools.product(*map(range, window)):
+        at = tuple(i * gap for i, gap in zip(places, dilation, strict=True))
+        ends = (a + (k - 1) * s + 1 for a, k, s in zip(at, count, strides))
+        taps.append(
+            slice_axes(full, start=(0, *at, 0), limit=(n, *ends, c),
+                       step=(1, *strides, 1))
+        )  # fmt: skip
+    return stack(taps, axis=rank + 1)
 
 
 def _pair(argument: Any) -> Pair:
@@ -128,11 +131,12 @@ def extract_patches(
     images: Tensor, size: Any, strides: Any = None, dilation_rate: Any = 1,
     padding: str = "valid", data_format: str | None = None,
 ) -> Any:  # fmt: skip
-    """Return the patches of images, each flattened into the channels.
+    """Return the patches of images or volumes, each flattened into the channels.
 
     Args:
-        images: one image or a batch.
-        size: (height, width) of a patch, or an int.
+        images: one image (or volume) or a batch.
+        size: (height, width) or (depth, height, width) of a patch, or an int for
+            images.
         strides: distance of patches; their size if None.
         dilation_rate: distance of cells within a patch.
         padding: "valid" or "same".
@@ -142,18 +146,47 @@ def extract_patches(
         >>> extract_patches(np.ones((2, 20, 20, 3)), 5).shape
         (2, 4, 4, 75)
     """
+    rank = 2 if isinstance(size, int) else len(size)
+    single = ndim(images) == rank + 1
+    require(rank in (2, 3), f"extract_patches: expected 2 or 3 sizes, not {size}")
+    require(
+        single or ndim(images) == rank + 2,
+        f"extract_patches: rank {ndim(images)} is not {rank + 1} or {rank + 2}",
+    )
+    batch = expand_dims(images, 0) if single else images
     first = (data_format or config.image_data_format()) == "channels_first"
-    batch = images if ndim(images) == 4 else expand_dims(images, 0)
-    require(ndim(batch) == 4, f"extract_patches: rank {ndim(images)} is not 3 or 4")
-    image = transpose(batch, (0, 2, 3, 1)) if first else batch
-    window, gaps = pair_of(size, 2, "size"), pair_of(dilation_rate, 2, "dilation_rate")
-    steps = window if strides is None else pair_of(strides, 2, "strides")
-    ends = explicit_padding(padding, shape_of(image)[1:3], window, steps, gaps)
-    found = _patches(image, window, steps, gaps, ends)
-    n, rows, columns, taps, c = shape_of(found)
-    flat = reshape(found, (n, rows, columns, taps * c))
-    flat = transpose(flat, (0, 3, 1, 2)) if first else flat
-    return flat if ndim(images) == 4 else squeeze(flat, 0)
+    space = tuple(range(1, rank + 1))
+    image = transpose(batch, (0, *(a + 1 for a in space), 1)) if first else batch
+    window = pair_of(size, rank, "size")
+    gaps = pair_of(dilation_rate, rank, "dilation_rate")
+    steps = pair_of(strides, rank, "strides") if strides else window
+    ends = explicit_padding(padding, shape_of(image)[1:-1], window, steps, gaps)
+    *grid, taps, c = shape_of(found := _patches(image, window, steps, gaps, ends))
+    flat = reshape(found, (*grid, taps * c))
+    flat = transpose(flat, (0, rank + 1, *space)) if first else flat
+    return squeeze(flat, 0) if single else flat
+
+
+def extract_patches_3d(
+    volumes: Any, size: Any, strides: Any = None, dilation_rate: Any = 1,
+    padding: str = "valid", data_format: str | None = None,
+) -> Any:  # fmt: skip
+    """Return the patches of volumes, each flattened into the channels.
+
+    Args:
+        volumes: one volume or a batch.
+        size: (depth, height, width) of a patch, or an int.
+        strides: distance of patches; their size if None.
+        dilation_rate: distance of cells within a patch.
+        padding: "valid" or "same".
+        data_format: None takes `config.image_data_format()`.
+
+    Example:
+        >>> extract_patches_3d(np.ones((10, 10, 10, 3)), 3).shape
+        (3, 3, 3, 81)
+    """
+    whole = (size,) * 3 if isinstance(size, int) else size
+    return extract_patches(volumes, whole, strides, dilation_rate, padding, data_format)
 
 
 @composite()

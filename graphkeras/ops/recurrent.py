@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphkeras import dtypes
+from graphkeras.ir import dims
 from graphkeras.ir.definers import composite, floating, require, structured
 from graphkeras.ir.op import is_constant, item_of, nondifferentiable, unsupported
 from graphkeras.ir.types import TensorType
@@ -97,6 +98,16 @@ def _room(h: TensorType, scale: TensorType) -> TensorType:
 
 def _sequence(x: TensorType, h: TensorType) -> TensorType:
     return x.with_shape((*x.shape[:2], h.shape[1]))
+
+
+def _products(weights: int) -> Any:
+    """Operations of h W at each sample and step; the operand's number is that of W."""
+
+    def operations(y: Any) -> Any:
+        batch, time = y.inputs[0].shape[:2]
+        return 2 * batch * time * dims.product(y.inputs[weights].shape)
+
+    return operations
 
 
 # ------------------------------------------------------------------ parts of gradients
@@ -182,7 +193,7 @@ def _simple_vjp(
 
 @structured(
     infer=_simple_type, kernel="recurrent.simple_loop", vjp=_simple_vjp, onnx=_LATER,
-    promote=_floats((3,)),
+    promote=_floats((3,)), operations=_products(1),
 )  # fmt: skip
 def simple_loop(
     x: Tensor, w: Tensor, h: Tensor, mask: Tensor, scale: Tensor, *, activation: str,
@@ -207,7 +218,7 @@ def _simple_backward_type(
 
 @structured(
     infer=_simple_backward_type, kernel="recurrent.simple_loop_backward",
-    vjp=nondifferentiable, onnx=_LATER, promote=_floats((2,)),
+    vjp=nondifferentiable, onnx=_LATER, promote=_floats((2,)), operations=_products(1),
 )  # fmt: skip
 def simple_loop_backward(
     states: Tensor, back: Tensor, mask: Tensor, scale: Tensor, g_states: Tensor,
@@ -290,7 +301,7 @@ def _lstm_vjp(
 
 @structured(
     infer=_lstm_type, kernel="recurrent.lstm_loop", vjp=_lstm_vjp, onnx=_LATER,
-    promote=_floats((4,)),
+    promote=_floats((4,)), operations=_products(1),
 )  # fmt: skip
 def lstm_loop(
     x: Tensor, w: Tensor, h: Tensor, c: Tensor, mask: Tensor, scale: Tensor, *,
@@ -325,7 +336,7 @@ def _lstm_backward_type(
 
 @structured(
     infer=_lstm_backward_type, kernel="recurrent.lstm_loop_backward",
-    vjp=nondifferentiable, onnx=_LATER, promote=_floats((4,)),
+    vjp=nondifferentiable, onnx=_LATER, promote=_floats((4,)), operations=_products(3),
 )  # fmt: skip
 def lstm_loop_backward(
     gates: Tensor, carries: Tensor, c: Tensor, back: Tensor, mask: Tensor,
@@ -443,7 +454,7 @@ def _reset_before_slopes(
 
 @structured(
     infer=_gru_type, kernel="recurrent.gru_loop", vjp=_gru_vjp, onnx=_LATER,
-    promote=_floats((4,)),
+    promote=_floats((4,)), operations=_products(1),
 )  # fmt: skip
 def gru_loop(
     x: Tensor, w: Tensor, bias: Tensor, h: Tensor, mask: Tensor, scale: Tensor, *,
@@ -491,7 +502,7 @@ def _gru_backward_type(
 
 @structured(
     infer=_gru_backward_type, kernel="recurrent.gru_loop_backward",
-    vjp=nondifferentiable, onnx=_LATER, promote=_floats((4,)),
+    vjp=nondifferentiable, onnx=_LATER, promote=_floats((4,)), operations=_products(3),
 )  # fmt: skip
 def gru_loop_backward(
     gates: Tensor, inner: Tensor, earlier: Tensor, back: Tensor, mask: Tensor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,35 @@ from graphkeras.ops.math import exp
 if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
 
-_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none; exact, at 0.1 us an element
+_ERF_PLACES = 512  # in each unit; the six terms of Taylor's series are then exact
+_ERF_END = 6  # from here on erf is 1 in float64
+_ERF_AT_ONCE = 1 << 14  # numbers: what is made of them on the way stays in the cache
+
+
+@functools.cache
+def _erf_terms() -> list[np.ndarray]:
+    """Return the coefficients of Taylor's series of erf at all places, first to last.
+
+    The derivatives follow from ``f'' = -2 x f'``, differentiated again and again.
+    """
+    x = np.arange(_ERF_END * _ERF_PLACES + 1) / _ERF_PLACES
+    slope = 2 / math.sqrt(math.pi) * np.exp(-x * x)
+    found = [np.array([*map(math.erf, x)]), slope, -2 * x * slope]
+    for n in range(1, 4):
+        found.append(-2 * (x * found[-1] + n * found[-2]))
+    return [term / math.factorial(n) for n, term in enumerate(found)]
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    """Return erf in float64, within a unit in the last place; NumPy has none."""
+    size = np.fmin(np.abs(x), _ERF_END)
+    place = np.rint(size * _ERF_PLACES)
+    beyond = size - place / _ERF_PLACES
+    index, terms = place.astype(np.intp), _erf_terms()
+    result = terms[-1].take(index)
+    for term in terms[-2::-1]:
+        result = result * beyond + term.take(index)
+    return np.where(np.isnan(x), x, np.copysign(result, x))
 
 
 @elementwise(
@@ -23,7 +52,11 @@ _erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none; exact, at 0.1 us an elem
 )  # fmt: skip
 def erf(x: Tensor) -> Any:
     """Error function 2/sqrt(pi) * integral of exp(-t**2) over [0, x], elementwise."""
-    return np.asarray(_erf(x.astype("float64")), "float64")
+    flat, found = x.reshape(-1), np.empty(x.size, x.dtype)
+    for start in range(0, x.size, _ERF_AT_ONCE):
+        part = slice(start, start + _ERF_AT_ONCE)
+        found[part] = _erf(flat[part].astype("float64"))
+    return found.reshape(x.shape)
 
 
 @composite()

@@ -66,10 +66,11 @@ def _standardized(b: Any, texts: Any, how: str, to_words: bool) -> Any:
     if how.startswith("lower"):
         texts = _lower(b, texts, blank)
     if how.endswith("strip_punctuation"):
-        for marks in (COMMON_MARKS, RARE_MARKS):
-            texts = _put(b, texts, blank, marks, [""] * len(marks))
+        groups = (COMMON_MARKS, RARE_MARKS)
+        for marks in ["".join(groups)] if b.contrib else groups:
+            texts = _put(b, texts, blank, marks, "")
     if to_words:
-        texts = _put(b, texts, blank, SPACES, [" "] * len(SPACES))
+        texts = _put(b, texts, blank, SPACES, " ")
     return b.Slice(texts, b.ints((0,)), b.ints((-1,)), b.ints((0,)))
 
 
@@ -86,11 +87,25 @@ def _one_of(marks: str) -> str:
     return "".join(f"\\x{ord(mark):02x}" for mark in marks)
 
 
-def _put(b: Any, texts: Any, blank: Any, marks: str, new: Sequence[str]) -> Any:
+def _put(b: Any, texts: Any, blank: Any, marks: str, new: str) -> Any:
     """Return `texts` with `new` in the place of `marks`, if there are any at all."""
     clean = f"(?s)[^{_one_of(marks)}]*"
-    change = partial(_replace, b, texts, blank, marks, new)
+    change = partial(_replace, b, texts, blank, marks, [new] * len(marks))
+    if b.contrib and not new:
+        change = partial(_delete, b, texts, blank, marks)
     return b.If(_all_match(b, texts, clean), lambda: texts, change)
+
+
+def _delete(b: Any, texts: Any, blank: Any, marks: str) -> Any:
+    """Return `texts` without `marks`, by one cut at all of them."""
+    return _join(b, _tokenized(b, texts, f"[{_one_of(marks)}]+"), blank)
+
+
+def _tokenized(b: Any, texts: Any, separator: str) -> Any:
+    """Return what stands between the separators, '' behind; of no empty batch."""
+    return b.Tokenizer(
+        texts, domain=OWN, mark=0, pad_value="", mincharnum=1, separators=[separator]
+    )
 
 
 def _replace(b: Any, texts: Any, blank: Any, marks: str, new: Sequence[str]) -> Any:
@@ -171,10 +186,7 @@ def _characters(b: Any, texts: Any) -> tuple[Any, Any]:
             "Export with ops='contrib': an operator of every onnxruntime does it.",
         )
     some = b.Concat(texts, b.constant([""]), axis=0)
-    cut = b.Tokenizer(
-        some, domain=OWN, mark=0, pad_value="", mincharnum=1, separators=[""]
-    )
-    tokens = b.Slice(cut, b.ints((0,)), b.ints((-1,)), b.ints((0,)))
+    tokens = b.Slice(_tokenized(b, some, ""), b.ints((0,)), b.ints((-1,)), b.ints((0,)))
     some = b.Cast(b.Not(b.Equal(tokens, b.constant(""))), to=b.dtype("int64"))
     return tokens, b.ReduceSum(some, b.ints((1,)), keepdims=0)
 

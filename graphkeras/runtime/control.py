@@ -24,6 +24,7 @@ CONTROL = (
     "high",
     "team",  # address of what the threads share, or 0
     "seat",  # of this thread in the team
+    "own",  # bytes of the arena that each thread has for itself
     "wait",  # address of the function (team, seat) that waits for all others
 )
 # For each input after that.

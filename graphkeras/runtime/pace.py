@@ -51,6 +51,7 @@ class Pace:
         self._interval = self._left = SOON  # between two trials; till the next
         self._counts: Sequence[int] = (1,)
         self._trial: int | None = None
+        self._begun: set[int] = set()  # counts that have been tried at all
         self._tried: list[tuple[float, int]] = []  # seconds and steps of the trial
 
     def threads(self, most: int) -> int:
@@ -109,7 +110,13 @@ class Pace:
             self._take(threads, seconds / steps, min(1.0, seconds / TRIAL))
 
     def _note_trial(self, threads: int, seconds: float, steps: int) -> None:
-        """End a trial that was long enough, or goes badly."""
+        """End a trial that was long enough, or goes badly.
+
+        The first steps of a count are no measure: threads begin, memory is new.
+        """
+        if threads not in self._begun:
+            self._begun.add(threads)
+            return
         self._tried.append((seconds, steps))
         total = sum(seconds for seconds, _ in self._tried)
         made = sum(steps for _, steps in self._tried)

@@ -40,10 +40,15 @@ class Case(NamedTuple):
 
 
 class Arena(NamedTuple):
-    """Where the blocks of the arena begin, and how many bytes it has."""
+    """Where the blocks of the arena begin, and how many bytes it has.
+
+    Attributes:
+        own: bytes that each thread needs for itself, behind the others.
+    """
 
     offsets: list[int]
     size: int
+    own: int = 0
 
 
 class Layout(Protocol):
@@ -165,13 +170,15 @@ class Program:
             return
         threads = pace.threads(min(config.get_threads(), PARTS))
         began = time.perf_counter()
-        if threads == 1 or not self._call_together(mode, threads):
+        if threads == 1 or not self._call_together(mode, binding.arena, threads):
             threads = 1
             self.code.entry(self._start, mode)
         pace.note(threads, time.perf_counter() - began, steps)
 
-    def _call_together(self, mode: int, threads: int) -> bool:
+    def _call_together(self, mode: int, arena: Arena, threads: int) -> bool:
         """Run the code on several threads; whether they were free to do it."""
+        if arena.size + arena.own * threads > len(self._arena):
+            self._make_room(arena)  # more threads were allowed meanwhile
         tables = np.repeat(self._table[np.newaxis], threads, 0)
         entry = self.code.entry.address
         if not team.run(self.code.team, entry, mode, tables, self._control):
@@ -198,13 +205,19 @@ class Program:
             return self._bound[1]
         binding = self._bindings.pop(key, None) or self._new_binding(cases)
         self._bindings[key] = binding
-        if binding.arena.size > len(self._arena):  # nothing in it outlives a run
-            self._arena = cpu.aligned(binding.arena.size)
-        start = cpu.address(self._arena)
-        offsets = np.array(binding.arena.offsets, np.int64)
-        self._table[self._first[4] : self._control] = offsets + start
         self._bound = key, binding
+        self._make_room(binding.arena)
         return binding
+
+    def _make_room(self, arena: Arena) -> None:
+        """Have an arena for all threads there may be, and its blocks in the table."""
+        wanted = arena.size + arena.own * min(config.get_threads(), PARTS)
+        if wanted > len(self._arena):  # nothing in it outlives a run
+            self._arena = cpu.aligned(wanted)
+        start = cpu.address(self._arena)
+        offsets = np.array(arena.offsets, np.int64)
+        self._table[self._first[4] : self._control] = offsets + start
+        self._set("own", arena.own)
 
     def _new_binding(self, cases: Sequence[Shapes]) -> _Binding:
         whole = [[*shapes, *self._state.shapes] for shapes in cases]
@@ -286,6 +299,7 @@ class Program:
         self._point(2, epoch.outputs)
         words = epoch.words(binding.cases)
         self._table[self._control : self._control + len(words)] = words
+        self._set("own", binding.arena.own)
         done = self._run_stretches(epoch, binding)
         return epoch.results(done, binding.cases)
 

@@ -6,12 +6,14 @@ memory is taken for it.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import shutil
 import stat
 import struct
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ METADATA, CONFIG, WEIGHTS, ASSETS = (
 _MEMBERS = 10_000  # files in the zip
 _JSON_BYTES = 32 << 20  # the largest config of keras.applications has 1.5 MB
 _JSON_DEPTH = 200  # brackets inside one another
+_JSON_PARTS = 1_000_000  # lists and objects; each takes at least 64 bytes of memory
+_ASSETS_BYTES = 256 << 20  # vocabularies; they are read into memory
 _LAYERS = 5_000  # the largest model of keras.applications has 1,041
 _RATIO = 20  # times a member may grow; Keras does not compress at all
 _ROOM = 64 << 20  # bytes it may have in any case
@@ -131,7 +135,7 @@ def _opened(
     _require(members, WEIGHTS)
     info = members[WEIGHTS]
     if info.compress_type != zipfile.ZIP_STORED:
-        return io.BytesIO(archive.read(info))
+        return _unpacked(archive, info)
     with archive.open(info) as member:
         while member.read(_CHUNK):
             pass
@@ -141,6 +145,17 @@ def _opened(
     name, extra = struct.unpack("<HH", header[-4:])
     start = info.header_offset + _LOCAL_HEADER + name + extra
     return cast(BinaryIO, Window(file, start, info.file_size))
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+    """Return a compressed member as a file on the disk, which vanishes when closed."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
+        with archive.open(info) as member:
+            shutil.copyfileobj(member, file, _CHUNK)
+        file.seek(0)
+        stack.pop_all()  # it stays open
+    return cast(BinaryIO, file)
 
 
 def _read_folder(path: Path, weights_only: bool) -> Archive:
@@ -180,6 +195,9 @@ def _checked(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
             f"expected a zip that does not grow {_RATIO} times; {size:,} bytes would "
             f"become {whole:,}"
         )
+    kept = sum(i.file_size for i in infos if i.filename.startswith(f"{ASSETS}/"))
+    if kept > _ASSETS_BYTES:
+        raise SavingError(f"expected at most {_ASSETS_BYTES:,} bytes of assets")
     members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         _check_name(info)
@@ -224,6 +242,9 @@ def read_json(text: bytes | str, name: str) -> dict[str, Any]:
     """
     if len(text) > _JSON_BYTES:
         raise SavingError(f"expected {name} to have at most {_JSON_BYTES:,} bytes")
+    brackets = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
+    if sum(map(text.count, brackets)) > _JSON_PARTS:  # type: ignore[arg-type]
+        raise SavingError(f"expected {name} to have at most {_JSON_PARTS:,} parts")
     try:
         found = json.loads(text)
     except RecursionError:

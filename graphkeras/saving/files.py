@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphkeras.errors import GraphKerasError, SavingError, message
+from graphkeras.errors import GraphKerasError, SavingError, message, one_line
+from graphkeras.limits import Allowance, loading
 from graphkeras.saving import legacy
 from graphkeras.saving.archive import (
     CONFIG,
@@ -373,16 +374,22 @@ def _one_line_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        if not isinstance(error, GraphKerasError):
-            text = f"{type(error).__name__}: {text}"
-        raise SavingError(f"{path}: {text[:2000]}") from error
+        raise SavingError(f"{path}: {_cause(error)}") from error
+
+
+def _cause(error: Exception) -> str:
+    """One line; of an error that is not ours, also what the file should have had."""
+    text = one_line(error) or type(error).__name__
+    if isinstance(error, GraphKerasError):
+        return text
+    where = one_line("".join(getattr(error, "__notes__", ["the model"])[:1]), 100)
+    return f"{where}: expected a config that fits; {type(error).__name__}: {text}"
 
 
 def _revive(config: Any, custom_objects: Any, compiled: bool, safe_mode: bool) -> Any:
     if not compiled:
         config = {k: v for k, v in config.items() if k != "compile_config"}
-    with sharing_when_read():
+    with sharing_when_read(), loading(Allowance() if safe_mode else None):
         model = deserialize_keras_object(config, custom_objects, safe_mode)
     if not hasattr(model, "save_own_variables"):
         raise SavingError(f"expected the config of a model, not of {model!r:.60}")

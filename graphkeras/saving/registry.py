@@ -23,10 +23,12 @@ import numpy as np
 from graphkeras import config as settings
 from graphkeras import dtypes
 from graphkeras.errors import SavingError, message, nearest
+from graphkeras.saving.argument_types import check_arguments, constructor
 
 _registered: dict[str, Any] = {}  # "package>Name" -> class or function
 _names: dict[Any, str] = {}  # class or function -> "package>Name"
 _PLAIN = (str, int, float, bool, type(None))
+_NUMBERS = (int, float, bool, type(None))
 
 # Keras's public namespaces, as they stand in configs, and where ours live.
 _NAMESPACES = (
@@ -35,12 +37,18 @@ _NAMESPACES = (
     "callbacks", "quantizers", "random", "ops",
 )  # fmt: skip
 _TOP_LEVEL = {"Sequential", "Model", "DTypePolicy", "Variable"}
+_FEATURES = "layers.preprocessing.feature_space"
 _WRITTEN_AS = {"GroupedQueryAttention": "GroupQueryAttention"}
 _KERAS_HOME = {
     "Functional": "keras.src.models.functional",
     "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
+    "FeatureSpace": "keras.utils",
+    **{
+        name: f"keras.src.{_FEATURES}"
+        for name in ("Feature", "Cross", "TFDIdentity", "TFDConcat")
+    },
 }
 
 
@@ -319,6 +327,8 @@ def deserialize_keras_object(
     if isinstance(config, _PLAIN):
         return config
     if isinstance(config, (list, tuple)):
+        if all(type(x) in _NUMBERS for x in config):
+            return config
         return type(config)(deserialize_keras_object(x) for x in config)
     if not isinstance(config, Mapping):
         raise SavingError(
@@ -346,11 +356,26 @@ def _deserialize_tagged(config: Mapping[str, Any]) -> Any:
         raise SavingError(
             message(class_name, "expected a class with a from_config() method.")
         )
-    instance = make(dict(inner or {}))
-    _restore(instance, config)
+    with _telling_where(class_name, inner):
+        if _is_ours(target):
+            check_arguments(target, inner or {}, in_safe_mode())
+        instance = make(dict(inner or {}))
+        _restore(instance, config)
     if made is not None and number is not None:
         made[number] = instance
     return instance
+
+
+@contextmanager
+def _telling_where(class_name: Any, inner: Any) -> Iterator[None]:
+    """Note at an error in which object of a config it came up; the innermost counts."""
+    try:
+        yield
+    except Exception as error:
+        if not getattr(error, "__notes__", None):
+            name = inner.get("name") if isinstance(inner, Mapping) else None
+            error.add_note(f"{class_name} {name!r}" if name else str(class_name))
+        raise
 
 
 def _restore(instance: Any, config: Mapping[str, Any]) -> None:
@@ -438,7 +463,9 @@ def find(config: Mapping[str, Any], name: str) -> Any:
     if config["class_name"] == "function" and module == "builtins":
         return find_public("keras", name, _FUNCTIONS)
     if module.split(".")[0] in ("keras", "graphkeras"):
-        return find_public(module, name, _places(module, config["class_name"]))
+        found = find_public(module, name, _places(module, config["class_name"]))
+        if inspect.isclass(found) or config["class_name"] == "function":
+            return found
     known = [*_registered, *(n for scope in _scopes.stack for n in scope)]
     raise SavingError(
         message(
@@ -452,6 +479,8 @@ def find(config: Mapping[str, Any], name: str) -> Any:
 
 def _places(module: str, class_name: str) -> Sequence[str]:
     """Our namespaces in which what Keras's `module` has may be."""
+    if class_name == "FeatureSpace" or _FEATURES in module:
+        return [_FEATURES]
     if ".applications." in module and _KERAS_HOME.get(class_name) == module:
         return [module.removeprefix("keras.src.")]
     known = _FUNCTIONS if class_name == "function" else _NAMESPACES
@@ -499,16 +528,24 @@ def _import(namespace: str) -> Any:
 
 
 def _is_ours(found: Any) -> bool:
-    callable_ = inspect.isclass(found) or inspect.isfunction(found)
-    return callable_ and (found.__module__ or "").startswith("graphkeras.")
+    """Whether something is a class or function models are made of."""
+    if not (inspect.isclass(found) or inspect.isfunction(found)):
+        return False
+    if found.__name__.startswith("_") or found.__name__ in _NOT_OF_MODELS:
+        return False
+    package, _, module = (found.__module__ or "").partition(".")
+    known = module.partition(".")[0] in _NAMESPACES
+    named = _KERAS_HOME.get(found.__name__) == f"keras.src.{module}"
+    return package == "graphkeras" and (known or named)
+
+
+_NOT_OF_MODELS = (
+    "clone_model", "deserialize", "get", "load_model", "look_up", "model_from_json",
+    "save_model", "serialize",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- configs by argument
-
-
-def constructor(cls: type) -> inspect.Signature:
-    """Return the signature of a class's `__init__`, `self` included."""
-    return inspect.signature(cls.__init__)  # type: ignore[misc]
 
 
 def init_arguments(cls: type) -> Iterator[str]:

@@ -94,6 +94,7 @@ class CompileLoss(Loss):
         given = outputs.spread(self._given, "loss")
         targets = outputs.flat(y_true, "targets", [bool(g) for g in given])
         weights = outputs.spread(self._weights, "loss_weights")
+        _check_weights(given, weights)
         pairs = [(i, g) for i, listed in enumerate(given) for g in listed]
         flat = tree.flatten(y_pred)
         found = []
@@ -133,6 +134,20 @@ class CompileLoss(Loss):
             value = value if weight is None else value * weight
             total = value if total is None else total + value
         return total
+
+
+def _check_weights(losses_by_output: Any, weights: Any) -> None:
+    """Refuse what are no weights, and more than one for an output."""
+    for listed, found in zip(losses_by_output, weights):
+        wrong = [w for w in found if isinstance(w, str) or callable(w)]
+        if len(found) > 1 or wrong:
+            raise ArgumentError(
+                message(
+                    "compile", "loss_weights must be one number for each output.",
+                    f"{len(found)} for {len(listed)} losses: {found!r:.80}",
+                    "Pass what to measure by its name: metrics=[...].",
+                )
+            )  # fmt: skip
 
 
 def _value_of(loss: Loss, y_true: Any, y_pred: Any, weight: Any) -> Any:

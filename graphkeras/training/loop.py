@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -155,7 +155,7 @@ class Pass:
                 if room:
                     return self._collected_at_once(compiled, span, room)
         parts = list(self.results())
-        flat = [np.concatenate(leaves) for leaves in zip(*map(tree.flatten, parts))]
+        flat = [_joined(leaves) for leaves in zip(*map(tree.flatten, parts))]
         nested = tree.is_nested(parts[0])
         return tree.pack_like(parts[0], flat) if nested else flat[0]
 
@@ -177,6 +177,26 @@ class Pass:
 
         _watched(work, look, progress)
         return compiled.outputs.filled(room)
+
+
+def _joined(parts: Sequence[Any]) -> np.ndarray:
+    """Return the rows of all batches; 0 (or '') fills up those of narrower batches.
+
+    So texts have the numbers that they get as one batch.
+    """
+    arrays = [np.asarray(part) for part in parts]
+    shapes = {a.shape[1:] for a in arrays}
+    if len(shapes) == 1 or len({len(shape) for shape in shapes}) > 1:
+        return np.concatenate(arrays)
+    widest = [max(sizes) for sizes in zip(*shapes)]
+    kind, empty = arrays[0].dtype, "" if arrays[0].dtype == object else 0
+    out = np.full((sum(map(len, arrays)), *widest), empty, kind)
+    at = 0
+    for array in arrays:
+        place = (slice(at, at + len(array)), *map(slice, array.shape[1:]))
+        out[place] = array
+        at += len(array)
+    return out
 
 
 def _watched(

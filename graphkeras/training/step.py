@@ -120,8 +120,11 @@ class Compiled:
     def needs_batches(self) -> bool:
         """Whether a size is found only in each batch: the words of its longest text.
 
-        Prepared all at once, every batch would be as wide as the widest of them.
+        Prepared all at once, every batch would be as wide as the widest of them. And
+        outputs that come of the preparation itself are no part of the compiled steps.
         """
+        if len(self.program.code.outputs) < len(self.graph.outputs):
+            return True
         leaves = (*self.graph.inputs, *self.graph.state)
         given = {name for leaf in leaves for name in _symbols_of(leaf)}
         return any(_symbols_of(v) - given for v in self.graph.walk())

@@ -468,6 +468,7 @@ class Trainer:
         return listed.history
 
     def _train_epoch(self, data: Data, callbacks: CallbackList) -> tuple[dict, Any]:
+        self.__dict__.pop("_evaluated", None)  # what was measured is another model
         self.reset_metrics()
         run = Pass(
             self.make_train_function(), data, callbacks, "train",
@@ -534,6 +535,7 @@ class Trainer:
         finally:
             data.close()
             _take_down(listed)
+        self.__dict__["_evaluated"] = logs
         return logs if return_dict else self._in_order(logs)
 
     def _evaluate(self, data: Data, callbacks: CallbackList) -> dict[str, Any]:
@@ -569,7 +571,11 @@ class Trainer:
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """Return the outputs for all rows, as arrays in the outputs' structure."""
+        """Return the outputs for all rows, as arrays in the outputs' structure.
+
+        Where batches differ in a size, as texts do in how many words the longest has,
+        the rows of the narrower ones are filled up with 0.
+        """
         data = adapt(x, batch_size=batch_size, steps=steps)
         listed = self._callbacks(callbacks, verbose, 1, data)
         self.stop_predicting = False

@@ -4,17 +4,20 @@ Places count from the end when negative; what lies outside is moved to the neare
 cell, so that no index can touch foreign memory.
 """
 
+from dataclasses import dataclass
+
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.cut import cut
-from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
+from graphkeras.kernels.cpu.emit import Emit, Local, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import highest, lowest
 from graphkeras.kernels.cpu.loop import elementwise, nest, stretch, zero
 from graphkeras.kernels.cpu.target import accumulator
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.tile import Epilogue, Panel
-from graphkeras.kernels.cpu.value import Index, known
+from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 Indices = tuple[Index, ...]
+PLACE = "int32"
 AHEAD = 8  # rows asked for before their turn
 VECTORS = 8  # columns whose sums are held in registers
 SHORT_RUN = 16  # elements that are copied at once
@@ -243,23 +246,89 @@ def argmin(e: Emit, x: Array, out: Array, *, axis: int) -> None:
 
 
 def _winner(e: Emit, x: Array, out: Array, axis: int, *, largest: bool) -> None:
-    """Walk the axis; NaN wins, as in NumPy. Lanes run along out's last axis."""
+    """Walk the axis; NaN wins, as in NumPy. Lanes run along out's last axis, or along
+    the axis itself if it is the last one and long enough."""
     axis = axis % x.rank
-    start = lowest(x.dtype) if largest else highest(x.dtype)
+    size = known(x.shape[axis])
+    if axis == x.rank - 1 and known(x.strides[-1]) == 1 and (size is None or size > 4):
+        _winner_along(e, x, out, largest)
+        return
 
     def cell(index: Indices, lanes: int) -> None:
-        best = e.local(x.dtype, e.constant(x.dtype, start), lanes)
-        place = e.local(out.dtype, e.constant(out.dtype, 0), lanes)
+        found = _Winner.none(e, x.dtype, lanes, largest)
         with e.loop(0, x.shape[axis]) as i:
             at = (*index[:axis], i, *index[axis:])
             value = Term(e, e.load(x, x.offset(e, at), lanes))
-            old = Term(e, best.get())
-            better = (value > old) if largest else (value < old)
-            better = better | ((value != value) & (old == old))
-            here = Term(e, e.splat(e.from_index(i, out.dtype), lanes))
-            best.set(better.select(value, old).scalar)
-            place.set(better.select(here, Term(e, place.get())).scalar)
-        e.store(out, out.offset(e, index), place.get())
+            found.take(value, Term(e, e.splat(e.from_index(i, PLACE), lanes)))
+        e.store(out, out.offset(e, index), e.cast(found.place.get(), out.dtype))
 
     dense = axis < x.rank - 1 and _dense(x, out)
-    elementwise(e, out.shape, cell, dense, native_lanes(x.dtype))
+    elementwise(e, out.shape, cell, dense, native_lanes(PLACE))
+
+
+def _winner_along(e: Emit, x: Array, out: Array, largest: bool) -> None:
+    """The winner of each row, lanes of neighbours, then among the lanes."""
+    lanes, size = native_lanes(PLACE), x.shape[-1]
+    whole = e.mul(e.floordiv(size, lanes), lanes)
+    rest = e.sub(size, whole)
+
+    def row(index: Indices) -> None:
+        line = x.at(e, *index)
+        found = _Winner.none(e, x.dtype, lanes, largest)
+        with e.loop(0, whole, lanes) as i:
+            places = Term(e, e.from_index(i, PLACE, lanes))
+            found.take(Term(e, e.load(line, i, lanes)), places)
+        if known(rest) != 0:
+            with e.when(e.gt(rest, 0)):
+                places = Term(e, e.from_index(whole, PLACE, lanes))
+                limit = Term(e, e.splat(e.from_index(size, PLACE), lanes))
+                value = Term(e, e.load_some(line, whole, lanes, rest))
+                found.take(value, places, places < limit)
+        place = e.cast(found.among_lanes(), out.dtype)
+        e.store(out, out.offset(e, index), place)
+
+    nest(e, out.shape, row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Winner:
+    """The best value so far in each lane, and its place."""
+
+    best: Local
+    place: Local
+    largest: bool
+
+    @classmethod
+    def none(cls, e: Emit, dtype: str, lanes: int, largest: bool) -> "_Winner":
+        """Before the first value: the worst there is, at place 0."""
+        start = e.constant(dtype, lowest(dtype) if largest else highest(dtype))
+        place = e.local(PLACE, e.constant(PLACE, 0), lanes)
+        return cls(e.local(dtype, start, lanes), place, largest)
+
+    def take(self, value: Term, place: Term, live: Term | None = None) -> None:
+        """Let a later value win if it is better, in the lanes that are `live`."""
+        old = Term(value.e, self.best.get())
+        better = self._better(value, old)
+        better = better if live is None else better & live
+        self.best.set(better.select(value, old).scalar)
+        self.place.set(better.select(place, Term(value.e, self.place.get())).scalar)
+
+    def _better(self, value: Term, old: Term) -> Term:
+        better = (value > old) if self.largest else (value < old)
+        return better | ((value != value) & (old == old))
+
+    def among_lanes(self) -> Scalar:
+        """The place of the best lane; of equals, the first place."""
+        e = self.best.emit
+        best, place = Term(e, self.best.get()), Term(e, self.place.get())
+        while best.lanes > 1:
+            half = best.lanes // 2
+            (a, b), (p, q) = (
+                [Term(e, e.shuffle(t.scalar, t.scalar, range(s, s + half)))
+                 for s in (0, half)]
+                for t in (best, place)
+            )  # fmt: skip
+            same = (a == b) | ((a != a) & (b != b))
+            later = self._better(b, a) | (same & (q < p))
+            best, place = later.select(b, a), later.select(q, p)
+        return place.scalar

@@ -9,6 +9,7 @@ The order of the sums depends on the size of k alone.
 
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, native_lanes
+from graphkeras.kernels.cpu.loop import sum_lanes
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.tile import Epilogue
 from graphkeras.kernels.cpu.value import Index, Scalar, known
@@ -60,14 +61,5 @@ def _sums(e: Emit, a: Array, first: Index, b: Array, rows: int) -> list[Scalar]:
     rest = e.sub(k, whole)
     with e.when(e.gt(rest, 0)):
         add(whole, rest)
-    return [_across(e, Term(e, low.get()) + Term(e, high.get())) for low, high in sums]
-
-
-def _across(e: Emit, vector: Term) -> Scalar:
-    """The sum of the lanes, in halves."""
-    while vector.lanes > 1:
-        half = vector.lanes // 2
-        low = e.shuffle(vector.scalar, vector.scalar, range(half))
-        high = e.shuffle(vector.scalar, vector.scalar, range(half, 2 * half))
-        vector = Term(e, low) + Term(e, high)
-    return vector.scalar
+    pairs = ((Term(e, low.get()), Term(e, high.get())) for low, high in sums)
+    return [sum_lanes(e, (low + high).scalar) for low, high in pairs]

@@ -27,11 +27,24 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 Epilogue = Callable[[Emit, Scalar, Index, Index, int], Scalar]
+SHORT = 8  # operations that may be written once for each vector of sums
 Beside = Callable[[Index], None]
 DTYPES = ("float32", "float64")
 
 YES = ir.Constant(ir.IntType(1), 1)
 NO = ir.Constant(ir.IntType(1), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """An epilogue of at most SHORT operations."""
+
+    apply: Epilogue
+
+    def __call__(
+        self, e: Emit, value: Scalar, row: Index, column: Index, lanes: int
+    ) -> Scalar:
+        return self.apply(e, value, row, column, lanes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,11 @@ class Panel:
     vectors: int
     lanes: int
     live: Index
+
+    @property
+    def width(self) -> int:
+        """Columns of all vectors."""
+        return self.vectors * self.lanes
 
     def left(self, e: Emit, vector: int) -> Index:
         """How many columns exist from that vector on."""
@@ -187,13 +205,16 @@ def _store(e: Emit, panel: Panel, sums: Sums, result: Result) -> None:
 def _store_finished(
     e: Emit, panel: Panel, sums: Sums, result: Result, epilogue: Epilogue
 ) -> None:
-    """Store through the epilogue, by way of a buffer.
+    """Store through the epilogue, if it is not short by way of a buffer.
 
     A loop over the rows keeps one copy of the epilogue's code instead of one a sum,
     and can end a row in single columns: an epilogue reads memory (a bias), which
     must not be touched beyond the last column.
     """
-    dtype, width = result.out.dtype, panel.vectors * panel.lanes
+    if isinstance(epilogue, Short) and known(panel.live) == panel.width:
+        _store_directly(e, panel, sums, result, epilogue)
+        return
+    dtype, width = result.out.dtype, panel.width
     pointer = e.scratch(dtype, len(sums) * width)
     buffer = Array(pointer, dtype, (), ())
     for r, row in enumerate(sums):
@@ -209,6 +230,17 @@ def _store_finished(
             e.store(result.out, offset, value)
 
         stretch(e, 0, panel.live, panel.lanes, finish)
+
+
+def _store_directly(
+    e: Emit, panel: Panel, sums: Sums, result: Result, epilogue: Epilogue
+) -> None:
+    for r, row in enumerate(sums):
+        for v, total in enumerate(row):
+            first = v * panel.lanes
+            above, left = e.add(result.row, r), e.add(result.column, first)
+            value = epilogue(e, total.get(), above, left, panel.lanes)
+            e.store(result.out, e.add(e.mul(result.row_step, r), first), value)
 
 
 def finish_some(

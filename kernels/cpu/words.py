@@ -183,6 +183,23 @@ def merge(old: int, table: int, work: int) -> int:
     return 0
 
 
+def heads(table: int, places: int, count: int, out: int) -> int:
+    """table, places[count] -> out[count, 2]: what decides the order of these words.
+
+    That is, as two numbers that begin with their highest byte, the first 15 bytes and
+    the size; or 255, where there are more: of equal beginnings the longer is larger.
+    """
+    for i in range(count):
+        slot = load(table + SLOTS) + SLOT * load(places + 8 * i)
+        place, target = load(slot + PLACE), out + 16 * i
+        store(target, load(slot + LOW))
+        store(target + 8, load(slot + HIGH))
+        if load(slot + HIGH) < 0:
+            copy(place, SHORT, target)
+            store_byte(target + SHORT, 255)
+    return 0
+
+
 def write(table: int, places: int, count: int, separator: int, out: int) -> int:
     """table, places[count] -> out: the words in these slots, a separator behind each.
 

@@ -11,6 +11,7 @@ from tests.architecture.sources import ROOT, python_files, syntax
 
 GROUND = (
     "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
+    "limits",
 )  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)
@@ -30,10 +31,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **{unit: (*FLOOR_5[1:], *FLOOR_4) for unit in FLOOR_5},
     "compiler": (*FLOOR_5, *RUNTIME, *FLOOR_4, "kernels"),  # it writes in their Emit
     **{unit: (*FLOOR_6, *FLOOR_5, *FLOOR_4) for unit in FLOOR_6},
+    "export": ("drawing", *FLOOR_6, *FLOOR_5, *FLOOR_4),
     "data": (*FLOOR_5[1:], *FLOOR_4),
     "layers": ("data", *FLOOR_6, *FLOOR_5, *FLOOR_4),
     "training": ("data", *FLOOR_6, *FLOOR_5, *FLOOR_4, *RUNTIME),
-    "models": ("layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
+    "drawing": GROUND,
+    "models": ("drawing", "layers", "training", *FLOOR_6, *FLOOR_5, *FLOOR_4),
     "applications": ("models", "layers", *FLOOR_6, *FLOOR_5, *FLOOR_4),
 }
 TOP = (

@@ -19,7 +19,10 @@ def test_file_names_no_path_of_one_machine(name: str) -> None:
     assert MACHINE_PATH.search(text) is None
 
 
-MADE_BY_KERAS = ("tests/saving/data/", "tests/text/recorded.npz")
+MADE_BY_KERAS = (
+    "tests/saving/data/",
+    *(f"tests/{area}/recorded.npz" for area in ("images", "tables", "text")),
+)
 
 
 @pytest.mark.parametrize(

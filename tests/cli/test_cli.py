@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import graphkeras as keras
 from graphkeras import cli, config, demo
+from graphkeras.cli import sources
 
 MODEL = """
 import numpy as np
@@ -209,7 +211,7 @@ def test_traceback_is_shown_on_request(
 def test_export_and_inspect_take_saved_models(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli._load_model(Path("user_model.py"), "model").save("m.keras")
+    sources.load_model(Path("user_model.py"), "model").save("m.keras")
     assert run("export", "m.keras", "-o", "m.onnx") == 0
     assert "scores" in capsys.readouterr().out
     assert run("inspect", "m.keras") == 0
@@ -220,7 +222,7 @@ def test_a_saved_model_may_need_a_file_of_classes(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "mine.py").write_text(CUSTOM)
-    made = cli._load_model(Path("mine.py"), "model")
+    made = sources.load_model(Path("mine.py"), "model")
     made.save("m.keras")
     keras.saving.get_custom_objects().pop("mine>Twice")
     assert run("export", "m.keras", "-o", "m.onnx") == 1
@@ -298,21 +300,42 @@ def in_process(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_tells_the_exit_statuses() -> None:
-    for arguments in (["--help"], ["export", "--help"], ["inspect", "--help"]):
+    for arguments in (["--help"], ["export", "--help"], ["verify", "--help"]):
         shown = in_process(*arguments)
         assert shown.returncode == 0
         assert "exit status:" in shown.stdout and "GRAPHKERAS_DEBUG" in shown.stdout
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    "command", ["", "export", "inspect", "verify", "cache", "demo"]
+)
+def test_help_imports_nothing_heavy(command: str) -> None:
     code = (
         "import sys; from graphkeras import cli\n"
-        "try: cli.main(['--help'])\n"
+        f"try: cli.main([*{command.split()}, '--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'numba', 'onnx', 'onnxruntime', 'rich', 'h5py'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
+        "print(*sorted(sys.modules), file=sys.stderr)"
     )
-    assert subprocess.run([sys.executable, "-c", code], stdout=-3).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    found = set(done.stderr.split())
+    ours = {m for m in found if m.startswith("graphkeras")}
+    assert ours == {
+        "graphkeras", "graphkeras.cli", "graphkeras.cli.entry", "graphkeras.config",
+        "graphkeras.cli.options", "graphkeras.errors",
+    }  # fmt: skip
+    assert not found & {"numpy", "numba", "onnx", "onnxruntime", "rich", "h5py"}
+
+
+def test_what_nobody_expected_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def odd(_: Path) -> None:
+        raise RuntimeError("odd\nthing")
+
+    monkeypatch.setattr(demo, "main", odd)
+    assert run("demo") == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: RuntimeError: odd thing") and shown.count("\n") == 1
 
 
 def test_whole_process_ends_with_status_and_message(folder: Path) -> None:
@@ -328,3 +351,16 @@ def test_reader_that_leaves_early_is_no_failure(folder: Path) -> None:
     line = f"{sys.executable} -m graphkeras.cli inspect user_model.py:model | head -1"
     done = subprocess.run(line, shell=True, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_progress_is_told_on_a_terminal_only(folder: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    line = ["export", "user_model.py:small", "-o", "m.onnx", "--fp16"]
+    command = [sys.executable, "-m", "graphkeras.cli", *line]
+    environment = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stderr=theirs, stdout=-1, env=environment)
+    os.close(theirs)
+    told = os.read(ours, 1 << 16).decode()
+    assert done.returncode == 0 and b"float16" in done.stdout
+    assert "exporting and checking small" in told and "Traceback" not in told

@@ -182,6 +182,12 @@ def test_what_differs_from_row_to_row_of_one_axis_waits_for_the_product() -> Non
     assert shape_of(plan) == ["call", "loop"]
 
 
+def test_a_product_with_one_column_leaves_its_results_to_vectors() -> None:
+    dense = (floats(BATCH, 4), floats(4, 1), floats(1))
+    plan = plan_of(lambda x, w, b: ops.sigmoid(x @ w + b), *dense)
+    assert shape_of(plan) == ["call", "loop"]
+
+
 def test_the_rows_of_a_table_are_updated_as_their_gradient_is_summed() -> None:
     table = Variable(np.ones((30, 4), np.float32), name="table")
     with Trace() as trace:

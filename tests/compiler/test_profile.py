@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphkeras as keras
 from graphkeras import config, ops
 from graphkeras.compiler import profile as profiles
 from tests.compiler.machine import BATCH, compiled, floats
@@ -50,6 +51,21 @@ def test_every_step_of_every_run_is_counted() -> None:
     assert costs["matmul.gemm"].moved == 4 * (50 * 300 + 300 * 40 + 50 * 40)
     profile.reset()
     assert profile.runs == 0
+
+
+@pytest.mark.usefixtures("counting")
+@pytest.mark.parametrize("layer, gates", [("SimpleRNN", 1), ("LSTM", 4), ("GRU", 3)])
+def test_products_of_loops_over_time_are_counted(layer: str, gates: int) -> None:
+    model = keras.Sequential([keras.Input((7, 2)), getattr(keras.layers, layer)(5)])
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.ones((4, 7, 2)), np.ones((4, 5)))
+    counts = [
+        cost.operations
+        for profile in profiles.profiles
+        for cost in profile.costs({"batch": 4})
+        if cost.what.startswith("recurrent.")
+    ]
+    assert counts == [2 * 4 * 7 * 5 * 5 * gates] * 2
 
 
 def test_nothing_is_counted_unless_asked_for() -> None:

@@ -314,8 +314,8 @@ def test_an_error_of_a_generator_arrives_after_what_came_before() -> None:
     assert seen == [1, 2]
 
 
-def ours() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("graphkeras")]
+def ours() -> set[threading.Thread]:
+    return {t for t in threading.enumerate() if t.name.startswith("graphkeras")}
 
 
 def test_no_thread_outlives_its_reader() -> None:
@@ -327,12 +327,13 @@ def test_no_thread_outlives_its_reader() -> None:
         finally:
             closed.append(True)
 
+    before = ours()  # of tests that went before
     dataset = Dataset.from_generator(watched).map(lambda x: x, 3).prefetch(2)
     for x in dataset:
         if x == 5:
             break
     assert plain(dataset.take(2)) == [0, 1]
-    assert not ours() and len(closed) == 2
+    assert ours() <= before and len(closed) == 2
 
 
 def test_threads_work_ahead_of_the_reader() -> None:
@@ -451,3 +452,14 @@ def test_length_is_refused_where_there_is_none() -> None:
 def test_a_dataset_shows_its_steps() -> None:
     shown = repr(slices().shuffle(3).batch(4).prefetch(1))
     assert shown == "<Dataset: Numbers > Shuffle > RowBatches > Prefetch; 3>"
+
+
+def test_what_is_read_cannot_change_the_source() -> None:
+    array = np.zeros((4, 2))
+    dataset = Dataset.from_tensor_slices(array).batch(4).cache()
+    for read in dataset.as_numpy_iterator():
+        read += 1
+    for tensor in dataset:
+        with pytest.raises(ValueError, match="read-only"):
+            np.asarray(tensor)[0] = 1
+    assert not array.any() and not plain(dataset)[0][0][0]

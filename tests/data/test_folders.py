@@ -177,6 +177,9 @@ WRONG: dict[str, tuple[type[Exception], dict[str, Any]]] = {
         ArgumentError, {"labels": [1, 2], "class_names": ["a"]}
     ),
     "class_names goes.*only": (ArgumentError, {"labels": None, "class_names": ["a"]}),
+    "class_names goes.*there are none": (
+        ArgumentError, {"label_mode": None, "class_names": ["a"]}
+    ),
     "class_names must be among the folders.*no folder 'c'": (
         ArgumentError, {"class_names": ["a", "c"]}
     ),
@@ -209,7 +212,7 @@ def test_mistakes_are_named(text: str, folder: Path) -> None:
 
 
 def test_a_folder_must_be_there_and_hold_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"expected a folder.\n.*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"expected a folder.\n.*nowhere"):
         load(tmp_path / "nowhere")
     (tmp_path / "a").mkdir()
     with pytest.raises(DataError, match=r"(?s)none in .*must end in .txt"):

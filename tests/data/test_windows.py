@@ -85,9 +85,6 @@ WRONG: dict[str, tuple[type[Exception], dict[str, Any]]] = {
     "sequence_stride must be from 1 to 29": (ArgumentError, {"sequence_stride": 99}),
     "sequence_length must be at least 1": (ArgumentError, {"sequence_length": 0}),
     'format must be "tf" or "grain"': (ArgumentError, {"format": "numpy"}),
-    "expected at least 40 elements for one window": (
-        DataError, {"sequence_length": 40}
-    ),
 }  # fmt: skip
 
 
@@ -96,6 +93,11 @@ def test_mistakes_are_named(text: str) -> None:
     error, arguments = WRONG[text]
     with pytest.raises(error, match=text):
         windows(SERIES, None, **{"sequence_length": 3, **arguments})
+
+
+@pytest.mark.parametrize("how", [{"sequence_length": 40}, {"end_index": 2}])
+def test_a_series_shorter_than_a_window_gives_none(how: dict[str, int]) -> None:
+    assert list(windows(SERIES, None, **{"sequence_length": 3, **how})) == []
 
 
 # -------------------------------------------------------------------------- splitting

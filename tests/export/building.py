@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras.export import proto
+from graphkeras.export import proto, stream
 from graphkeras.export.builder import Builder
 from graphkeras.export.check import check_standard, open_session, run_session
 from graphkeras.export.nodes import Node
@@ -32,12 +32,12 @@ def run(
     """Write the graph, check it, and return its outputs."""
     if tidied:
         tidy(b)
-    model = proto.to_model(
+    model, weights = proto.to_model(
         b.body, b.initializers, opset=b.opset, name="test", metadata={}
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "test.onnx"
-        proto.write(model, path)
+        stream.write_model(model, weights, path)
         check_standard(path)
         return run_session(open_session(path), feeds or {})
 

@@ -13,7 +13,7 @@ import pytest
 
 from graphkeras import ops
 from graphkeras.errors import ExportError
-from graphkeras.export import Report, export_graph, proto
+from graphkeras.export import Report, check, export_graph
 from graphkeras.export.check import open_session, run_session
 from graphkeras.ir.dims import symbol
 from graphkeras.ir.interpret import interpret
@@ -183,16 +183,53 @@ def test_file_gives_the_same_in_a_fresh_process(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------ large files
 
 
-def test_weights_past_the_limit_stand_beside_the_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proto, "_LARGEST_MESSAGE", 4096)
-    report = exported(tmp_path / "m.onnx", cnn())
+@pytest.mark.parametrize("how", [{"largest": 4096}, {"external_data": True}], ids=str)
+def test_weights_may_stand_beside_the_model(how: Any, tmp_path: Path) -> None:
+    report = exported(tmp_path / "m.onnx", cnn(), **how)
     data = tmp_path / "m.onnx.data"
     assert report.difference is not None and report.difference < 1e-4
     assert report.bytes == data.stat().st_size + (tmp_path / "m.onnx").stat().st_size
-    assert data.stat().st_size % 4096 and onnx.load(tmp_path / "m.onnx")
+    assert data.stat().st_size > 15_000 > (tmp_path / "m.onnx").stat().st_size
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
+
+
+def test_weights_beside_the_model_are_those_inside(tmp_path: Path) -> None:
+    exported(tmp_path / "in.onnx", cnn())
+    exported(tmp_path / "out.onnx", cnn(), external_data=True)
+    inside, outside = (onnx.load(tmp_path / f"{n}.onnx") for n in ("in", "out"))
+    assert [*map(to_array_of, inside.graph.initializer)] == [
+        *map(to_array_of, outside.graph.initializer)
+    ]
+
+
+def to_array_of(tensor: Any) -> tuple[str, list[Any]]:
+    return tensor.name, onnx.numpy_helper.to_array(tensor).tolist()
+
+
+def test_failed_check_leaves_both_old_files_alone(tmp_path: Path) -> None:
+    exported(tmp_path / "m.onnx", cnn(), external_data=True)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(ExportError, match="expected onnxruntime to give"):
+        exported(tmp_path / "m.onnx", external_data=True, atol=-1.0, rtol=0.0)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("how", [{}, {"external_data": True}], ids=str)
+def test_heavy_models_are_checked_in_little_memory(
+    how: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lean: list[bool] = []
+    monkeypatch.setattr(check, "_HEAVY", 4096)
+    monkeypatch.setattr(
+        check, "open_session", lambda *a: lean.append(a[1]) or open_session(*a)
+    )
+    report = exported(tmp_path / "m.onnx", cnn(), **how)
+    assert all(lean) and len(lean) > 2 and report.difference is not None
+    assert report.difference < 1e-4
+    with pytest.raises(ExportError, match="expected onnxruntime to give"):
+        exported(tmp_path / "m.onnx", cnn(), atol=-1.0, rtol=0.0, **how)
+    left = {"m.onnx", "m.onnx.data"} if how else {"m.onnx"}
+    assert {p.name for p in tmp_path.iterdir()} == left
 
 
 # ----------------------------------------------------------------------------- errors

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from graphkeras.errors import ExportError
-from graphkeras.export import export_graph, inspect_file, proto
+from graphkeras.export import export_graph, inspect_file
 from tests.export.networks import cnn, mlp
 
 NAMED = {"input_names": ["pixels"], "output_names": ["scores"]}
@@ -39,12 +39,10 @@ def test_text_shows_everything_once(tmp_path: Path) -> None:
     assert "onnxruntime differs by at most" in text
 
 
-def test_weights_beside_the_model_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proto, "_LARGEST_MESSAGE", 0)
+def test_weights_beside_the_model_count(tmp_path: Path) -> None:
     graph, state = cnn()
-    made = export_graph(graph, state, tmp_path / "m.onnx", check=False, **NAMED)
+    path, how = tmp_path / "m.onnx", {"check": False, "external_data": True}
+    made = export_graph(graph, state, path, **how, **NAMED)
     assert inspect_file(tmp_path / "m.onnx") == made
 
 
@@ -78,12 +76,10 @@ def test_what_is_no_model_is_one_error(content: bytes | None, tmp_path: Path) ->
         inspect_file(tmp_path / "m.onnx")
 
 
-def test_weights_that_are_gone_are_one_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proto, "_LARGEST_MESSAGE", 0)
+def test_weights_that_are_gone_are_one_error(tmp_path: Path) -> None:
     graph, state = cnn()
-    export_graph(graph, state, tmp_path / "m.onnx", check=False, **NAMED)
+    path, how = tmp_path / "m.onnx", {"check": False, "external_data": True}
+    export_graph(graph, state, path, **how, **NAMED)
     (tmp_path / "m.onnx.data").unlink()
     with pytest.raises(ExportError, match="No such file"):
         inspect_file(tmp_path / "m.onnx")

@@ -52,6 +52,12 @@ def test_operations_commute_with_evaluation(a: Any, b: Any, at: Any, do: Any) ->
     assert dims.evaluate(do(a, b), at) == expected
 
 
+def test_nothing_is_in_no_parts() -> None:
+    words = dims.symbol("words")
+    parts = dims.floordiv(3 * words + 16 * words - 1, 16 * words)
+    assert dims.evaluate(parts, {"words": 0}) == 0
+
+
 @settings(max_examples=100, deadline=None)
 @given(expressions(), sizes)
 def test_substitution_by_numbers_is_evaluation(a: Any, at: Any) -> None:

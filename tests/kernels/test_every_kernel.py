@@ -433,6 +433,20 @@ def test_an_index_outside_is_moved_to_the_nearest_cell():
     sweep.run()
 
 
+@pytest.mark.parametrize("dtype", ["int8", "float16"])
+def test_of_equals_and_of_the_infinite_the_first_place_wins(dtype):
+    sweep = Sweep()
+    worst = np.finfo(dtype).min if dtype == "float16" else np.iinfo(dtype).min
+    for values in (np.zeros(37), np.full(37, worst), np.arange(37) // 18):
+        x = np.tile(values.astype(dtype), (2, 1))
+
+        def most(e, x, out):
+            index.argmax(e, x, out, axis=1)
+
+        sweep.add(most, (x,), x.argmax(1).astype("int32"))
+    sweep.run()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int8", "float16"])
 def test_argmax_and_argmin(rng, dtype):
     sweep = Sweep()

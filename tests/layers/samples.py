@@ -395,6 +395,20 @@ for _name, (_layer, _arguments, _shape, _dtype) in IMAGES.items():
     SAMPLES[_name] = _s(maker(_layer, _arguments), *_shape, dtype=_dtype,
                         tolerance=1e-3)  # fmt: skip
 
+SAMPLES["MelSpectrogram"] = _s(
+    lambda: layers.MelSpectrogram(16, 5, num_mel_bins=4, sampling_rate=200), 40,
+    tolerance=1e-4,
+)  # fmt: skip
+SAMPLES["Pipeline"] = _s(
+    lambda: layers.Pipeline([layers.Rescaling(0.5), layers.Resizing(3, 4)]), 5, 6, 2
+)
+SAMPLES["STFTSpectrogram"] = _s(
+    lambda: layers.STFTSpectrogram("magnitude", 5, 2), None, 2
+)
+SAMPLES["STFTSpectrogram, power"] = _s(
+    lambda: layers.STFTSpectrogram("psd", 8, 4, padding="same", expand_dims=True), 20, 1
+)
+
 # Layers the sweep cannot make from a line, and where they are tested instead.
 ELSEWHERE = {
     "FlaxLayer": "test_foreign.py",
@@ -408,6 +422,7 @@ ELSEWHERE = {
     "LSTMCell": "test_recurrent.py",
     "Lambda": "test_core.py",
     "Layer": "test_layer.py",
+    "MaxNumBoundingBoxes": "tests/images",
     "SimpleRNNCell": "test_recurrent.py",
     "StackedRNNCells": "test_recurrent.py",
     "StringLookup": "tests/preprocessing",

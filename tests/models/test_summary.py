@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,40 @@ import pytest
 import graphkeras as keras
 from graphkeras import layers
 from graphkeras.errors import ArgumentError
+from tests.models import summaries
+
+RECORDED = json.loads(summaries.RECORDED.read_text("utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
 
 
 def printed(model: Any, **options: Any) -> list[str]:
     """The lines of a summary."""
-    lines: list[str] = []
-    model.summary(print_fn=lines.append, **options)
-    return lines
+    texts: list[str] = []
+    model.summary(print_fn=texts.append, **options)
+    (text,) = texts
+    return text.splitlines()
+
+
+def cells(lines: list[str]) -> list[list[str]]:
+    """The cells of the rows that begin a layer."""
+    rows = [line.strip("│").split("│") for line in lines if line.startswith("│")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("case", summaries.CASES)
+def test_summary_is_that_of_keras(case: str) -> None:
+    assert summaries.summary(keras, *summaries.CASES[case]) == RECORDED[case]
+
+
+def test_a_terminal_gets_the_same_text(capsys: pytest.CaptureFixture[str]) -> None:
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    lines = printed(model)
+    model.summary()
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 @pytest.fixture
@@ -35,28 +63,26 @@ def mnist() -> keras.Model:
 def test_summary_of_the_guides_model(mnist: keras.Model) -> None:
     lines = printed(mnist)
     assert lines[0] == 'Model: "model_1"'
-    assert lines[2].split() == ["Layer", "(type)", "Output", "Shape", "Param", "#"]
-    rows = [" ".join(line.split()) for line in lines[4:-5:2]]
-    assert rows == [
-        "input_layer (InputLayer) (None, 28, 28) 0",
-        "rescaling (Rescaling) (None, 28, 28) 0",
-        "flatten (Flatten) (None, 784) 0",
-        "dense (Dense) (None, 128) 100,480",
-        "dense_1 (Dense) (None, 128) 16,512",
-        "dense_2 (Dense) (None, 10) 1,290",
+    assert cells(lines) == [
+        ["input_layer (InputLayer)", "(None, 28, 28)", "0"],
+        ["rescaling (Rescaling)", "(None, 28, 28)", "0"],
+        ["flatten (Flatten)", "(None, 784)", "0"],
+        ["dense (Dense)", "(None, 128)", "100,480"],
+        ["dense_1 (Dense)", "(None, 128)", "16,512"],
+        ["dense_2 (Dense)", "(None, 10)", "1,290"],
     ]
-    assert lines[-4:-1] == [
-        "Total params: 118,282 (462.04 KB)",
-        "Trainable params: 118,282 (462.04 KB)",
-        "Non-trainable params: 0 (0.00 B)",
+    assert lines[-3:] == [
+        " Total params: 118,282 (462.04 KB)",
+        " Trainable params: 118,282 (462.04 KB)",
+        " Non-trainable params: 0 (0.00 B)",
     ]
 
 
 def test_frozen_layers_are_counted_and_shown(mnist: keras.Model) -> None:
     mnist.layers[3].trainable = False
     lines = printed(mnist, show_trainable=True)
-    assert "Non-trainable params: 100,480 (392.50 KB)" in lines
-    marks = [line.split()[-1] for line in lines[4:-5:2]]
+    assert " Non-trainable params: 100,480 (392.50 KB)" in lines
+    marks = [row[-1] for row in cells(lines)]
     assert marks == ["-", "-", "-", "N", "Y", "Y"]
 
 
@@ -68,8 +94,8 @@ def test_branches_show_what_is_connected_to_what() -> None:
     model = keras.Model([a, b], layers.Add(name="sum")([shared(a), shared(b)]))
     lines = printed(model)
     assert "Connected to" in lines[2]
-    assert any("a[0][0], b[0][0]" in line for line in lines)
-    assert any("shared[0][0], shared[1][0]" in line for line in lines)
+    text = " ".join(row[-1] for row in cells(lines))
+    assert "a[0][0], b[0][0]" in text and "shared[0][0], shared[1][0]" in text
 
 
 def test_nested_models_open_when_asked() -> None:
@@ -115,4 +141,4 @@ def test_layer_range_shows_a_part(mnist: keras.Model) -> None:
 
 def test_float_sizes_print_as_units() -> None:
     model = keras.Sequential([keras.Input((1024,)), layers.Dense(1024)])
-    assert "Total params: 1,049,600 (4.00 MB)" in printed(model)
+    assert " Total params: 1,049,600 (4.00 MB)" in printed(model)

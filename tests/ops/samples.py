@@ -18,14 +18,14 @@ from tests.ops.table_categories import CATEGORIES
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
 from tests.ops.table_images import FILTERS, RESAMPLING
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
-from tests.ops.table_numpy import COLOURS, STATISTICS
+from tests.ops.table_numpy import COLOURS, FOURIER, STATISTICS
 from tests.ops.table_readings import READINGS
 from tests.ops.table_recurrent import RECURRENT
 
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
     **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
-    **READINGS, **RESAMPLING, **FILTERS,
+    **READINGS, **RESAMPLING, **FILTERS, **FOURIER,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Samples of the rest of NumPy's functions, and of images' colours."""
+"""Samples of the rest of NumPy's functions: statistics, Fourier; images' colours."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ STATISTICS = {
     "unravel_index": [s(i(5, 0, 3), shape=(2, 3))],
 }  # fmt: skip
 
+FOURIER = {  # one product, two rounds of products, a prime
+    "discrete_fourier": [
+        s(x(3, 8), x(3, 8, salt=1), free=(0, 1)), s(x(2, 66), x(2, 66, salt=1)),
+        s(x(7), x(7, salt=1)),
+    ],
+    "discrete_fourier_of_real": [
+        s(x(3, 8), count=5, free=(0,)), s(x(2, 3, 66), count=9), s(x(7), count=1),
+    ],
+}  # fmt: skip
+
 COLOURS = {
     "pad_images": [
         s(x(2, 3, 4, 1), top_padding=1, left_padding=0, target_height=6,
@@ -59,6 +69,8 @@ COLOURS = {
         s(x(6, 7, 3), size=3, strides=1, padding="same"),
         s(x(2, 3, 7, 7), size=2, strides=1, dilation_rate=2,
           data_format="channels_first"),
+        s(x(2, 3, 4, 5, 2), size=(2, 1, 3), strides=2),
+        s(x(4, 4, 5, 1), size=(2, 2, 2), padding="same"),
     ],
     "unfold": [s(x(2, 3, 5, 6), kernel_size=(2, 3), padding=1, stride=2, free=(0,))],
     "fold": [s(x(2, 12, 6), output_size=(5, 4), kernel_size=2, padding=(1, 0),

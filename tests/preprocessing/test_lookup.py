@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -78,11 +79,37 @@ def test_words_of_a_file_are_one_a_line(tmp_path: Path) -> None:
     assert layer.get_config()["vocabulary"] is None
 
 
+def test_a_file_may_have_more_words_than_a_list(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("a\nm\nb\nc\n")
+    layer = L.StringLookup(3, mask_token="m", vocabulary=str(tmp_path / "v.txt"))
+    assert layer.get_vocabulary() == ["m", "[UNK]", "a", "m", "b", "c"]
+    assert layer(["m", "c", "z"]).numpy().tolist() == [0, 5, 1]
+
+
+def test_words_that_are_no_utf_8_are_exported_as_they_are(tmp_path: Path) -> None:
+    words = L.StringLookup(vocabulary=[b"\xff", "a"])
+    texts = keras.Input((1,), dtype="string")
+    keras.Model(texts, words(texts)).export(tmp_path / "m.onnx")
+    (node,) = onnx.load(tmp_path / "m.onnx").graph.node
+    keys = next(a.strings for a in node.attribute if a.name == "keys_strings")
+    assert [*keys] == [b"\xff", b"a"]
+
+
+def test_shape_of_bins_is_known_with_a_word_as_the_mask() -> None:
+    layer = L.Hashing(4, mask_value="", output_mode="one_hot")
+    assert layer.compute_output_shape((None, 3)) == (None, 3, 4)
+
+
 def test_special_words_may_lead_a_vocabulary() -> None:
     layer = L.StringLookup(vocabulary=["", "[UNK]", "a"], mask_token="")
     assert layer.get_vocabulary() == ["", "[UNK]", "a"]
     assert layer.get_vocabulary(include_special_tokens=False) == ["a"]
     assert layer.vocabulary_size() == 3
+
+
+def weighted_file() -> Any:
+    """A layer of words of a file, and of weights; this one would do."""
+    return L.StringLookup(vocabulary=__file__, output_mode="tf_idf", idf_weights=[1.0])
 
 
 @pytest.mark.parametrize(
@@ -100,6 +127,7 @@ def test_special_words_may_lead_a_vocabulary() -> None:
         (lambda: L.StringLookup(vocabulary=["a", "m"], mask_token="m"), "'m' at 1"),
         (lambda: L.StringLookup(vocabulary="no.txt"), "path of a vocabulary file"),
         (lambda: L.StringLookup(vocabulary=[]), "an empty one"),
+        (lambda: weighted_file(), "vocabulary file cannot hold them: pass the words"),
         (lambda: L.StringLookup(salt="x"), "salt to be an int or two"),
         (lambda: L.IntegerLookup(salt=1), "oov_method 'farmhash' with a salt"),
         (lambda: L.IntegerLookup(vocabulary_dtype="int32"), "vocabulary_dtype"),
@@ -123,12 +151,13 @@ def test_argument_is_refused(make: Any, says: str) -> None:
         (L.StringLookup(), ["a"], ArgumentError, "expected a vocabulary"),
         (L.StringLookup(output_mode="count"), ["a"], ArgumentError, "a vocabulary"),
         (L.StringLookup(vocabulary=["a"]), [1], DTypeError, "expected strings"),
+        (L.StringLookup(vocabulary=["a"]), [["a"], ["b", "c"]], DataError, "one len"),
         (L.IntegerLookup(vocabulary=[1]), ["a"], DTypeError, "expected integers"),
-        (L.IntegerLookup(vocabulary=[1]), [np.nan], DataError, "NaN"),
         (L.StringLookup(None, 0, vocabulary=["a"]), ["b"], DataError, "'b'"),
         (L.CategoryEncoding(3), ["a"], DTypeError, "expected integers"),
         (L.Hashing(3, mask_value=1), ["a"], DTypeError, "mask_value"),
         (L.HashedCrossing(3), np.array([1]), ArgumentError, "at least two inputs"),
+        (L.HashedCrossing(3), [[1.0], [2]], ArgumentError, "integers or strings"),
         (L.Discretization(num_bins=3), [1.0], ArgumentError, "bin boundaries"),
     ],
 )
@@ -150,11 +179,54 @@ def test_input_is_refused(layer: Any, data: Any, error: Any, says: str) -> None:
         (L.StringLookup(), "text", DataError, "an array, a list or batches"),
         (L.Discretization([1.0]), [2.0], ArgumentError, "without bin_boundaries"),
         (L.Discretization(num_bins=2), [np.nan], DataError, "NaN"),
+        (L.IntegerLookup(), [np.nan], DataError, "NaN or infinity"),
     ],
 )
 def test_data_is_refused(layer: Any, data: Any, error: Any, says: str) -> None:
     with pytest.raises(error, match=says):
         layer.adapt(data)
+
+
+NO_NUMBERS = np.array([[np.nan, np.inf, -np.inf, 1e30, 2.7, 1.0]]).T
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (L.IntegerLookup(vocabulary=[1, 2]), [0, 0, 0, 0, 2, 1]),
+        (L.IntegerLookup(vocabulary=[1, 2], mask_token=9), [1, 1, 1, 1, 3, 2]),
+        (L.CategoryEncoding(3, "count"), [[0] * 3] * 4 + [[0, 0, 1], [0, 1, 0]]),
+        (L.CategoryEncoding(3, "one_hot"), [[0] * 3] * 4 + [[0, 0, 1], [0, 1, 0]]),
+        (L.Discretization([1.0, 2.0]), [2, 2, 0, 2, 2, 1]),
+    ],
+)
+def test_what_is_no_number_is_the_same_everywhere(
+    layer: Any, expected: Any, kind: str, tmp_path: Path
+) -> None:
+    with np.errstate(over="ignore"):
+        batch = NO_NUMBERS.astype(kind)
+    x = keras.Input((1,), dtype=kind)
+    model = keras.Model(x, layer(x))
+    model.export(tmp_path / "m.onnx", samples=batch)
+    session = onnxruntime.InferenceSession(
+        tmp_path / "m.onnx", providers=["CPUExecutionProvider"]
+    )
+    (served,) = session.run(None, {x.name: batch})
+    for found in (layer(batch), model.predict(batch, verbose=0), served):
+        assert np.squeeze(np.asarray(found)).tolist() == expected
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "int64"])
+def test_a_mask_that_no_number_can_be_hides_none(kind: str) -> None:
+    numbers_ = np.array([[3, 0]], kind)
+    found = L.Hashing(5, mask_value=300)(numbers_).numpy()
+    assert found.tolist() == (1 + L.Hashing(4)(numbers_).numpy()).tolist()
+
+
+def test_one_hot_bins_lose_two_axes_of_one_as_in_keras() -> None:
+    layer = L.Hashing(3, output_mode="one_hot")
+    assert layer(np.array([[["a"]], [["b"]]])).shape == (2, 3)
 
 
 def test_vocabulary_keeps_its_size_where_it_is_a_width() -> None:
@@ -194,7 +266,7 @@ def test_unknown_word_fails_in_onnxruntime_too_where_it_is_an_error(
 def test_what_onnx_cannot_hash_is_refused(
     layer: Any, kind: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ExportError, match="no standard operator reads the bytes"):
+    with pytest.raises(ExportError, match=r"reads the bytes(.|\n)*look strings up:"):
         exported(layer, kind, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -207,3 +279,13 @@ def test_counts_feed_a_dense_layer_in_training(rng: np.random.Generator) -> None
     data = rng.integers(0, 5, (32, 3))
     losses = model.fit(data, (data == 2).any(1), epochs=9, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def test_predict_gives_words_of_all_rows() -> None:
+    x = keras.Input((3,), name="x")
+    name = L.StringLookup(vocabulary=["cat", "dog"], invert=True)
+    best = keras.ops.argmax(x, axis=-1)
+    model = keras.Model(x, {"word": name(best), "best": best})
+    found = model.predict(np.eye(3, dtype="float32")[[2, 1, 0]], 2, verbose=0)
+    assert found["word"].tolist() == ["dog", "cat", "[UNK]"]
+    assert found["best"].tolist() == [2, 1, 0]

@@ -95,10 +95,21 @@ def test_stretches_are_short_while_trying_and_long_after() -> None:
     pace.note(1, 4e-3, 4)
     pace.threads(2)
     assert pace.steps(1000) == int(TRIAL / PROBES / 1e-3)
+    pace.note(2, 1.0, 1)
+    pace.threads(2)
     pace.note(2, 4e-3, 8)
     pace.threads(2)
     assert pace.steps(1000) == int(STRETCH / 5e-4)
     assert pace.steps(3) == 3
+
+
+def test_the_time_in_which_threads_begin_is_no_measure() -> None:
+    clock = Clock({1: 1e-2, 2: 6e-3})
+    clock.run(2)
+    clock.seconds[2] = 1.0
+    assert clock.run(1) == [2]
+    clock.seconds[2] = 6e-3
+    assert set(clock.run(20)) == {2}
 
 
 def test_one_allowed_thread_is_all() -> None:

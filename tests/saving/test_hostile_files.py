@@ -200,7 +200,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "eval": (lambda: function("builtins", "eval"), "expected a name in keras"),
     "load_model": (lambda: function("keras.models", "load_model"), "a name in keras"),
     "Popen": (lambda: layer("subprocess", "Popen", args=["true"]), "registered class"),
-    "CSVLogger": (lambda: layer("keras.callbacks", "CSVLogger"), "from_config"),
+    "CSVLogger": (lambda: layer("keras.callbacks", "CSVLogger"), "a name in keras"),
     "a module": (lambda: layer("keras.layers", "np"), "a name in keras.layers"),
     "nearest": (lambda: layer("keras.layers", "Dens"), "Did you mean 'Dense'"),
     "lambda": (lambda: layer("keras.layers", "Lambda", function=LAMBDA), "lambda"),
@@ -215,16 +215,16 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "no such output": (lambda: call("block", 0, 9), "to have an output 9"),
     "bad reference": (lambda: call(None, [], "x"), "the name of a layer"),
     "bad numbers": (lambda: call("block", "x", []), "TypeError"),
-    "ones": (lambda: op("Tile", [1.0], repeats=[10**12]), "on tensors of the model"),
+    "ones": (lambda: op("Tile", [1.0], repeats=[10**5]), "on tensors of the model"),
     # sizes
-    "wide": (lambda: dense(units=10**9), "bytes, by the weights in the file"),
-    "wider": (lambda: dense(units=2**70), "bytes, by the weights in the file"),
+    "wide": (lambda: dense(units=10**7), "bytes, by the weights in the file"),
+    "wider": (lambda: dense(units=2**70), "units to be at most 16,777,216"),
     "negative": (lambda: dense(units=-1), "units to be a positive int"),
-    "words": (lambda: dense(units="many"), "units to be a positive int"),
+    "words": (lambda: dense(units="many"), "units of type int"),
     "unknown argument": (lambda: dense(evil=1), "evil"),
     "input": (
         lambda: config(lambda x: x[0]["config"].update(batch_shape=[None, 10**12])),
-        "sequential",
+        "batch_shape to be at most",
     ),
     # the HDF5 file
     "no HDF5": (

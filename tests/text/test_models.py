@@ -79,3 +79,12 @@ def test_two_texts_have_widths_of_their_own() -> None:
     model = keras.Model(inputs, ops.concatenate(longest, axis=1))
     given = [texts(["a", "b"]), texts(["b c a", "x"])]
     assert np.asarray(model.predict(given, verbose=0)).tolist() == [[2, 4], [3, 1]]
+
+
+def test_predict_gives_ids_that_no_compiled_part_makes() -> None:
+    x = keras.Input((), dtype="string")
+    table = keras.layers.TextVectorization(vocabulary=["a", "b"], output_mode="int")
+    model = keras.Model(x, table(x))
+    words = np.array(["a b", "b", "c a b", ""], object)
+    assert_equal = np.testing.assert_array_equal
+    assert_equal(model.predict(words, verbose=0), model(words).numpy())

@@ -164,6 +164,14 @@ def test_outputs_have_losses_and_metrics_of_their_own(as_dict: bool) -> None:
     assert found["loss"] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.parametrize("weights", [["accuracy"], "accuracy", [1.0, 2.0], np.mean])
+def test_weights_of_losses_are_one_number_for_each_output(weights: Any) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("adam", SPARSE, weights)
+    with pytest.raises(ValueError, match="loss_weights must be one number for each"):
+        model.fit(X, Y, verbose=0)
+
+
 def test_outputs_are_matched_by_list() -> None:
     model = two_headed()
     model.compile("adam", [SPARSE, "mse"], metrics=[["accuracy"], ["mae", "mse"]])

@@ -34,6 +34,16 @@ def convolutional(rng: np.random.Generator) -> tuple[Any, list[Any]]:
     ]  # fmt: skip
 
 
+def pictures(rng: np.random.Generator) -> tuple[Any, list[Any]]:
+    """Return large images and layers that are done part by part."""
+    return rng.random((ROWS, 26, 26, 8), dtype=np.float32), [
+        layers.Conv2D(16, 3, activation="relu"), layers.MaxPooling2D(2),
+        layers.Conv2D(8, 3, padding="same", activation="relu"),
+        layers.DepthwiseConv2D(3, activation="relu"), layers.MaxPooling2D(3, 2),
+        layers.Flatten(),
+    ]  # fmt: skip
+
+
 def recurrent(rng: np.random.Generator) -> tuple[Any, list[Any]]:
     """Return words and layers that look them up and read them in order."""
     return rng.integers(0, 50, (ROWS, 6)), [
@@ -56,7 +66,7 @@ def trained(make: Callable[..., Any]) -> list[bytes]:
     return [np.asarray(a).tobytes() for a in found]
 
 
-@pytest.mark.parametrize("make", [dense, convolutional, recurrent])
+@pytest.mark.parametrize("make", [dense, convolutional, pictures, recurrent])
 def test_any_number_of_threads_gives_the_same_bits(make: Callable[..., Any]) -> None:
     with threads(1):
         alone = trained(make)

@@ -77,19 +77,56 @@ def strings_of(data: Any) -> np.ndarray:
     return array
 
 
-def integers_of(data: Any) -> np.ndarray:
-    """Return numbers as int64; fractions are cut off.
+def plain_as_array(data: Any) -> Any:
+    """Return a number of Python, or lists of such, as an array; all else as it is.
+
+    Fractions are float32 and whole numbers int32, if they fit, as everywhere.
+
+    Raises:
+        DataError: for rows of several lengths.
+    """
+    first = data
+    while isinstance(first, (list, tuple)):
+        if not first:
+            return np.asarray(data, "float32")
+        first = first[0]
+    if not isinstance(first, (bool, int, float)):
+        return data
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise DataError(
+            message("", "expected numbers in rows of one length.", f"{data!r:.60}",
+                    "Pad the rows, or pass them one by one.")
+        ) from None  # fmt: skip
+    fits = array.dtype == np.int64 and (array == array.astype(np.int32)).all()
+    kind = "float32" if array.dtype == np.float64 else "int32" if fits else None
+    return array.astype(kind or array.dtype, copy=False)
+
+
+def numbers_of(data: Any) -> np.ndarray:
+    """Return numbers as an array.
 
     Raises:
         DTypeError: for anything but numbers.
-        DataError: for NaN and infinite numbers.
     """
     array = np.asarray(data)
     if array.size and array.dtype.kind not in "biuf":
         raise DTypeError(
             message("", "expected integers.", f"{array.ravel()[0]!r}",
-                    "Use StringLookup for words.")
+                    "Use StringLookup for words, and fill missing values.")
         )  # fmt: skip
+    return array
+
+
+def integers_of(data: Any) -> np.ndarray:
+    """Return numbers to learn from as int64; fractions are cut off.
+
+    Raises:
+        DTypeError: for anything but numbers.
+        DataError: for NaN and infinite numbers.
+    """
+    array = numbers_of(data)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(
             message("", "expected integers.", "NaN or infinity",

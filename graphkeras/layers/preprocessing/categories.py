@@ -16,17 +16,19 @@ from graphkeras.layers.preprocessing.arguments import (
 )
 from graphkeras.layers.preprocessing.batches import strings_of
 from graphkeras.layers.preprocessing.direct import (
+    NO_NUMBER,
     DirectLayer,
     at_once,
     bucketed,
+    combined,
     encoded,
+    whole_numbers,
 )
 from graphkeras.layers.shapes import tree_of_shapes
 from graphkeras.layers.validation import positive_int
 from graphkeras.ops.creation import dtype_of
 from graphkeras.ops.hashing import (
     CROSSING_SEED,
-    combine_fingerprints,
     fingerprint,
     fingerprint_of_digits,
 )
@@ -49,6 +51,13 @@ def _as_tensor(inputs: Any) -> Any:
     if isinstance(inputs, np.ndarray) or hasattr(inputs, "__apply_op__"):
         return inputs
     return ops.convert_to_tensor(_array_of(inputs))
+
+
+def _as_words(x: Any) -> Any:
+    """Return integers as words of 64 bits, negative ones by their complement."""
+    if isinstance(x, np.ndarray):
+        return x.astype(np.int64).view(np.uint64)
+    return ops.cast(ops.cast(x, "int64"), "uint64")
 
 
 class CategoryEncoding(DirectLayer):
@@ -102,6 +111,10 @@ class CategoryEncoding(DirectLayer):
                             f"output_mode={self.output_mode!r}")
                 )  # fmt: skip
             weights = ops.cast(_as_tensor(count_weights), self.compute_dtype)
+        x = whole_numbers(x, -1)
+        if weights is None:
+            return encoded(x, mode=self.output_mode, depth=self.num_tokens,
+                           dtype=self.compute_dtype)  # fmt: skip
         return encode_classes(
             x, weights, mode=self.output_mode, depth=self.num_tokens,
             dtype=self.compute_dtype,
@@ -156,6 +169,8 @@ class Hashing(DirectLayer):
     def call(self, inputs: Any) -> Any:
         """Return the bins, or their encoding."""
         x = _as_tensor(inputs)
+        if self.output_mode == "one_hot" and x.shape and x.shape[-1] == 1:
+            x = ops.reshape(x, x.shape[:-1])  # and once more below, as Keras does
         return encoded(
             self._bins(x), mode=self.output_mode, depth=self.num_bins,
             dtype=self.compute_dtype,
@@ -164,17 +179,22 @@ class Hashing(DirectLayer):
     def _bins(self, x: Any) -> Any:
         if self.mask_value is None or self.num_bins == 1:
             return bucketed(self._hash(x), self.num_bins)
-        hidden = self._is_mask(x)
+        hidden: Any = self._is_mask(x)
         others = bucketed(self._hash(x), self.num_bins - 1) + 1
         return ops.where(hidden, 0, others)
 
     def _hash(self, x: Any) -> Any:
         kind = dtype_of(x)
-        x = ops.cast(x, "int64") if dtypes.is_float(kind) else x
+        x = whole_numbers(x, NO_NUMBER) if dtypes.is_float(kind) else x
         at_once = isinstance(x, np.ndarray) or self.salt is not None
         if at_once or kind in ("string", "bool"):
             return _fingerprint(x, salt=self.salt)
         return fingerprint_of_digits(x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the bins for a shape of strings or integers."""
+        kind = "string" if isinstance(self.mask_value, str) else "int64"
+        return self.compute_output_spec(tree_of_shapes(input_shape, kind)).shape
 
     def _is_mask(self, x: Any) -> Any:
         kind = dtype_of(x)
@@ -183,9 +203,17 @@ class Hashing(DirectLayer):
                 message("", f"expected mask_value of the inputs' dtype, {kind}.",
                         f"mask_value={self.mask_value!r}")
             )  # fmt: skip
+        if dtypes.is_integer(kind) and not _holds(kind, self.mask_value):
+            return False
         if kind != "string":
             return ops.equal(x, np.array(self.mask_value, dtypes.to_numpy(kind)))
         return ops.equal(_look_up(x, keys=self._mask_key, values=_HERE, default=0), 1)
+
+
+def _holds(kind: str, number: Any) -> bool:
+    """Whether an integer dtype has this number."""
+    limits = np.iinfo(dtypes.to_numpy(kind))
+    return bool(limits.min <= number <= limits.max)
 
 
 class HashedCrossing(DirectLayer):
@@ -227,8 +255,8 @@ class HashedCrossing(DirectLayer):
         mixed: Any = np.array(CROSSING_SEED, np.uint64)
         for x in columns:
             text = dtype_of(x) == "string"
-            word = _fingerprint(x) if text else ops.cast(x, "int64")
-            mixed = combine_fingerprints(mixed, ops.cast(word, "uint64"))
+            word = _fingerprint(x) if text else _as_words(x)
+            mixed = combined(mixed, word)
         return encoded(
             bucketed(mixed, self.num_bins), mode=self.output_mode,
             depth=self.num_bins, dtype=self.compute_dtype,
@@ -259,7 +287,7 @@ class HashedCrossing(DirectLayer):
         if any(shape != shapes[0] for shape in shapes):
             raise ShapeError(message("", "expected equal shapes.", f"{shapes}"))
         if any(map(dtypes.is_float, kinds)):
-            raise DTypeError(
+            raise ArgumentError(
                 message("", "expected integers or strings.", ", ".join(kinds))
             )
         return columns

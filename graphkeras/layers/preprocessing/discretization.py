@@ -151,14 +151,19 @@ class Discretization(DirectLayer):
         x = ops.convert_to_tensor(np.asarray(inputs)) if plain else inputs
         if dtype_of(x) == "string":
             raise DTypeError(message("", "expected numbers.", "strings"))
-        x = ops.expand_dims(ops.cast(x, "float32"), -1)
         edges = np.asarray(self.bin_boundaries, "float32")
-        below = ops.cast(ops.logical_not(ops.less(x, edges)), "int32")  # NaN is last
         kind = "int32" if self.output_mode == "int" else self.compute_dtype
         return encoded(
-            ops.sum(below, axis=-1), mode=self.output_mode, depth=len(edges) + 1,
-            dtype=kind,
-        )  # fmt: skip
+            _bins(x, edges), mode=self.output_mode, depth=len(edges) + 1, dtype=kind
+        )
+
+
+def _bins(x: Any, edges: np.ndarray) -> Any:
+    """Return how many edges a number is not below; NaN is below none."""
+    if isinstance(x, np.ndarray) and (edges[1:] >= edges[:-1]).all():
+        return np.searchsorted(edges, x.astype("float32"), side="right")
+    x = ops.expand_dims(ops.cast(x, "float32"), -1)
+    return ops.sum(ops.cast(ops.logical_not(ops.less(x, edges)), "int32"), axis=-1)
 
 
 # A summary has two rows: numbers in rising order, and how many samples each stands for.

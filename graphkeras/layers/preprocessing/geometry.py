@@ -9,17 +9,18 @@ import numpy as np
 
 from graphkeras import ops, random
 from graphkeras.ir import dims
+from graphkeras.layers.preprocessing.bounding_boxes import (
+    affine_transform,
+    convert_format,
+    crop,
+)
 from graphkeras.layers.preprocessing.image_layer import (
     RandomImageLayer,
-    each,
     factor_of,
     images_in,
     span_of,
-    value_range_of,
 )
 from graphkeras.layers.validation import one_of, positive_int
-from graphkeras.ops import random as draw
-from graphkeras.ops.filters import bent, blurred_noise
 from graphkeras.ops.math import times
 from graphkeras.ops.resample import bilinear
 from graphkeras.ops.resize import aspect_crop, linear_table
@@ -116,6 +117,17 @@ class RandomCrop(RandomImageLayer):
         """Return the window of a batch of masks."""
         return self.transform_images(segmentation_masks, transformation, training)
 
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes as they lie in the window."""
+        if not training or transformation is None:
+            return bounding_boxes
+        size, (top, left) = (self.height, self.width), transformation
+        return self._move_boxes(
+            bounding_boxes, lambda boxes: crop(boxes, top, left, *size), size
+        )
+
 
 class RandomFlip(RandomImageLayer):
     """In training: half of the images mirrored.
@@ -173,6 +185,25 @@ class RandomFlip(RandomImageLayer):
         """Return a batch of masks, flipped as the images are."""
         return self.transform_images(segmentation_masks, transformation, training)
 
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes, flipped as the images are."""
+        if not training or transformation is None:
+            return bounding_boxes
+        height, width = self._size_of(transformation["input_shape"])
+        flips = ops.squeeze(transformation["flips"], -1)
+
+        def flipped(boxes: Any) -> Any:
+            x1, y1, x2, y2 = ops.unstack(boxes, axis=-1)
+            if self.mode != MODES[1]:
+                x1, x2 = width - x2, width - x1
+            if self.mode != MODES[0]:
+                y1, y2 = height - y2, height - y1
+            return ops.where(flips, ops.stack([x1, y1, x2, y2], axis=-1), boxes)
+
+        return self._move_boxes(bounding_boxes, flipped, (height, width))
+
 
 class _Warped(RandomImageLayer):
     """Base: images read at places that a transform a batch or an image gives."""
@@ -181,7 +212,11 @@ class _Warped(RandomImageLayer):
     fill_mode: str
     fill_value: float
 
-    def _keep_ways(self, interpolation: str, fill_mode: str, fill_value: Any) -> None:
+    def __init__(
+        self, fill_mode: str, interpolation: str, fill_value: Any, seed: Any,
+        data_format: str | None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(seed, data_format=data_format, **kwargs)
         check_warp(type(self).__name__, interpolation, fill_mode)
         self.interpolation, self.fill_mode = interpolation, fill_mode
         self.fill_value = fill_value
@@ -212,6 +247,26 @@ class _Warped(RandomImageLayer):
         if not training or transformation is None:
             return segmentation_masks
         return self._warped(segmentation_masks, transformation, "nearest")
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes around where the images' boxes go."""
+        if not training or transformation is None:
+            return bounding_boxes
+        height, width = self._old_size(transformation)
+        return self._move_boxes(
+            bounding_boxes,
+            lambda boxes: self._moved(boxes, transformation, height, width),
+            (height, width),
+        )
+
+    def _old_size(self, transformation: Any) -> tuple[Any, Any]:
+        return self._size_of(transformation["input_shape"])
+
+    def _moved(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
+        """Return where corners in pixels go."""
+        raise NotImplementedError
 
 
 def _rows(*columns: Any) -> Any:
@@ -252,9 +307,15 @@ class RandomRotation(_Warped):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         self.factor = factor_of("RandomRotation", "factor", factor, -1, 1)
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -274,6 +335,16 @@ class RandomRotation(_Warped):
 
     def _matrix(self, images: Any, transformation: Any) -> Any:
         return transformation["rotation_matrix"]
+
+    def _old_size(self, transformation: Any) -> tuple[Any, Any]:
+        return transformation["image_height"], transformation["image_width"]
+
+    def _moved(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
+        angle = transformation["angle"]
+        none = ops.zeros_like(angle)
+        return affine_transform(
+            boxes, angle, none, none, ops.ones_like(angle), none, none, height, width
+        )
 
 
 def turned(angle: Any, height: Any, width: Any) -> Any:
@@ -311,12 +382,18 @@ class RandomTranslation(_Warped):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         who = "RandomTranslation"
         self.height_factor, self.width_factor = height_factor, width_factor
         self._heights = span_of(who, "height_factor", height_factor, -1.0, 1.0)
         self._widths = span_of(who, "width_factor", width_factor, -1.0, 1.0)
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -333,6 +410,10 @@ class RandomTranslation(_Warped):
     def _matrix(self, images: Any, transformation: Any) -> Any:
         right, down = ops.unstack(transformation["translations"], axis=1)
         return _rows(1.0, 0.0, -right, 0.0, 1.0, -down, 0.0, 0.0)
+
+    def _moved(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
+        shift = ops.expand_dims(transformation["translations"], 1)
+        return boxes + ops.concatenate([shift, shift], axis=-1)
 
 
 class RandomZoom(_Warped):
@@ -359,13 +440,19 @@ class RandomZoom(_Warped):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         self.height_factor, self.width_factor = height_factor, width_factor
         self._heights = self._span("height_factor", height_factor)
         self._widths = None if width_factor is None else (
             self._span("width_factor", width_factor)
         )  # fmt: skip
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def _span(self, name: str, factor: Any) -> tuple[float, float]:
         low, high = span_of("RandomZoom", name, factor, -1.0, 1.0, "above")
@@ -398,6 +485,19 @@ class RandomZoom(_Warped):
         )
         return _rows(across, 0.0, x, 0.0, down, y, 0.0, 0.0)
 
+    def _moved(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
+        """Cut at the edges of what is shown, and stretched to the whole image."""
+        sides = list(ops.unstack(boxes, axis=-1))
+        for k, name, size in ((0, "width_zoom", width), (1, "height_zoom", height)):
+            zoom = ops.cast(transformation[name], "float32")
+            length = ops.cast(size, "float32")
+            start = (length - 1.0) / 2.0 * (1.0 - zoom)
+            shown = zoom * length
+            for side in (k, k + 2):
+                inside = ops.clip(sides[side], start, start + shown) - start
+                sides[side] = inside / shown * length
+        return ops.stack(sides, axis=-1)
+
 
 class RandomShear(_Warped):
     """In training: images sheared.
@@ -423,10 +523,16 @@ class RandomShear(_Warped):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         self.x_factor = self._span("x_factor", x_factor)
         self.y_factor = self._span("y_factor", y_factor)
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def _span(self, name: str, factor: Any) -> tuple[float, float]:
         ends = factor if isinstance(factor, (tuple, list)) else [factor]
@@ -453,163 +559,19 @@ class RandomShear(_Warped):
         across, down = ops.unstack(transformation["shear_factor"], axis=1)
         return _rows(1.0, across, 0.0, down, 1.0, 0.0, 0.0, 0.0)
 
-
-class RandomPerspective(RandomImageLayer):
-    """In training: images seen from another side: their corners move.
-
-    Args:
-        factor: chance that an image changes, or a range it is drawn from.
-        scale: how far corners may move, as a share, 0 to 1.
-        interpolation: "bilinear" or "nearest".
-        fill_value: colour of what lies outside.
-        seed: int that fixes the numbers.
-        data_format: "channels_last" or "channels_first".
-    """
-
-    def __init__(
-        self,
-        factor: Any = 1.0,
-        scale: float = 1.0,
-        interpolation: str = "bilinear",
-        fill_value: float = 0.0,
-        seed: Any = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        who = "RandomPerspective"
-        self.factor = factor_of(who, "factor", factor, 0, 1)
-        self.scale = span_of(who, "scale", scale, 0.0, 1.0)[1]
-        check_warp(who, interpolation)
-        self.interpolation, self.fill_value = interpolation, fill_value
-
-    def get_random_transformation(
-        self, data: Any, training: bool = True, seed: Any = None
-    ) -> Any:
-        """Return which images change, and where their corners are and go."""
-        if not training:
-            return None
-        images, kind = images_in(data), self.compute_dtype
-        apply = self._chosen(data, self.factor, seed)
-        reach = 0.5 * self.scale
-        moves = self._uniform(data, (4, 2), (-reach, reach), seed, kind)
-        height, width = (ops.cast(n - 1, kind) for n in self._size(images))
-        right, bottom = np.array([0, 1, 0, 1], kind), np.array([0, 0, 1, 1], kind)
-        corners = ops.stack([right * width, bottom * height], axis=1)
-        starts = ops.add(ops.expand_dims(corners, 0), ops.multiply(moves, 0.0))
-        return {
-            "apply_perspective": apply, "start_points": starts,
-            "end_points": starts + starts * moves, "input_shape": images.shape,
-        }  # fmt: skip
-
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of images, transformed where they are to be."""
-        x = self._float(images)
-        if not training or transformation is None:
-            return x
-        return self._seen(x, transformation, self.interpolation)
-
-    def _seen(self, images: Any, transformation: Any, interpolation: str) -> Any:
-        moved = ops.image.perspective_transform(
-            images, transformation["start_points"], transformation["end_points"],
-            interpolation, self.fill_value, self.data_format,
-        )  # fmt: skip
-        return ops.where(each(transformation["apply_perspective"]), moved, images)
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of masks, each pixel that of the nearest."""
-        if not training or transformation is None:
-            return segmentation_masks
-        return self._seen(segmentation_masks, transformation, "nearest")
-
-
-class RandomElasticTransform(RandomImageLayer):
-    """In training: images bent: their pixels move along blurred noise.
-
-    Args:
-        factor: chance that an image changes, or a range it is drawn from.
-        scale: how strongly, between 0 and 1, one number or a range.
-        interpolation: "bilinear" or "nearest".
-        fill_mode: what lies outside: "reflect", "mirror", "wrap", "constant" or
-            "nearest".
-        fill_value: the constant.
-        value_range: least and greatest value of a pixel.
-        seed: int that fixes the numbers.
-        data_format: "channels_last" or "channels_first".
-    """
-
-    def __init__(
-        self,
-        factor: Any = 1.0,
-        scale: Any = 1.0,
-        interpolation: str = "bilinear",
-        fill_mode: str = "reflect",
-        fill_value: float = 0.0,
-        value_range: Any = (0, 255),
-        seed: Any = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        who = "RandomElasticTransform"
-        self.factor = factor_of(who, "factor", factor, 0, 1)
-        self.scale = factor_of(who, "scale", scale, 0, 1)
-        check_warp(who, interpolation)
-        modes = ("constant", "nearest", "wrap", "mirror", "reflect")
-        self.fill_mode = one_of(who, "fill_mode", fill_mode, modes)
-        self.interpolation, self.fill_value = interpolation, fill_value
-        self.value_range = value_range_of(who, value_range)
-
-    def get_random_transformation(
-        self, data: Any, training: bool = True, seed: Any = None
-    ) -> Any:
-        """Return which images change, how strongly, and the key of the noise."""
-        if not training or self.scale[1] == 0 or self.factor[1] == 0:
-            return None
-        source = self.generator if seed is None else seed
-        return {
-            "apply_transform": self._chosen(data, self.factor, seed),
-            "distortion_factor": random.uniform(
-                (), *self.scale, dtype=self.compute_dtype, seed=source
-            ),
-            "seed": random.draw_key(source),
-        }  # fmt: skip
-
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of images, bent where they are to be."""
-        x = self._float(images)
-        if not training or transformation is None:
-            return x
-        y = self._bent(x, transformation, self.interpolation)
-        return ops.cast(ops.clip(y, *self.value_range), self.compute_dtype)
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of masks, each pixel that of the nearest."""
-        if not training or transformation is None:
-            return segmentation_masks
-        return self._bent(segmentation_masks, transformation, "nearest")
-
-    def _bent(self, images: Any, transformation: Any, interpolation: str) -> Any:
-        height, width = self._size(images)
-        short, long = dims.minimum(height, width), dims.maximum(height, width)
-        strength = ops.cast(transformation["distortion_factor"], "float32")
-        alpha = ops.multiply(ops.cast(long, "float32"), 0.1) * strength
-        sigma = ops.multiply(ops.cast(short, "float32"), 0.05) * strength
-        most = math.ceil(self.scale[1] * 0.05 * 2**20)  # in 2**-20 of the short side
-        reach = 3 * dims.floordiv(short * most, 2**20)
-        key = ops.convert_to_tensor(transformation["seed"])
-        noise = draw.standard_normal(key, (images.shape[0], width, height), "float32")
-        field = blurred_noise(noise * sigma, sigma, reach)
-        moved = bent(
-            images, field, alpha, interpolation, self.fill_mode, self.fill_value,
-            self.data_format,
-        )  # fmt: skip
-        return ops.where(each(transformation["apply_transform"]), moved, images)
+    def _moved(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
+        """The shear is taken of shares of the image, as Keras does."""
+        shares = convert_format(boxes, "xyxy", "rel_xyxy", height, width)
+        x1, y1, x2, y2 = ops.unstack(shares, axis=-1)
+        across, down = ops.split(transformation["shear_factor"], 2, axis=-1)
+        left, right = ops.less(across, 0), ops.greater(down, 0)
+        x1, x2 = (
+            x1 - across * ops.where(left, y1, y2),
+            x2 - across * ops.where(left, y2, y1),
+        )
+        y1, y2 = (
+            y1 - down * ops.where(right, x2, x1),
+            y2 - down * ops.where(right, x1, x2),
+        )
+        moved = ops.stack([x1, y1, x2, y2], axis=-1)
+        return convert_format(moved, "rel_xyxy", "xyxy", height, width)

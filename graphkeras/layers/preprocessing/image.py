@@ -6,10 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import ops
+from graphkeras import dtypes, ops
+from graphkeras.ir import dims
 from graphkeras.ir.dims import is_static
+from graphkeras.layers.preprocessing.batches import plain_as_array
 from graphkeras.layers.preprocessing.beside import BesideLayer
-from graphkeras.layers.preprocessing.image_layer import ImageLayer
+from graphkeras.layers.preprocessing.bounding_boxes import (
+    clip_to_image_size,
+    convert_format,
+    crop,
+)
+from graphkeras.layers.preprocessing.image_layer import ImageLayer, images_in
 from graphkeras.layers.validation import positive_int
 from graphkeras.ops.resample import bilinear
 from graphkeras.ops.resize import (
@@ -37,15 +44,20 @@ class Rescaling(BesideLayer):
         self.scale, self.offset = scale, offset
         self.supports_masking = True
 
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Compute on arrays, lists of numbers, or tensors of any kind."""
+        return super().__call__(plain_as_array(inputs), **kwargs)
+
     def call(self, inputs: Any) -> Any:
         """Return the inputs in the layer's dtype, scaled and moved."""
         x = ops.cast(inputs, self.compute_dtype)
-        scale, offset = (_of_dtype(n, x.dtype) for n in (self.scale, self.offset))
-        return x * scale + offset
+        return x * self._number(self.scale) + self._number(self.offset)
 
-
-def _of_dtype(number: Any, dtype: str) -> Any:
-    return number if isinstance(number, (int, float)) else np.asarray(number, dtype)
+    def _number(self, given: Any) -> Any:
+        kind = self.compute_dtype
+        if isinstance(given, (int, float)) and dtypes.is_float(kind):
+            return given
+        return ops.cast(np.asarray(given), kind)
 
 
 class Resizing(ImageLayer):
@@ -104,6 +116,46 @@ class Resizing(ImageLayer):
     ) -> Any:
         """Return the masks in the new size, each pixel that of the nearest."""
         return self._resized(segmentation_masks, "nearest")
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return height and width before."""
+        return self._size(images_in(data))
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes as they lie in the images of the new size."""
+        boxes, target = bounding_boxes["boxes"], (self.height, self.width)
+        empty = ops.logical_or(
+            ops.all(ops.equal(boxes, -1), axis=-1),
+            ops.all(ops.equal(boxes, 0), axis=-1),
+        )
+        form = self.bounding_box_format or "xyxy"
+        moved = convert_format(bounding_boxes, form, "xyxy", *transformation)
+        moved["boxes"] = self._moved(moved["boxes"], *transformation)
+        kept = clip_to_image_size(moved, *target)
+        kept["boxes"] = ops.where(ops.expand_dims(empty, -1), 0.0, kept["boxes"])
+        return convert_format(kept, "xyxy", form, *target)
+
+    def _moved(self, boxes: Any, height: Any, width: Any) -> Any:
+        """Corners stretched, and shifted by what the frame or the cut is."""
+        down, across = (ops.cast(n, "float32") for n in (height, width))
+        scales = [self.height / down, self.width / across]
+        shifts: list[Any] = [0.0, 0.0]
+        if self.pad_to_aspect_ratio or self.crop_to_aspect_ratio:
+            pick = ops.minimum if self.pad_to_aspect_ratio else ops.maximum
+            scales = [pick(*scales)] * 2
+            rest = (self.height - down * scales[0], self.width - across * scales[1])
+            if self.pad_to_aspect_ratio:
+                shifts = [r // 2 for r in rest]
+            else:
+                shifts = [-(-r // 2) for r in rest]
+        x1, y1, x2, y2 = ops.unstack(boxes, axis=-1)
+        xs, ys = ([c * scales[k] + shifts[k] for c in pair]
+                  for k, pair in ((1, (x1, x2)), (0, (y1, y2))))  # fmt: skip
+        return ops.stack([xs[0], ys[0], xs[1], ys[1]], axis=-1)
 
     def _resized(self, images: Any, interpolation: str) -> Any:
         return ops.image.resize(
@@ -176,3 +228,29 @@ class CenterCrop(ImageLayer):
     ) -> Any:
         """Return the middle of the masks."""
         return self.transform_images(segmentation_masks)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Any = None
+    ) -> Any:
+        """Return the shape of the images before."""
+        return {"input_shape": images_in(data).shape}
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes as they lie in the middle of the images."""
+        height, width = self._size_of(transformation["input_shape"])
+        target = (self.height, self.width)
+        cut: Any = [
+            (dims.floordiv(size - n, 2), n) for size, n in zip((height, width), target)
+        ]
+        if is_static((height, width)) and (height < target[0] or width < target[1]):
+            cut = aspect_crop(height, width, target)
+
+        def moved(boxes: Any) -> Any:
+            (top, rows), (left, columns) = cut
+            inside = crop(boxes, top, left, rows, columns)
+            scale = np.array([target[1] / columns, target[0] / rows] * 2, "float32")
+            return inside * scale
+
+        return self._move_boxes(bounding_boxes, moved, (height, width), target)

@@ -13,6 +13,11 @@ from typing import Any
 from graphkeras import ops, random
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.layers.preprocessing.beside import BesideLayer
+from graphkeras.layers.preprocessing.bounding_boxes import (
+    checked_boxes,
+    clip_to_image_size,
+    convert_format,
+)
 from graphkeras.layers.validation import image_format
 
 Range = tuple[float, float]
@@ -169,8 +174,11 @@ class ImageLayer(BesideLayer):
             )
         result = dict(data)
         for key, transform in self._transforms(data).items():
+            part = data[key]
+            if key == "bounding_boxes":
+                part = checked_boxes(part, batched)
             result[key] = self._apply(
-                transform, data[key], batched, transformation, training
+                transform, part, batched, transformation, training
             )
         return result
 
@@ -222,6 +230,23 @@ class ImageLayer(BesideLayer):
 
     # ------------------------------------------------------------------ for both
 
+    def _move_boxes(
+        self, bounding_boxes: Any, move: Any, size: tuple[Any, Any],
+        after: tuple[Any, Any] | None = None,
+    ) -> Any:  # fmt: skip
+        """Return boxes moved in pixels, cut at the edges, as they were written.
+
+        Args:
+            bounding_boxes: dict of boxes and labels.
+            move: function of (..., 4) corners.
+            size: height and width of the images.
+            after: height and width of the images then, if they change.
+        """
+        after, form = after or size, self.bounding_box_format or "xyxy"
+        given = convert_format(bounding_boxes, form, "xyxy", *size)
+        moved = {**given, "boxes": move(given["boxes"])}
+        return convert_format(clip_to_image_size(moved, *after), "xyxy", form, *after)
+
     def _axes(self, images: Any) -> tuple[int, int, int]:
         """Return the axes of height, width and channels."""
         rank = len(images.shape)
@@ -232,8 +257,12 @@ class ImageLayer(BesideLayer):
 
     def _size(self, images: Any) -> tuple[Any, Any]:
         """Return height and width."""
-        height, width, _ = self._axes(images)
-        return images.shape[height], images.shape[width]
+        return self._size_of(images.shape)
+
+    def _size_of(self, shape: Any) -> tuple[Any, Any]:
+        """Return height and width of a shape of images."""
+        last = self.data_format == "channels_last"
+        return (shape[-3], shape[-2]) if last else (shape[-2], shape[-1])
 
     def _float(self, images: Any) -> Any:
         return ops.cast(images, self.compute_dtype)

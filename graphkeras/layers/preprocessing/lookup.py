@@ -15,8 +15,14 @@ from graphkeras.layers.preprocessing.arguments import (
     refuse_sparse,
     salt_of,
 )
-from graphkeras.layers.preprocessing.batches import integers_of, strings_of
-from graphkeras.layers.preprocessing.direct import at_once, bucketed, encoded
+from graphkeras.layers.preprocessing.batches import numbers_of, strings_of
+from graphkeras.layers.preprocessing.direct import (
+    NO_NUMBER,
+    at_once,
+    bucketed,
+    encoded,
+    whole_numbers,
+)
 from graphkeras.layers.preprocessing.vocabulary import Vocabulary
 from graphkeras.layers.validation import is_int, one_of
 from graphkeras.ops.hashing import fingerprint, fingerprint_of_digits
@@ -169,7 +175,9 @@ class IndexLookup(Vocabulary):
         return _look_up(ids, keys=known, values=words, default=self.oov_token)
 
     def _arrays(self, data: Any) -> Any:
-        return strings_of(data) if self.compute_dtype == "string" else integers_of(data)
+        if self.compute_dtype == "string":
+            return strings_of(data)
+        return whole_numbers(numbers_of(data), NO_NUMBER)
 
     def _as_keys(self, inputs: Any) -> Any:
         """Return the inputs as what is looked up: an array, or a tensor of a trace."""
@@ -182,7 +190,7 @@ class IndexLookup(Vocabulary):
             raise DTypeError(
                 message("", f"expected {self.compute_dtype}.", inputs.dtype)
             )
-        return inputs if text else ops.cast(inputs, "int64")
+        return inputs if text else whole_numbers(inputs, NO_NUMBER)
 
     # ----------------------------------------------------------------- configuration
 

@@ -12,7 +12,7 @@ from graphkeras import config, ops
 from graphkeras.data import Dataset
 from graphkeras.errors import ArgumentError, DataError, ShapeError, message
 from graphkeras.layers.layer import Layer
-from graphkeras.layers.preprocessing.batches import batches_of
+from graphkeras.layers.preprocessing.batches import batches_of, plain_as_array
 from graphkeras.layers.validation import is_int
 
 
@@ -72,6 +72,11 @@ class Normalization(Layer):
                 message("", f"expected axis below rank {rank}.", f"axis={self.axis}")
             )
         self._kept = tuple(sorted(a % rank for a in self.axis))
+        if len({*self._kept}) < len(self._kept):
+            raise ShapeError(
+                message("", "expected different axes.",
+                        f"axis={self.axis} for shape {input_shape}")
+            )  # fmt: skip
         sizes = tuple(input_shape[a] for a in self._kept)
         if None in sizes:
             raise ShapeError(
@@ -83,12 +88,25 @@ class Normalization(Layer):
         self._around = tuple(
             s if a in self._kept else 1 for a, s in enumerate(input_shape)
         )
+        self._check_given(sizes)
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(sizes, "zeros", name="mean",
                                               trainable=False)  # fmt: skip
             self.adapt_variance = self.add_weight(sizes, "ones", name="variance",
                                                   trainable=False)  # fmt: skip
             self.count = self.add_weight((), "zeros", "int32", False, name="count")
+
+    def _check_given(self, sizes: tuple[int, ...]) -> None:
+        given = np.shape(self.input_mean)
+        try:
+            fits = np.broadcast_shapes(given, sizes) == sizes
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(
+                message("", f"expected mean and variance of shape {[*sizes]}, as the "
+                        f"inputs have on the axes {self.axis}.", f"shape {[*given]}")
+            )  # fmt: skip
 
     @property
     def mean(self) -> Any:
@@ -108,9 +126,11 @@ class Normalization(Layer):
             return ops.reshape(getattr(self, f"adapt_{name}").value, self._around)
         number = np.asarray(given, self.compute_dtype)
         sizes = tuple(self._around[a] for a in self._kept)
-        return np.broadcast_to(number, sizes or ()).reshape(self._around) if (
-            number.ndim <= len(sizes)
-        ) else np.broadcast_to(number, self._around)  # fmt: skip
+        return np.broadcast_to(number, sizes).reshape(self._around)
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Compute on arrays, lists of numbers, or tensors of any kind."""
+        return super().__call__(plain_as_array(inputs), **kwargs)
 
     def call(self, inputs: Any) -> Any:
         """Return the inputs normalized, or brought back if `invert`."""
@@ -141,7 +161,9 @@ class Normalization(Layer):
                 continue
             if not self.built:
                 kept = {a % max(batch.ndim, 1) for a in self.axis}
-                self.build((batch.shape[0] if 0 in kept else None, *batch.shape[1:]))
+                free = batch.shape if 0 in kept else (None, *batch.shape[1:])
+                with self._named_errors():
+                    self.build(free[: batch.ndim])
             self._check_batch(batch)
             axes = tuple(a for a in range(batch.ndim) if a not in self._kept)
             count = math.prod(batch.shape[a] for a in axes)

@@ -353,15 +353,14 @@ def _sizes_of(who: str, ngrams: Any) -> tuple[int, ...]:
     """Return the sizes of the n-grams in the order in which they are wanted."""
     if ngrams is None:
         return (1,)
-    if isinstance(ngrams, int):
-        return tuple(range(1, ngrams + 1))
-    fits = isinstance(ngrams, tuple) and all(is_int(n) and n > 0 for n in ngrams)
-    if not fits:
+    sizes = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else ngrams
+    fits = isinstance(sizes, tuple) and all(is_int(n) and n > 0 for n in sizes)
+    if not fits or not sizes:
         raise ArgumentError(
-            message(who, "expected ngrams to be None, an int or a tuple of ints > 0.",
+            message(who, "expected ngrams to be None, an int > 0 or a tuple of them.",
                     f"ngrams={ngrams!r}")
         )  # fmt: skip
-    return tuple(int(n) for n in ngrams)
+    return tuple(int(n) for n in sizes)
 
 
 def _free_width() -> str:

@@ -191,12 +191,13 @@ class Vocabulary(DirectLayer):
         if isinstance(vocabulary, (str, Path)):
             vocabulary = self._from_lines(_lines(self.name, vocabulary))
             from_file = True
-        if tf_idf != (idf_weights is not None):
+        if tf_idf != (idf_weights is not None) or (tf_idf and from_file):
             raise ArgumentError(
                 message(
                     self.name, "expected idf_weights with output_mode 'tf_idf', else "
                     "none.", f"output_mode={self.output_mode!r}",
-                    "A vocabulary file cannot hold them." if from_file else "",
+                    "A vocabulary file cannot hold them: pass the words as a list."
+                    if from_file else "",
                 )
             )  # fmt: skip
         words = self._keys_of(_untensored(vocabulary)).ravel().tolist()
@@ -204,7 +205,7 @@ class Vocabulary(DirectLayer):
         special = self._special()
         found = not from_file and bool(special) and words[: len(special)] == special
         tokens = words[len(special) :] if found else words
-        self._check_vocabulary(words, tokens, special)
+        self._check_vocabulary(words, tokens, special, from_file)
         idf = None if idf_weights is None else np.asarray(_untensored(idf_weights))
         if idf is not None and idf.shape != (len(words),):
             raise ArgumentError(
@@ -217,11 +218,17 @@ class Vocabulary(DirectLayer):
         """Return the words that lines of a file are."""
         return lines
 
-    def _check_vocabulary(self, words: list, tokens: list, special: list) -> None:
+    def _check_vocabulary(
+        self, words: list, tokens: list, special: list, from_file: bool
+    ) -> None:
+        """Refuse words that are no vocabulary; of a file Keras looks at less."""
+        most = None if from_file else self.max_tokens
         reserved = {self.mask_token} | ({self.oov_token} if self.invert else set())
         counts = Counter(tokens)
         twice = [word for word, count in counts.items() if count > 1]
         misplaced = [word for word in reserved - {None} if word in counts]
+        if from_file:
+            twice, misplaced = [] if self.invert else twice, []
         size = len(tokens) + len(special)
         problem = ""
         if not words:
@@ -230,9 +237,8 @@ class Vocabulary(DirectLayer):
             problem = f"one that repeats {', '.join(map(repr, twice[:5]))}"
         elif misplaced:
             problem = f"one with {misplaced[0]!r} at {words.index(misplaced[0])}"
-        elif self.max_tokens is not None and size > self.max_tokens:
-            problem = (f"one of {size}, special ones included; "
-                       f"max_tokens={self.max_tokens}")  # fmt: skip
+        elif most is not None and size > most:
+            problem = f"one of {size}, special ones included; max_tokens={most}"
         if problem:
             remedy = f"Special words may stand only at the start: {special}."
             raise ArgumentError(
@@ -341,7 +347,7 @@ class Vocabulary(DirectLayer):
                     "The file is damaged: save the model again.",
                 )
             ) from error  # fmt: skip
-        self._check_vocabulary(words, words, self._special())
+        self._check_vocabulary(words, words, self._special(), from_file=False)
         self._accept(words, self._idf, 0)
 
 

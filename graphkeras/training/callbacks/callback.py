@@ -276,7 +276,8 @@ def pythonify_logs(logs: Any) -> dict[str, Any]:
 
 
 def _python_number(value: Any) -> Any:
-    scalar = isinstance(value, (int, float, np.generic)) and not isinstance(value, str)
-    if scalar or (isinstance(value, np.ndarray) and value.size == 1):
-        return float(np.asarray(value).reshape(()))
+    """Return one number as a float; words and arrays as they are."""
+    if isinstance(value, (int, float, np.generic, np.ndarray)) and np.size(value) == 1:
+        array = np.asarray(value)
+        return value if array.dtype.kind in "OUS" else float(array.reshape(()))
     return value
