@@ -64,7 +64,7 @@ def plan_memory(plan: Plan) -> Memory:
     roots = _Roots(plan.graph, steps_of(plan))
     steps = [*roots.early, *roots.steps, *roots.late]
     lead = lead_of(plan.graph, (s for s in steps if isinstance(s, Loop)))
-    sharing = Sharing(lead)
+    sharing = Sharing(lead, frozenset(old for old, _ in plan.graph.changed))
     memory = Memory(sharing.steps(steps), roots.buffers, lead)
     _place_leaves(plan.graph, memory)
     kept = {place: _room(leaf) for place, leaf in roots.kept.items()}
