@@ -114,9 +114,9 @@ def get_custom_objects() -> dict[str, Any]:
     return _registered
 
 
-def get_registered_name(target: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """Return ``"package>Name"`` of a registered object, else its own name."""
-    return _names.get(target, getattr(target, "__name__", type(target).__name__))
+    return _names.get(obj, getattr(obj, "__name__", type(obj).__name__))
 
 
 def get_registered_object(
@@ -533,8 +533,10 @@ def _is_ours(found: Any) -> bool:
         return False
     if found.__name__.startswith("_") or found.__name__ in _NOT_OF_MODELS:
         return False
-    parts = (found.__module__ or "").split(".")
-    return parts[0] == "graphkeras" and ".".join(parts[1:2]) in _NAMESPACES
+    package, _, module = (found.__module__ or "").partition(".")
+    known = module.partition(".")[0] in _NAMESPACES
+    named = _KERAS_HOME.get(found.__name__) == f"keras.src.{module}"
+    return package == "graphkeras" and (known or named)
 
 
 _NOT_OF_MODELS = (
