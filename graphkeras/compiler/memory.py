@@ -87,7 +87,7 @@ def lay_out(graph: Graph, roots: Roots, lead: Lead, alone: bool = False) -> Memo
     for step in roots.all:
         if isinstance(step, Repeat):
             plan_turns(step, lead, alone)
-    sharing = Sharing(lead)
+    sharing = Sharing(lead, frozenset(old for old, _ in graph.changed))
     memory = Memory(
         roots.all if alone else sharing.steps(roots.all), roots.buffers, lead
     )

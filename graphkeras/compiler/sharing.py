@@ -41,6 +41,9 @@ ENOUGH_CELLS = 8
 WIDE = 2 * STRIP  # columns of a fold that are cut rather than what it folds
 # Elements of a result -> how many partial ones there may be.
 PARTIAL_CALLS = ((1 << 16, 16), (1 << 63, 4))
+TRAVELLING = 1 << 16  # elements of trained weights that are worth keeping in place
+LONG = 4  # rows a column, from which sums are few beside them
+SPREAD = 4  # parts of such a product
 SUM = ast.parse("x0 + x1", mode="eval").body
 
 
@@ -57,9 +60,11 @@ class Sharing:
 
     Attributes:
         lead: what counts samples.
+        changed: the leaves whose memory the program writes.
     """
 
     lead: Lead
+    changed: frozenset[Value] = frozenset()
     rooms: dict[Buffer, Room] = field(default_factory=dict)
 
     def steps(self, steps: Sequence[Step]) -> list[Step]:
@@ -175,12 +180,34 @@ class Sharing:
         found = [way for cut in link.cuts(call.kernel) for way in self._way(call, cut)]
         enough = (share for share in found if _cells(share) >= ENOUGH_CELLS)
         share = next(enough, None) or max(found, key=_cells, default=None)
+        share = self._spread(call) or share
         if share is None or self._is_small_call(call):
             yield call
         elif share.parts:
             yield from self._summed(call, share)
         else:
             yield replace(call, share=share)
+
+    def _spread(self, call: Call) -> Share | None:
+        """Return the share of a product with many rows of weights that are trained.
+
+        Cut between samples, every thread would read all weights, of which another one
+        has just written most: they would travel from core to core in each step. Cut
+        between rows of weights, as their update is, only sums travel.
+        """
+        if call.kernel != "matmul.gemm" or call.operands[1].source not in self.changed:
+            return None
+        (x, w, _), finish = shapes_of(call), call.finish
+        if len(x) != 2 or (finish is not None and finish.own is None):
+            return None
+        rows, columns = w
+        if not (isinstance(rows, int) and isinstance(columns, int)):
+            return None
+        whole = tuple(call.operands[1].strides) == (columns, 1)
+        if not whole or rows * columns < TRAVELLING or rows < LONG * columns:
+            return None
+        grain = grain_of(rows, w, self.lead, False)
+        return Share(rows, grain, axes=((0, 1), (1, 0)), parts=SPREAD)
 
     def _way(self, call: Call, cut: Cut) -> Iterator[Share]:
         """Yield how a call is cut in one way, if it can be."""
@@ -236,10 +263,14 @@ class Sharing:
         """Yield the call on parts, and the loop that adds up what they leave."""
         ((target,), (result,)) = call.results, types_of(call.value)
         room = self._room(result.size * share.parts, result.dtype)
-        yield replace(call, results=(room,), share=share)
-        outer = (("@0", result.size),)
+        yield replace(call, results=(room,), finish=None, share=share)
+        outer: tuple[Axis, ...] = (("@0", result.size),)
         given = Instruction("given", result.dtype, (), 0)
         tail = Section((given,), (Store(target, dims.symbol("@0"), 0),))
+        if call.finish is not None and call.finish.own is not None:
+            nest = call.finish.nest
+            outer = nest.axes
+            tail = Section(nest.tail.code, (*nest.tail.stores, call.finish.own))
         fold = Fold(SUM, 0, result.dtype, 0)
         yield from self._cut(_folding(outer, (fold,), [room], tail, share.parts))
 

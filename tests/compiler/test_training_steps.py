@@ -10,7 +10,11 @@ import pytest
 
 from graphkeras import config, ops
 from graphkeras.autodiff import gradient
-from graphkeras.compiler.pipeline import compile_graph
+from graphkeras.compiler.fuse import fuse
+from graphkeras.compiler.lower import Call
+from graphkeras.compiler.memory import plan_memory
+from graphkeras.compiler.pipeline import compile_graph, passed
+from graphkeras.compiler.sharing import SPREAD
 from graphkeras.ir.interpret import interpret
 from graphkeras.ir.trace import Trace
 from graphkeras.ir.types import TensorType
@@ -85,10 +89,26 @@ def words(x: Any, w: Sequence[Variable]) -> Any:
 
 NETS: dict[str, tuple[Net, tuple[Any, ...], list[Any]]] = {
     "mlp": (mlp, (30,), [(30, 33), 33, (33, 17), 17, (17, 10), 10]),
+    "long": (mlp, (1030,), [(1030, 66), 66, (66, 17), 17, (17, 10), 10]),
     "cnn": (cnn, (11, 11, 3), [(3, 3, 3, 5), 5, (3, 3, 5, 8), 8, (32, 10), 10]),
     "normalized": (normalized, (20,), [(20, 18), 18, (18, 10)]),
     "words": (words, (12,), [(256, 21), (21, 10)]),
 }
+
+
+def spread(name: str) -> list[Any]:
+    """Return how the products of a step that leave sums are cut."""
+    net, shape, sizes = NETS[name]
+    steps = plan_memory(fuse(passed(training_step(net, shape, sizes)[0]))).steps
+    return [
+        step.share.axes for step in steps
+        if isinstance(step, Call) and step.share and step.share.parts == SPREAD
+    ]  # fmt: skip
+
+
+def test_long_weights_stay_with_the_thread_that_trains_them() -> None:
+    assert spread("long") == [((0, 1), (1, 0))]
+    assert spread("mlp") == []
 
 
 @pytest.mark.parametrize("name", NETS)

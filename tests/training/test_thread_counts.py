@@ -25,6 +25,13 @@ def dense(rng: np.random.Generator) -> tuple[Any, list[Any]]:
     ]  # fmt: skip
 
 
+def long(rng: np.random.Generator) -> tuple[Any, list[Any]]:
+    """Return many features, whose weights are parted between threads."""
+    return rng.random((ROWS, 1030), dtype=np.float32), [
+        layers.Dense(66, activation="relu")
+    ]
+
+
 def convolutional(rng: np.random.Generator) -> tuple[Any, list[Any]]:
     """Return images and layers with batch normalization and pools."""
     return rng.random((ROWS, 9, 8, 3), dtype=np.float32), [
@@ -66,7 +73,7 @@ def trained(make: Callable[..., Any]) -> list[bytes]:
     return [np.asarray(a).tobytes() for a in found]
 
 
-@pytest.mark.parametrize("make", [dense, convolutional, pictures, recurrent])
+@pytest.mark.parametrize("make", [dense, long, convolutional, pictures, recurrent])
 def test_any_number_of_threads_gives_the_same_bits(make: Callable[..., Any]) -> None:
     with threads(1):
         alone = trained(make)
