@@ -26,16 +26,19 @@ class OnnxFile:
     """An ONNX file in onnxruntime.
 
     Raises:
-        ExportError: if it is none, or does not keep to the standard.
+        ExportError: if it is none, does not keep to the standard, or computes tensors
+            that no memory holds.
     """
 
     def __init__(self, path: Path) -> None:
         from graphkeras.export.check import check_standard, open_session
-        from graphkeras.export.report import read_model
+        from graphkeras.export.report import check_sizes, read_model
 
-        self.inputs = input_types(read_model(path))
+        model = read_model(path)
+        self.inputs = input_types(model)
         self.limits: dict[str, int] = {}
         check_standard(path)
+        check_sizes(model)
         self._session = open_session(path)
         self._names = [output.name for output in self._session.get_outputs()]
 

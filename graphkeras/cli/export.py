@@ -42,7 +42,7 @@ def _write(options: argparse.Namespace, progress: Progress) -> Any:
         return write_smaller(
             whole, options.output, "float16" if measured is None else "int8",
             samples if measured is None else measured,
-            atol=options.atol, tell=progress.tell,
+            atol=options.atol, beside=options.external_data, tell=progress.tell,
         )  # fmt: skip
 
 
@@ -50,6 +50,6 @@ def _arguments(options: argparse.Namespace, samples: Any) -> dict[str, Any]:
     """Return what `Model.export` is told."""
     return {
         "opset": options.opset, "ops": options.ops, "samples": samples,
-        "labels": read_labels(options.labels),
+        "labels": read_labels(options.labels), "external_data": options.external_data,
         "atol": 1e-4 if options.atol is None else options.atol, "name": options.name,
     }  # fmt: skip

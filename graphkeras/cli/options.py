@@ -83,6 +83,10 @@ def _add_export(commands: Any) -> None:
         help="largest difference from the model allowed (default: 1e-4; with --fp16 "
         "and --int8: 5%% and 50%% of the largest number)",
     )  # fmt: skip
+    parser.add_argument(
+        "--external-data", action="store_true",
+        help="write the weights to FILE.data beside the file (always from 2 GiB on)",
+    )  # fmt: skip
     parser.add_argument("--name", help="name of the graph (default: the model's)")
     _add_custom(parser)
 

@@ -12,7 +12,7 @@ Steps that differ only in the buffers they touch share one function.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -20,24 +20,28 @@ from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
 from graphkeras.compiler.emit_loop import emit_loop
+from graphkeras.compiler.emit_repeat import Frame, emit_repeat, is_alone
 from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
     Call,
+    Repeat,
     Step,
     Work,
     reads_of,
     writes_of,
 )
 from graphkeras.compiler.memory import Memory
-from graphkeras.compiler.runs import Run
-from graphkeras.compiler.shares import divisor_of
+from graphkeras.compiler.runs import Run, is_fine
+from graphkeras.compiler.shares import TICKS, divisor_of
+from graphkeras.compiler.touches import Rows
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.op import describe
 from graphkeras.ir.value import Origin, Value, attribute_key
+from graphkeras.kernels.cpu.cut import PARTS
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
 from graphkeras.kernels.cpu.tile import YES
@@ -118,55 +122,77 @@ class Codegen:
         function.linkage = "internal"
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         table, low, high = e.arguments
-        pointers: Pointers = {}
         first = e.eq(low, 0)
+        frame = Frame(self.memory, {}, load_pointer(e, table, 0), table, (low, high))
         runs = {i: run for run in self.memory.runs for i in range(run.first, run.stop)}
         numbered = enumerate(self.memory.steps)
         for (alone, run), steps in groupby(
-            numbered, lambda pair: (_is_alone(pair[1]), runs.get(pair[0]))
+            numbered, lambda pair: (is_alone(pair[1]), runs.get(pair[0]))
         ):
             stretch = list(steps)
-            for word in self._words_of([step for _, step in stretch]):
-                if word not in pointers:
-                    pointers[word] = load_pointer(e, table, word)
+            for buffer in frame.buffers_of([step for _, step in stretch]):
+                if buffer not in frame.pointers:
+                    word = self.words.of(buffer)
+                    frame.pointers[buffer] = load_pointer(e, table, word)
             if run is not None:
-                self._part_by_part(e, run, stretch, pointers)
+                self._part_by_part(e, run, stretch, frame)
                 continue
             with e.when(first if alone else YES):
-                for number, step in stretch:
-                    self._watched(e, number, step, pointers, (low, high))
+                for numbered_step in stretch:
+                    self._watched(e, numbered_step, _counted(e, numbered_step, frame))
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
         return e.finish()
 
     def _part_by_part(
-        self, e: Emit, run: Run, stretch: Sequence[Numbered], pointers: Pointers
+        self, e: Emit, run: Run, stretch: Sequence[Numbered], frame: Frame
     ) -> None:
         """Do all steps of a run for a few parts, then for the next few."""
         _, low, high = e.arguments
-        sizes = Sizes(e, self.words, pointers[0])
+        sizes = Sizes(e, self.words, frame.sizes)
         own = self._own_memory(e)
         many = sizes(run.parts)
-        with e.loop(low, high, many) as part:
-            near = dict(pointers)
-            for buffer in self._rooms_of(stretch):
-                rows = self.memory.rooms[buffer.number]
-                first = first_turn(e, sizes(rows.cells), 1, sizes(rows.cells), part)
-                size = self.memory.blocks[buffer.number].itemsize * rows.size
-                away = e.sub(own, e.mul(first, sizes(size)))
-                word = self.words.of(buffer)
-                near[word] = e.address(pointers[word], "uint8", away)
-            stop = e.minimum(high, e.add(part, many))
-            for number, step in stretch:
-                self._watched(e, number, step, near, (part, stop))
+        few = sizes(run.ticks)
 
-    def _rooms_of(self, stretch: Sequence[Numbered]) -> Iterator[Buffer]:
-        """Yield the buffers of a run that have memory for a few parts alone."""
-        buffers = (b for _, step in stretch for b in self._places(step).values())
+        def near(around: Frame, span: Span, of: int) -> Frame:
+            """Where everything lies when the parts (or ticks) of a span are done."""
+            found = dict(around.pointers)
+            for buffer, rows in self._rooms_of(stretch, of):
+                cells = sizes(rows.cells)
+                size = self.memory.blocks[buffer.number].itemsize * rows.size
+                turn = first_turn(e, cells, 1, cells, span[0], of)
+                away = e.sub(own, e.mul(turn, sizes(size)))
+                found[buffer] = e.address(found[buffer], "uint8", away)
+            return replace(around, pointers=found, parts=span)
+
+        with e.loop(low, high, many) as part:
+            some = near(frame, (part, e.minimum(high, e.add(part, many))), PARTS)
+            for fine, steps in groupby(stretch, lambda pair: is_fine(pair[1])):
+                if not fine:
+                    for numbered_step in steps:
+                        self._watched(e, numbered_step, some)
+                    continue
+                begin, last = _in_ticks(e, some.parts)
+                with e.loop(begin, last, few) as tick:
+                    span = tick, e.minimum(last, e.add(tick, few))
+                    inner = near(some, span, TICKS)
+                    for numbered_step in steps:
+                        self._watched(e, numbered_step, inner)
+
+    def _rooms_of(
+        self, stretch: Sequence[Numbered], of: int
+    ) -> Iterator[tuple[Buffer, Rows]]:
+        """Yield the buffers of a run with memory for a few parts, or ticks, alone."""
+        buffers = (
+            self.memory.buffer(place)
+            for _, step in stretch
+            for place in (*reads_of(step), *writes_of(step))
+        )
         for buffer in dict.fromkeys(buffers):
-            if buffer.kind == "arena" and buffer.number in self.memory.rooms:
-                yield buffer
+            room = self.memory.rooms.get(buffer.number)
+            if buffer.kind == "arena" and room is not None and room.of == of:
+                yield buffer, room.rows
 
     def _own_memory(self, e: Emit) -> Index:
         """Emit how far this thread's memory is from that of the first."""
@@ -179,32 +205,31 @@ class Codegen:
             )
             return e.mul(e.floordiv(seat, 4), own)
 
-    def _words_of(self, steps: Sequence[Step]) -> Iterator[int]:
-        """Yield the words of the table that steps need."""
-        yield 0
-        for step in steps:
-            yield from (self.words.of(b) for b in self._places(step).values())
-
-    def _watched(
-        self, e: Emit, number: int, step: Step, pointers: Pointers, parts: Span
-    ) -> None:
+    def _watched(self, e: Emit, numbered_step: Numbered, frame: Frame) -> None:
         """Run a step; count its time on the first thread, if somebody watches."""
+        number, step = numbered_step
         began = self.watch.before(e) if self.watch else None
-        self._run(e, step, pointers, parts)
+        self._call(e, step, frame)
         if self.watch and began is not None:
             with e.when(e.eq(e.arguments[1], 0)):
                 self.watch.after(e, number, began)
 
-    def _run(self, e: Emit, step: Step, pointers: Pointers, parts: Span) -> None:
+    def step(self, e: Emit, step: Step, frame: Frame) -> None:
+        """Do whole parts of a step, be they counted in ticks or not."""
+        self._call(e, step, _counted(e, (0, step), frame))
+
+    def _call(self, e: Emit, step: Step, frame: Frame) -> None:
         """Call the function of a step, or wait."""
         if isinstance(step, Barrier):
-            e.call(self._waiting(e), [e.arguments[0]])
+            e.call(self._waiting(e), [frame.table])
             return
-        places = self._places(step)
-        used = dict.fromkeys(self.words.of(b) for b in places.values())
+        places = frame.places(step)
+        used = [frame.pointers[b] for b in dict.fromkeys(places.values())]
         callee = self._function(e, step, places)
-        given = [e.index(part) for part in parts]
-        e.call(callee, [pointers[0], *given, *(pointers[w] for w in used)])
+        # Only a loop has steps of its own, which may have to wait.
+        last = [frame.table] if isinstance(step, Repeat) else []
+        given = [e.index(part) for part in frame.parts]
+        e.call(callee, [frame.sizes, *given, *used, *last])
 
     def _waiting(self, e: Emit) -> ir.Function:
         """Return the function of all barriers."""
@@ -214,28 +239,47 @@ class Codegen:
             self._functions[Barrier] = inner.finish()
         return self._functions[Barrier]
 
-    def _places(self, step: Step) -> dict[Any, Buffer]:
-        """Return the buffer of everything a step touches."""
-        touched = [*reads_of(step), *writes_of(step)]
-        return {place: self.memory.buffer(place) for place in touched}
-
     def _function(self, e: Emit, step: Work, places: dict[Any, Buffer]) -> ir.Function:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
-        key = _key(step, slot_of)
+        key = step if isinstance(step, Repeat) else _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
+            if isinstance(step, Repeat):
+                kinds.append(POINTER)
             inner = e.function(step_name(step), kinds)
-            table, low, high, *buffers = inner.arguments
-            sizes = Sizes(inner, self.words, table)
-            pointers = {p: buffers[slot] for p, slot in slot_of.items()}
+            pointers = {p: inner.arguments[3 + slot] for p, slot in slot_of.items()}
             try:
-                _write(inner, step, pointers, sizes, Parts(low, high))
+                self._write(inner, step, pointers)
+            except KernelError:  # of a step inside of this one: it has said all
+                raise
             except Exception as error:
                 raise KernelError(_unwritable(step, error)) from error
             self._functions[key] = inner.finish()
         return self._functions[key]
+
+    def _write(self, e: Emit, step: Work, pointers: dict[Any, ir.Value]) -> None:
+        address, low, high = e.arguments[:3]
+        sizes = Sizes(e, self.words, address)
+        parts = Parts(low, high, TICKS if is_fine(step) else PARTS)
+        if isinstance(step, Loop):
+            emit_loop(e, step, elements_of(step, pointers), sizes, parts)
+        elif isinstance(step, Call):
+            emit_call(e, step, pointers, sizes, parts)
+        else:
+            emit_repeat(self, e, step, pointers, sizes)
+
+
+def _counted(e: Emit, numbered_step: Numbered, frame: Frame) -> Frame:
+    """Return the frame with its whole parts counted as a step counts them."""
+    _, step = numbered_step
+    return replace(frame, parts=_in_ticks(e, frame.parts)) if is_fine(step) else frame
+
+
+def _in_ticks(e: Emit, parts: Sequence[Index]) -> Span:
+    low, high = (e.mul(part, TICKS // PARTS) for part in parts)
+    return low, high
 
 
 def load_pointer(e: Emit, table: ir.Value, word: int) -> ir.Value:
@@ -262,14 +306,10 @@ def call_address(e: Emit, address: ir.Value, pointer: ir.Value, number: Index) -
     e.builder.call(function, [pointer, e.index(number)])
 
 
-def _is_alone(step: Step) -> bool:
-    return not isinstance(step, Barrier) and step.share is None
-
-
 def _unwritable(step: Work, error: Exception) -> str:
     """Return the message about a step no machine code can be written for."""
     targets = [t for t in writes_of(step) if isinstance(t, Value)]
-    value = step.value if isinstance(step, Call) else targets[0]
+    value = targets[0] if isinstance(step, Loop) else step.value
     origin = value.origin or Origin("", "")
     return message(
         origin.path or value.op.name,
@@ -284,12 +324,12 @@ def step_name(step: Step) -> str:
     """Return what a step is called in the code, and by a profile."""
     if isinstance(step, Barrier):
         return "barrier"
-    if isinstance(step, Call):
+    if isinstance(step, (Call, Repeat)):
         return step.value.op.name
     return "fold" if step.folds else "loop"
 
 
-def _key(step: Work, slots: dict[Any, int]) -> Any:
+def _key(step: Loop | Call, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
     if isinstance(step, Call):
         views = tuple(
@@ -314,12 +354,3 @@ def _loop_key(loop: Loop, slots: dict[Any, int]) -> Any:
             parts.append((i.kind, i.dtype, i.args, detail))
         parts += [(slots[s.target], s.place, s.arg) for s in section.stores]
     return tuple(parts)
-
-
-def _write(
-    e: Emit, step: Work, pointers: dict[Any, ir.Value], sizes: Sizes, parts: Parts
-) -> None:
-    if isinstance(step, Loop):
-        emit_loop(e, step, elements_of(step, pointers), sizes, parts)
-    else:
-        emit_call(e, step, pointers, sizes, parts)

@@ -151,7 +151,9 @@ def check_standard(path: Path) -> None:
 
     try:
         checker.check_model(str(path), full_check=True)
-    except (checker.ValidationError, shape_inference.InferenceError) as error:
+    except (
+        checker.ValidationError, shape_inference.InferenceError, ValueError,
+    ) as error:  # fmt: skip
         raise ExportError(
             message(
                 "onnx.checker", "expected a file that keeps to the ONNX standard.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphkeras.drawing import Card, Group, Link
 from graphkeras.export.report import typed
-from graphkeras.export.rewriting import without_weights
+from graphkeras.export.rewriting import inferred
 
 _PORT = "#d9e2ec"
 _COLOURS = {
@@ -50,10 +50,11 @@ def diagram_of(model: Any) -> Group:
 
 
 def _types(model: Any) -> dict[str, str]:
-    from onnx import shape_inference
+    from onnx import checker
 
     try:
-        graph = shape_inference.infer_shapes(without_weights(model)).graph
+        checker.check_model(model)
+        graph = inferred(model).graph
     except Exception:  # a file of others may defy inference; it is drawn all the same
         graph = model.graph
     return dict(map(typed, [*graph.input, *graph.output, *graph.value_info]))

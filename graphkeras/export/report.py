@@ -13,7 +13,10 @@ from typing import Any
 from graphkeras.dtypes import SHORT
 from graphkeras.errors import ExportError, message
 from graphkeras.export.nodes import DTYPE_CODES, DTYPE_NAMES
+from graphkeras.export.rewriting import inferred
 
+_MOST_ELEMENTS = 1 << 28  # of one tensor
+_WIDEST = 200  # characters of metadata that are shown: names of classes may be many
 _FLOAT_CODES = {DTYPE_CODES[n] for n in ("float16", "bfloat16", "float32", "float64")}
 
 
@@ -65,7 +68,8 @@ class Report:
         yield "parameters", f"{self.parameters:,}"
         yield "opset", str(self.opset)
         yield "producer", self.producer
-        yield from self.metadata.items()
+        for key, text in self.metadata.items():
+            yield key, text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
         if self.difference is not None:
             yield "check", f"onnxruntime differs by at most {self.difference:.3g}"
         yield from self.notes
@@ -113,10 +117,7 @@ def inspect_file(path: str | os.PathLike[str]) -> Report:
         size = sum(file.stat().st_size for file in files)
     except OSError as error:
         raise _unreadable(path, f"{error.filename}: {error.strerror}") from error
-    try:
-        return report_of(model, path, size)
-    except TypeError as error:  # bytes that are no UTF-8 stay bytes
-        raise _unreadable(path, "a name in it is no text") from error
+    return report_of(model, path, size)
 
 
 def read_model(path: Path) -> Any:
@@ -135,11 +136,45 @@ def read_model(path: Path) -> Any:
         raise _unreadable(path, str(reason)) from error
     if not model.graph.output:
         raise _unreadable(path, "it holds no graph")
+    if not _is_text(model):
+        raise _unreadable(path, "a name in it is no text")
     for tensor in model.graph.initializer:
         place = Path(_location(tensor))
         if place.is_absolute() or ".." in place.parts:
             raise _unreadable(path, f"it points outside its folder, to {str(place)!r}")
     return model
+
+
+def _is_text(message: Any) -> bool:
+    """Whether all names in a message are UTF-8; protobuf leaves others as bytes."""
+    waiting = [message]
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            values = [value] if isinstance(value, (str, bytes)) else value
+            if field.type == field.TYPE_STRING:
+                if any(isinstance(text, bytes) for text in values):
+                    return False
+            elif field.type == field.TYPE_MESSAGE:
+                waiting += [values] if hasattr(values, "ListFields") else values
+    return True
+
+
+def check_sizes(model: Any) -> None:
+    """See to it that no tensor of known size is absurdly large.
+
+    Raises:
+        ExportError: if one is: running the file would take all memory.
+    """
+    found = inferred(model).graph
+    for value in (*found.input, *found.value_info, *found.output):
+        sizes = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if prod(max(size, 1) for size in sizes) > _MOST_ELEMENTS:
+            raise ExportError(
+                message(
+                    "onnx", f"expected tensors of at most {_MOST_ELEMENTS:,} elements.",
+                    f"{value.name!r} of sizes {sizes}",
+                )
+            )  # fmt: skip
 
 
 def _unreadable(path: Path, reason: str) -> ExportError:

@@ -12,16 +12,25 @@ from graphkeras.export.nodes import DTYPE_CODES
 FLOAT = DTYPE_CODES["float32"]
 HALF = DTYPE_CODES["float16"]
 _SMALL = 1024  # bytes of weights that may tell sizes
+# What inference never asks for; it fails where others are not there.
+_NO_SIZES = {DTYPE_CODES[n] for n in ("float32", "float16", "bfloat16", "float64",
+                                      "int8", "uint8")}  # fmt: skip
 
 
 def element_types(model: Any) -> dict[str, int]:
     """Return the code of the dtype of each tensor of the outermost graph."""
-    from onnx import shape_inference
-
-    found = shape_inference.infer_shapes(without_weights(model)).graph
+    found = inferred(model).graph
     named = [*found.input, *found.output, *found.value_info]
     types = {v.name: v.type.tensor_type.elem_type for v in named}
     return types | {t.name: t.data_type for t in model.graph.initializer}
+
+
+def inferred(model: Any) -> Any:
+    """Return a copy of a model, without large weights, that tells types and shapes."""
+    from onnx import shape_inference
+
+    # Only with the check of types does onnx 1.23 survive models of strings.
+    return shape_inference.infer_shapes(without_weights(model), check_type=True)
 
 
 def without_weights(model: Any) -> Any:
@@ -34,7 +43,7 @@ def without_weights(model: Any) -> Any:
             graph.initializer.extend(map(_described, value))
         elif isinstance(value, str):
             setattr(graph, name.name, value)
-        else:
+        elif not isinstance(value, bytes):  # a text that is none: of use to nobody
             getattr(graph, name.name).extend(value)
     copy = ModelProto(ir_version=model.ir_version, graph=graph)
     copy.opset_import.extend(model.opset_import)
@@ -42,9 +51,10 @@ def without_weights(model: Any) -> Any:
 
 
 def _described(tensor: Any) -> Any:
+    """A tensor without its numbers, if they are many and no sizes."""
     from onnx import TensorProto
 
-    if tensor.ByteSize() <= _SMALL:
+    if tensor.data_type not in _NO_SIZES or tensor.ByteSize() <= _SMALL:
         return tensor
     return TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphkeras.errors import ExportError, message
-from graphkeras.export import eight_bits, stream
+from graphkeras.export import eight_bits, proto, stream
 from graphkeras.export.check import check_standard, open_session, run_session
 from graphkeras.export.differences import Difference, difference, joined
 from graphkeras.export.feeds import (
@@ -23,6 +23,7 @@ from graphkeras.export.feeds import (
 from graphkeras.export.halves import to_float16
 from graphkeras.export.onnx import staging
 from graphkeras.export.report import Report, report_of
+from graphkeras.export.rewriting import array_of
 
 _ROWS = 32  # of a batch
 _MOST = {"float16": 0.05, "int8": 0.5}  # share of the largest number, unless told
@@ -36,6 +37,7 @@ def write_smaller(
     samples: Any = None,
     *,
     atol: float | None = None,
+    beside: bool = False,
     tell: Tell | None = None,
 ) -> Report:
     """Write a float32 file in fewer bits, and compare the two in onnxruntime.
@@ -47,6 +49,7 @@ def write_smaller(
         samples: arrays by input name; what int8 is calibrated on, and both compared.
         atol: largest difference allowed; else it may not be larger than a share of
             the largest number.
+        beside: whether the weights go to ``<target>.data``, as they do from 2 GiB on.
         tell: called with a step's name, what is done and how much there is.
 
     Returns:
@@ -65,12 +68,12 @@ def write_smaller(
     small, notes = _rewritten(model, source, kind, types, feeds, tell)
     small.metadata_props.add(key="precision", value=kind)
     with staging(target) as path:
-        stream.write_model(small, {}, path)
+        _write(small, path, beside)
         check_standard(path)
         found = _compared(source, path, types, feeds, atol, tell)
         _require_close(found, kind, atol)
-        size = path.stat().st_size
-    whole = source.stat().st_size
+        size = _bytes(path)
+    whole = _bytes(source)
     return replace(
         report_of(small, target, size),
         parameters=report_of(model, source, whole).parameters,
@@ -80,6 +83,25 @@ def write_smaller(
             *((f"{x.output} - float32", str(x)) for x in found),
         ),
     )
+
+
+def _write(model: Any, path: Path, beside: bool) -> None:
+    """Write a model, and take its larger weights out of it."""
+    weights = {}
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) >= stream.SMALL:
+            weights[tensor.name] = array_of(tensor)
+            tensor.ClearField("raw_data")
+    if beside or sum(a.nbytes for a in weights.values()) > proto.LARGEST_MESSAGE:
+        stream.write_beside(model, weights, stream.beside(path))
+        weights = {}
+    stream.write_model(model, weights, path)
+
+
+def _bytes(path: Path) -> int:
+    """Size of a file, and of its weights beside it."""
+    files = (path, stream.beside(path))
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def _rewritten(
@@ -108,7 +130,7 @@ def _measured(
         return {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ranges.onnx"
-        stream.write_model(eight_bits.with_ranges(model, names), {}, path)
+        _write(eight_bits.with_ranges(model, names), path, False)
         runs = _runs(open_session(path), types, feeds, "calibrating", tell)
         return eight_bits.joined(names, runs)
 

@@ -234,13 +234,11 @@ class Call:
         """Whether nothing came before: the call belongs to an Input."""
         return not self.input_tensors
 
-    def run(
-        self, known: dict[int, Any], operation: Any = None, training: Any = None
-    ) -> None:
+    def run(self, known: dict[int, Any], operation: Any = None, **given: Any) -> None:
         """Repeat the call on what `known` holds for its tensors, and add its results.
 
-        Another `operation` may take the place of the call's own. As in Keras, what is
-        known of `training` now replaces what the call was recorded with.
+        Another `operation` may take the place of the call's own; what is `given`
+        replaces arguments that a layer was called with.
         """
 
         def data(x: Any) -> Any:
@@ -248,8 +246,10 @@ class Call:
 
         args = tree.map_structure(data, self.args)
         kwargs = tree.map_structure(data, self.kwargs)
-        if training is not None and hasattr(self.operation, "weights"):
-            kwargs["training"] = training
+        if hasattr(self.operation, "weights"):
+            kwargs |= {
+                name: value for name, value in given.items() if value is not None
+            }
         results = (operation or self.operation)(*args, **kwargs)
         pairs = zip(tree.flatten(self.outputs), tree.flatten(results), strict=True)
         known.update((id(symbolic), result) for symbolic, result in pairs)
@@ -274,7 +274,9 @@ def record(operation: Any, run: Callable[..., Any], args: Any, kwargs: Any) -> A
     try:
         outputs = infer(run, args, kwargs)
     except ShapeError:
-        equal = _equal_sizes(_symbolic((args, kwargs)))
+        tensors = _symbolic((args, kwargs))
+        # A mask has fewer axes than what it is for, but the same leading ones.
+        equal = _equal_sizes(tensors) or _equal_sizes(tensors, of_any_rank=True)
         if not equal:
             raise
         outputs = infer(run, args, kwargs, equal)
@@ -282,12 +284,12 @@ def record(operation: Any, run: Callable[..., Any], args: Any, kwargs: Any) -> A
     return outputs
 
 
-def _equal_sizes(tensors: list[SymbolicTensor]) -> Sizes:
+def _equal_sizes(tensors: list[SymbolicTensor], of_any_rank: bool = False) -> Sizes:
     """Sizes of one symbol each that become equal on an axis if the symbols are."""
     equal: Sizes = {}
     first = tensors[0] if tensors else None
     for other in tensors[1:]:
-        if first is None or other.ndim != first.ndim:
+        if first is None or not (of_any_rank or other.ndim == first.ndim):
             continue
         for a, b in zip(first.type.shape, other.type.shape):
             b = dims.substitute(b, equal)

@@ -15,7 +15,12 @@ from typing import Any
 from graphkeras.errors import SavingError, message
 
 _LARGEST = 1 << 63  # no number in a config needs more bits
-_LARGEST_SIZE = 1 << 24  # arrays may be made of this many numbers while loading
+_LARGEST_SIZE = 1 << 18  # arrays of some times as many numbers are made while loading
+_LARGEST_WIDTH = 1 << 24  # where none is made, or the file must hold it
+_WIDTHS = (
+    "batch_input_shape", "batch_shape", "filters", "num_tokens", "output_dim", "shape",
+    "target_shape", "units",
+)  # fmt: skip
 _NO_SIZES = (  # arguments of layers that may be larger, and make no array
     "input_dim", "mask_value", "max_tokens", "num_bins", "oov_token", "salt", "seed",
     "vocabulary",
@@ -56,6 +61,11 @@ def check_arguments(cls: type, config: Mapping[str, Any], safe: bool) -> None:
         SavingError: for a value of another type, a number that is none, or an int of
             more than 64 bits.
     """
+    if not isinstance(config, Mapping):
+        raise SavingError(
+            message(cls.__name__, "expected a config of named arguments.",
+                    f"{config!r:.80}", "Check the config of the file.")
+        )  # fmt: skip
     if safe and cls.__module__.startswith("graphkeras.layers."):
         check_sizes(cls.__name__, config)
     kinds = _annotations(cls)
@@ -78,9 +88,10 @@ def check_sizes(who: str, config: Mapping[str, Any]) -> None:
         SavingError: for a larger one.
     """
     for name, value in config.items():
-        if name not in _NO_SIZES and _largest(value) > _LARGEST_SIZE:
+        most = _LARGEST_WIDTH if name in _WIDTHS else _LARGEST_SIZE
+        if name not in _NO_SIZES and _largest(value) > most:
             raise SavingError(
-                message(who, f"expected {name} to be at most {_LARGEST_SIZE:,}.",
+                message(who, f"expected {name} to be at most {most:,}.",
                         f"{name}={value!r:.80}", "Check the config of the file.")
             )  # fmt: skip
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.errors import DTypeError, SavingError, ShapeError, message
+from graphkeras.saving.hdf5_texts import Headers
 
 _LINKS = 200_000  # most names in a file; a ResNet152 in training has about 6,000
 _DEPTH = 64  # most groups inside one another
@@ -107,6 +108,8 @@ class Reader:
 
         self._h5py = h5py
         self._size = source.seek(0, os.SEEK_END)
+        self._source = source
+        self._headers: Headers | None = None
         self._seen: set[Any] = set()
         self.parts: dict[str, dict[str, Stored]] = {"": {}}
         self.bytes = 0
@@ -145,10 +148,22 @@ class Reader:
         if name not in group.attrs:
             return None
         stored = self._h5py.h5a.open(group.id, name.encode())
-        size = math.prod(stored.shape or (0,)) * stored.dtype.itemsize
-        if len(stored.shape or ()) > 1 or size > self._size:
+        shape = (0,) if stored.shape is None else stored.shape
+        size = math.prod(shape) * stored.dtype.itemsize
+        if len(shape) > 1 or size > self._size:
             raise SavingError(f"expected attribute {name} to be one text, or a list")
-        value = group.attrs[name]
+        if not size:
+            return []
+        if not isinstance(stored.get_type(), self._h5py.h5t.TypeStringID):
+            raise SavingError(f"expected attribute {name} to be text")
+        if stored.get_type().is_variable_str():
+            self._headers = self._headers or Headers(self._source, self._size)
+            address = self._h5py.h5o.get_info(group.id).addr
+            self._headers.check_texts(address, name)
+        try:
+            value = group.attrs[name]
+        except Exception as error:  # h5py raises whatever the file provokes
+            raise SavingError(f"expected a whole HDF5 file; {error}") from error
         listed = isinstance(value, np.ndarray)
         texts = [_text(x, name) for x in (value.tolist() if listed else [value])]
         return texts if listed else texts[0]

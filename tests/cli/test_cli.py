@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -350,3 +351,16 @@ def test_reader_that_leaves_early_is_no_failure(folder: Path) -> None:
     line = f"{sys.executable} -m graphkeras.cli inspect user_model.py:model | head -1"
     done = subprocess.run(line, shell=True, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_progress_is_told_on_a_terminal_only(folder: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    line = ["export", "user_model.py:small", "-o", "m.onnx", "--fp16"]
+    command = [sys.executable, "-m", "graphkeras.cli", *line]
+    environment = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stderr=theirs, stdout=-1, env=environment)
+    os.close(theirs)
+    told = os.read(ours, 1 << 16).decode()
+    assert done.returncode == 0 and b"float16" in done.stdout
+    assert "exporting and checking small" in told and "Traceback" not in told

@@ -99,6 +99,18 @@ def test_labels_name_the_winner(options: str, small: str, folder: Path) -> None:
     assert outputs == ["scores", "scores_label"]
 
 
+@pytest.mark.parametrize("small", ["", "--fp16", "--int8 flat.npz"])
+def test_weights_go_beside_the_file_on_request(small: str, folder: Path) -> None:
+    x = keras.Input((40,), name="image")
+    keras.Model(x, layers.Dense(40)(x)).save("wide.keras")
+    np.savez("flat.npz", image=np.ones((3, 40), "float32"))
+    assert run(f"export wide.keras -o o.onnx --external-data {small}") == 0
+    graph = onnx.load("o.onnx", load_external_data=False).graph
+    assert sum(len(t.external_data) > 0 for t in graph.initializer) == 1
+    assert (folder / "o.onnx.data").stat().st_size >= 1600
+    assert run("verify wide.keras o.onnx --data flat.npz --atol 0.1") == 0
+
+
 FAILURES = {
     "--labels a,b": "expected as many labels as the output has classes",
     "--labels other=a,b,c": "other",

@@ -115,7 +115,14 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "both ways": (lambda: inside("Bidirectional", 30), "expected a recurrent layer"),
     # much room
     "repeat": (lambda: one("RepeatVector", (None, 3), n=10**12), "n to be at most"),
-    "repeat less": (lambda: one("RepeatVector", (None, 99), n=10**7), "268,435,456 el"),
+    "repeat less": (
+        lambda: one("RepeatVector", (None, 9999), n=10**5),
+        "268,435,456 el",
+    ),
+    "parts of an average": (
+        lambda: one("AdaptiveAveragePooling1D", (None, 9, 2), output_size=10**7),
+        "output_size to be at most 262,144",
+    ),
     "enlarge": (lambda: one("UpSampling2D", size=[10**4, 10**4]), "268,435,456 el"),
     "pad": (lambda: one("ZeroPadding2D", padding=10**9), "padding to be at most"),
     "tokens": (
@@ -165,7 +172,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "control": (lambda: dense(activation="\x1b[2J\nabc"), "\\x1b[2J\\nabc"),
     "layers": (
         lambda: of({**json.loads(parts_of("nested")[CONFIG]), "config": 3}),
-        "3",
+        "expected a config of named arguments. Received 3",
     ),
 }
 
