@@ -364,11 +364,18 @@ class STFT(Initializer):
     def _window(self, length: int) -> np.ndarray:
         if isinstance(self.window, str):
             return window_of("STFT", self.window, length, self.periodic)
-        window = np.asarray(self.window, "float64")
+        try:
+            window = np.asarray(self.window, "float64")
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                message("STFT", "expected a window to be a name or numbers.",
+                        f"window={self.window!r:.60}", "Windows with parameters are "
+                        "given as the array that scipy.signal.get_window returns.")
+            ) from None  # fmt: skip
         if window.shape != (length,):
             raise ShapeError(
                 message("STFT", f"expected a window of {length} numbers.",
-                        f"shape {list(window.shape)}")
+                        f"shape {list(window.shape)}", "Make it as long as a frame.")
             )  # fmt: skip
         return window
 

@@ -36,15 +36,33 @@ def options(
     return found
 
 
-def difference(model: keras.Model, path: str, inputs: dict[str, np.ndarray]) -> float:
-    """Export a model; return how far onnxruntime's answers are from `predict`'s."""
-    model.export(path)
+def difference(
+    model: keras.Model, path: str, inputs: dict[str, np.ndarray], **how: Any
+) -> float:
+    """Export a model; return how far onnxruntime's answers are from `predict`'s.
+
+    Relative to the answer where that is greater than 1.
+    """
+    model.export(path, **how)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    served = session.run(model.output_names, inputs)
+    served = session.run(
+        model.output_names, shaped(inputs, keras.tree.flatten(model.inputs))
+    )
     given: Any = inputs if len(inputs) > 1 else next(iter(inputs.values()))
     predicted = keras.tree.flatten(model.predict(given, verbose=0))
     pairs = zip(served, predicted, strict=True)
-    return max(float(np.abs(s - p).max()) for s, p in pairs)
+    return max(float((np.abs(s - p) / np.maximum(np.abs(p), 1)).max())
+               for s, p in pairs)  # fmt: skip
+
+
+def shaped(inputs: dict[str, np.ndarray], asked: Any) -> dict[str, np.ndarray]:
+    """Return columns in the shapes and dtypes of a model's inputs, for onnxruntime."""
+    found = {}
+    for one in asked:
+        x = inputs[one.name]
+        x = x.reshape(len(x), *one.shape[1:]) if x.ndim < len(one.shape) else x
+        found[one.name] = x if one.dtype == "string" else x.astype(one.dtype)
+    return found
 
 
 def report(figures: dict[str, float], path: str) -> dict[str, float]:

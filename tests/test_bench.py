@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import graphkeras as keras
-from tools import bench
+from tests.runtime.threaded import threads
+from tools import bench, gemm, neighbour
 from tools.workloads import WORKLOADS, rows_of
 
 
@@ -64,6 +65,21 @@ def test_one_process_measures_all_figures(tmp_path: Any) -> None:
     found = bench.process(
         sys.executable, "graphkeras", "ticket", str(tmp_path), options
     )
-    wanted = {"version", "first", "step", "fastest", "memory", "others", "rows", "one"}
-    assert set(found) == wanted
+    training = {"version", "first", "step", "fastest", "memory", "others"}
+    assert set(found) == training | {"rows_1", "rows_32", "rows_256", "one"}
     assert all(np.isfinite(v) for k, v in found.items() if k != "version")
+
+
+def test_products_are_shown_beside_the_peak(capsys: pytest.CaptureFixture[str]) -> None:
+    with threads(1):
+        gemm.main(["--sizes", "32", "--seconds", "0.01"])
+    shown = capsys.readouterr().out
+    assert all(f" {layout} " in shown for layout in ("NN", "NT", "TN"))
+    assert "GFLOP/s" in shown
+
+
+def test_a_busy_neighbour_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    with threads(1):
+        neighbour.main(["ticket", "--seconds", "0.01", "--rounds", "1"])
+    shown = capsys.readouterr().out
+    assert "alone" in shown and "1 busy" in shown

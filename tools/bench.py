@@ -176,8 +176,14 @@ def report(table: Table, rounds: int) -> str:
             "## From process start to the end of the first step, s", "",
             *ratios(table, "first", 1.0, warm=True), "",
             "## Peak memory of training, MiB", "", *ratios(table, "memory", 1.0), "",
-            "## Inference, batches of 256, thousand rows a second", "",
-            *ratios(table, "rows", 1e-3, more=True), "",
+            *(
+                line
+                for batch in (1, 32, 256)
+                for line in (
+                    f"## Inference in batches of {batch}, thousand rows a second", "",
+                    *ratios(table, f"rows_{batch}", 1e-3, more=True), "",
+                )
+            ),
             "## Latency of one row, µs", "", *ratios(table, "one", 1e6), "",
         ]
     )  # fmt: skip

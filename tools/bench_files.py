@@ -26,8 +26,8 @@ sys.path[:] = [ROOT, *(p for p in sys.path if p not in (ROOT, f"{ROOT}/tools"))]
 
 MIB = 1 << 20
 HEADINGS = (
-    "file", "weights, MiB", "load, s", "export, s", "peak of load", "peak of both",
-    "times the weights", "onnxruntime differs by", "the other program by",
+    "file", "weights, MiB", "load, s", "export, s", "of the processors, s",
+    "peak, MiB", "times the weights", "onnxruntime differs by", "the other program by",
 )  # fmt: skip
 
 
@@ -61,17 +61,17 @@ def measured(file: Path) -> dict[str, Any]:
     import graphkeras
     from tools.measure import peak
 
-    bare, began = peak(), time.perf_counter()
+    bare, used, began = peak(), time.process_time(), time.perf_counter()
     model = graphkeras.saving.load_model(file, compile=False)
     loaded = time.perf_counter()
-    found = {
-        "weights": sum(v.array.nbytes for v in model.weights) / MIB,
-        "load": loaded - began, "load peak": peak() - bare,
-    }  # fmt: skip
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         report = model.export(os.path.join(folder, "model.onnx"))
-        found["export"] = time.perf_counter() - loaded
-        found |= {"peak": peak() - bare, "difference": report.difference}
+    found = {
+        "weights": sum(v.array.nbytes for v in model.weights) / MIB,
+        "load": loaded - began, "export": time.perf_counter() - loaded,
+        "used": time.process_time() - used, "peak": peak() - bare,
+        "difference": report.difference,
+    }  # fmt: skip
     if file.with_suffix(".npz").is_file():
         found["other"] = difference_of(model, file.with_suffix(".npz"))
     return found
@@ -96,8 +96,8 @@ def row(file: Path, found: dict[str, float]) -> str:
     other = f"{found['other']:.1e}" if "other" in found else ""
     cells = (
         file.name, f"{found['weights']:.0f}", f"{found['load']:.2f}",
-        f"{found['export']:.2f}", f"{found['load peak']:.0f} MiB",
-        f"{found['peak']:.0f} MiB", f"{found['peak'] / found['weights']:.2f}",
+        f"{found['export']:.2f}", f"{found['used']:.2f}",
+        f"{found['peak']:.0f}", f"{found['peak'] / found['weights']:.2f}",
         f"{found['difference']:.1e}", other,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

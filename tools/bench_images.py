@@ -5,8 +5,9 @@
 
 Batches of 32 images of 224 and of 32 pixels a side, training, in two ways: layers
 called as they are on arrays (beside a model), and within a program that is compiled
-once (in a model; `tf.function` there). Every figure is the least processor time of many
-repetitions, in milliseconds a batch, in a process of its own.
+once (in a model; `tf.function` there). The two sides take turns, each in a process of
+its own; a figure is the least of the repetitions of all turns, in milliseconds of the
+processors, or by the clock with --wall.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 BATCH, SIZES = 32, (224, 32)
 SIDES = ("ours", "keras")
+TURNS, SECONDS = 2, 0.4
 LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Resizing, nearest": ("Resizing", {"interpolation": "nearest"}),
     "Resizing, bilinear": ("Resizing", {}),
@@ -73,15 +75,15 @@ LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def best(call: Callable[[], Any], seconds: float = 1.0, least: int = 3) -> float:
-    """Return the least processor time of a call, in milliseconds."""
+def best(call: Callable[[], Any], clock: Callable[[], float]) -> float:
+    """Return the least time of a call, in milliseconds."""
     call()
     call()
-    shortest, stop = float("inf"), time.perf_counter() + seconds
+    shortest, stop, least = float("inf"), time.perf_counter() + SECONDS, 3
     while least > 0 or time.perf_counter() < stop:
-        start = time.process_time()
+        start = clock()
         call()
-        shortest = min(shortest, time.process_time() - start)
+        shortest = min(shortest, clock() - start)
         least -= 1
     return 1e3 * shortest
 
@@ -113,82 +115,129 @@ def program(layer: Any, x: np.ndarray) -> Callable[[], Any]:
     return partial(compiled.run, [x], [state.array for state in states])
 
 
-def ours(names: list[str]) -> dict[str, float]:
-    """Measure our layers."""
-    sys.path.insert(0, str(ROOT))
+Calls = tuple[Callable[[], Any], Callable[[], Any]]  # beside a model, within one
+
+
+def ours(name: str, side: int) -> Calls:
+    """Return the two calls of our layer."""
     from graphkeras import layers
 
-    found = {}
-    for side in SIZES:
-        x = images(side)
-        for name in names:
-            row, layer = f"{name}, {side} px", made(layers, name)
-            found[f"{row}, beside"] = best(partial(layer, x, training=True))
-            found[f"{row}, within"] = best(program(layer, x))
-    return found
+    layer, x = made(layers, name), images(side)
+    return partial(layer, x, training=True), program(layer, x)
 
 
-def keras(names: list[str]) -> dict[str, float]:
-    """Measure Keras's layers on TensorFlow, on tensors; some have no graph."""
-    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
+def keras(name: str, side: int) -> Calls:
+    """Return the two calls of Keras's layer on TensorFlow, on tensors."""
     tensorflow = importlib.import_module("tensorflow")
-    from keras import layers
-
-    found = {}
-    for side in SIZES:
-        x = tensorflow.constant(images(side))
-        for name in names:
-            row, layer = f"{name}, {side} px", made(layers, name)
-            call = partial(layer, x, training=True)
-            found[f"{row}, beside"] = best(call)
-            try:
-                found[f"{row}, within"] = best(tensorflow.function(call))
-            except Exception as problem:
-                print(f"{row}: {type(problem).__name__}", file=sys.stderr)
-    return found
+    layers = importlib.import_module("keras.layers")
+    call = partial(made(layers, name), tensorflow.constant(images(side)), training=True)
+    return call, tensorflow.function(call)
 
 
-def measured(side: str, python: str, names: list[str]) -> dict[str, float]:
-    """Return the figures of one side, from a process of its own."""
-    command = [python, str(Path(__file__).resolve()), "--only", side, *names]
-    # Not from here: another Python is not to find our package.
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tempfile.gettempdir()
-    )
-    if done.returncode:
-        raise SystemExit(f"{side}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+def serve(side: str, wall: bool) -> None:
+    """Answer each line of the input, a row, by its two figures."""
+    if side == "ours":
+        sys.path.insert(0, str(ROOT))
+    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
+    clock = time.perf_counter if wall else time.process_time
+    made_of: dict[str, Calls] = {}
+    for line in sys.stdin:
+        name, size = json.loads(line)
+        row = f"{name} {size}"
+        if row not in made_of:
+            made_of.clear()  # one row's programs at a time
+            made_of[row] = {"ours": ours, "keras": keras}[side](name, size)
+        found = [timed(call, clock, row) for call in made_of[row]]
+        print(json.dumps(found), flush=True)
 
 
-def report(columns: dict[str, dict[str, float]]) -> str:
-    """Return a Markdown table; a factor above 1 says that we are faster."""
-    lines = [f"| ms a batch | {' | '.join(columns)} | Keras by ours |",
-             "|---" * (len(columns) + 2) + "|"]  # fmt: skip
-    for row in columns["ours"]:
-        cells = [f"{c[row]:,.2f}" if row in c else "" for c in columns.values()]
-        theirs = columns.get("keras", {}).get(row)
-        factor = f"{theirs / columns['ours'][row]:.1f}" if theirs else ""
-        lines.append(f"| {row} | {' | '.join(cells)} | {factor} |")
-    return "\n".join(lines)
+def timed(call: Callable[[], Any], clock: Callable[[], float], row: str) -> Any:
+    """Return the figure of a call, None where a layer has no graph."""
+    try:
+        return best(call, clock)
+    except Exception as problem:
+        print(f"{row}: {type(problem).__name__}", file=sys.stderr)
+        return None
+
+
+class Side:
+    """A process that measures one side."""
+
+    def __init__(self, side: str, python: str, wall: bool) -> None:
+        command = [python, str(Path(__file__).resolve()), "--only", side]
+        # Not from here: another Python is not to find our package.
+        self.process = subprocess.Popen(
+            [*command, *["--wall"] * wall], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            cwd=tempfile.gettempdir(),
+        )  # fmt: skip
+
+    def ask(self, name: str, size: int) -> list[float | None]:
+        """Return the figures of a row: beside a model, and within one."""
+        assert self.process.stdin and self.process.stdout
+        print(json.dumps([name, size]), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"a side ended at {name!r}, {size} pixels")
+        return json.loads(answer)
+
+    def end(self) -> None:
+        """Let the process end."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measured(sides: dict[str, Side], name: str, size: int) -> dict[str, list[Any]]:
+    """Return each side's least figures of a row, after some turns."""
+    turns = [{k: side.ask(name, size) for k, side in sides.items()}
+             for _ in range(TURNS)]  # fmt: skip
+    return {
+        side: [
+            min((f for f in both if f is not None), default=None)
+            for both in zip(*(turn[side] for turn in turns))
+        ]
+        for side in sides
+    }
+
+
+def lines(row: str, found: dict[str, list[Any]]) -> list[str]:
+    """Return a row's two lines; a factor above 1 says that we are faster."""
+    made_up = []
+    for number, way in enumerate(("beside", "within")):
+        figures = [figures[number] for figures in found.values()]
+        cells = ["" if f is None else f"{f:,.2f}" for f in figures]
+        if len(figures) > 1:
+            known = None not in figures
+            cells.append(f"{figures[1] / figures[0]:.1f}" if known else "")
+        made_up.append(f"| {row}, {way} | {' | '.join(cells)} |")
+    return made_up
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print, row by row."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="rows; all by default")
     parser.add_argument("--keras", help="a Python that has Keras and TensorFlow")
+    parser.add_argument("--size", type=int, choices=SIZES, help="pixels a side")
+    parser.add_argument("--wall", action="store_true", help="by the clock")
     parser.add_argument("--only", choices=SIDES, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    names = given.names or list(LAYERS)
     if given.only:
-        print(json.dumps({"ours": ours, "keras": keras}[given.only](names)))
+        serve(given.only, given.wall)
         return
-    homes = {"ours": sys.executable}
-    homes |= {"keras": given.keras} if given.keras else {}
-    print(report({side: measured(side, python, names)
-                  for side, python in homes.items()}))  # fmt: skip
+    homes = {"ours": sys.executable} | ({"keras": given.keras} if given.keras else {})
+    sides = {side: Side(side, python, given.wall) for side, python in homes.items()}
+    heads = [*homes, *["Keras by ours"] * (len(homes) > 1)]
+    print(f"| ms a batch | {' | '.join(heads)} |\n{'|---' * (len(heads) + 1)}|")
+    for size in (given.size,) if given.size else SIZES:
+        for name in given.names or LAYERS:
+            found = measured(sides, name, size)
+            print("\n".join(lines(f"{name}, {size} px", found)), flush=True)
+    for side in sides.values():
+        side.end()
 
 
 if __name__ == "__main__":

@@ -17,11 +17,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 sys.path[:] = [ROOT, *(p for p in sys.path if p not in (ROOT, f"{ROOT}/tools"))]
+
+from tools.workloads import WORKLOADS, rows_of  # noqa: E402  the root is known only now
 
 FRAMEWORKS = {
     "graphkeras": "keras_like.KerasLike",
@@ -34,6 +37,8 @@ FRAMEWORKS = {
     "onnxruntime": "serving.Serving",
 }
 ROWS = 4096  # answered in the test of inference, fewer where a workload has fewer
+BATCHES = (1, 32, 256)
+MOST_CALLS = 256  # of each batch size
 LATENCIES = 300
 
 
@@ -46,8 +51,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0, help="of training")
     parser.add_argument("--first", action="store_true", help="only the first step")
     given = parser.parse_args()
-    from tools.workloads import WORKLOADS, rows_of
-
     workload = WORKLOADS[given.workload]
     module, _, name = FRAMEWORKS[given.framework].partition(".")
     kind = getattr(importlib.import_module(f"tools.rivals.{module}"), name)
@@ -84,18 +87,20 @@ def training(job: Any, workload: Any, x: Any, y: Any, seconds: float) -> dict[st
 
 
 def inference(job: Any, x: Any) -> dict[str, float]:
-    """Return rows answered a second in batches of 256, and seconds for one row."""
+    """Return rows answered a second in batches of some sizes, seconds for one row."""
     rows = len(next(iter(x.values()))) if isinstance(x, dict) else len(x)
-    job.predict(x, 256)
-    taken = [seconds_of(lambda: job.predict(x, 256)) for _ in range(5)]
+    found = {}
+    for batch in BATCHES:
+        part = rows_of(x, slice(0, min(rows, batch * MOST_CALLS)))
+        job.predict(part, batch)
+        taken = [seconds_of(partial(job.predict, part, batch)) for _ in range(5)]
+        answered = min(rows, batch * MOST_CALLS)
+        found[f"rows_{batch}"] = answered / statistics.median(taken)
     one = job.one(x)
     for _ in range(20):
         one()
     latencies = [seconds_of(one) for _ in range(LATENCIES)]
-    return {
-        "rows": rows / statistics.median(taken),
-        "one": statistics.median(latencies),
-    }
+    return {**found, "one": statistics.median(latencies)}
 
 
 def seconds_of(job: Callable[[], Any]) -> float:

@@ -32,12 +32,14 @@ from graphkeras.compiler.lower import (
     writes_of,
 )
 from graphkeras.compiler.memory import Memory
-from graphkeras.compiler.runs import Run
-from graphkeras.compiler.shares import divisor_of
+from graphkeras.compiler.runs import Run, is_fine
+from graphkeras.compiler.shares import TICKS, divisor_of
+from graphkeras.compiler.touches import Rows
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.op import describe
 from graphkeras.ir.value import Origin, Value, attribute_key
+from graphkeras.kernels.cpu.cut import PARTS
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
 from graphkeras.kernels.cpu.tile import YES
@@ -133,8 +135,8 @@ class Codegen:
                 self._part_by_part(e, run, stretch, pointers)
                 continue
             with e.when(first if alone else YES):
-                for number, step in stretch:
-                    self._watched(e, number, step, pointers, (low, high))
+                for numbered_step in stretch:
+                    self._whole(e, numbered_step, pointers, (low, high))
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
@@ -148,25 +150,53 @@ class Codegen:
         sizes = Sizes(e, self.words, pointers[0])
         own = self._own_memory(e)
         many = sizes(run.parts)
-        with e.loop(low, high, many) as part:
-            near = dict(pointers)
-            for buffer in self._rooms_of(stretch):
-                rows = self.memory.rooms[buffer.number]
-                first = first_turn(e, sizes(rows.cells), 1, sizes(rows.cells), part)
-                size = self.memory.blocks[buffer.number].itemsize * rows.size
-                away = e.sub(own, e.mul(first, sizes(size)))
-                word = self.words.of(buffer)
-                near[word] = e.address(pointers[word], "uint8", away)
-            stop = e.minimum(high, e.add(part, many))
-            for number, step in stretch:
-                self._watched(e, number, step, near, (part, stop))
+        few = sizes(run.ticks)
 
-    def _rooms_of(self, stretch: Sequence[Numbered]) -> Iterator[Buffer]:
-        """Yield the buffers of a run that have memory for a few parts alone."""
+        def near(first: Index, of: int) -> Pointers:
+            """Where everything lies when the parts (or ticks) from `first` are done."""
+            found = dict(pointers)
+            for buffer, rows in self._rooms_of(stretch, of):
+                cells = sizes(rows.cells)
+                size = self.memory.blocks[buffer.number].itemsize * rows.size
+                turn = first_turn(e, cells, 1, cells, first, of)
+                away = e.sub(own, e.mul(turn, sizes(size)))
+                word = self.words.of(buffer)
+                found[word] = e.address(pointers[word], "uint8", away)
+            return found
+
+        with e.loop(low, high, many) as part:
+            pointers = near(part, PARTS)
+            stop = e.minimum(high, e.add(part, many))
+            for fine, steps in groupby(stretch, lambda pair: is_fine(pair[1])):
+                if not fine:
+                    for numbered_step in steps:
+                        self._whole(e, numbered_step, pointers, (part, stop))
+                    continue
+                last = e.mul(stop, TICKS // PARTS)
+                with e.loop(e.mul(part, TICKS // PARTS), last, few) as tick:
+                    end, inner = e.minimum(last, e.add(tick, few)), near(tick, TICKS)
+                    for number, step in steps:
+                        self._watched(e, number, step, inner, (tick, end))
+
+    def _whole(
+        self, e: Emit, numbered_step: Numbered, pointers: Pointers, parts: Span
+    ) -> None:
+        """Do whole parts of a step, be they counted in ticks or not."""
+        number, step = numbered_step
+        if is_fine(step):
+            low, high = (e.mul(part, TICKS // PARTS) for part in parts)
+            parts = low, high
+        self._watched(e, number, step, pointers, parts)
+
+    def _rooms_of(
+        self, stretch: Sequence[Numbered], of: int
+    ) -> Iterator[tuple[Buffer, Rows]]:
+        """Yield the buffers of a run with memory for a few parts, or ticks, alone."""
         buffers = (b for _, step in stretch for b in self._places(step).values())
         for buffer in dict.fromkeys(buffers):
-            if buffer.kind == "arena" and buffer.number in self.memory.rooms:
-                yield buffer
+            room = self.memory.rooms.get(buffer.number)
+            if buffer.kind == "arena" and room is not None and room.of == of:
+                yield buffer, room.rows
 
     def _own_memory(self, e: Emit) -> Index:
         """Emit how far this thread's memory is from that of the first."""
@@ -228,10 +258,11 @@ class Codegen:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
             inner = e.function(step_name(step), kinds)
             table, low, high, *buffers = inner.arguments
+            parts = Parts(low, high, TICKS if is_fine(step) else PARTS)
             sizes = Sizes(inner, self.words, table)
             pointers = {p: buffers[slot] for p, slot in slot_of.items()}
             try:
-                _write(inner, step, pointers, sizes, Parts(low, high))
+                _write(inner, step, pointers, sizes, parts)
             except Exception as error:
                 raise KernelError(_unwritable(step, error)) from error
             self._functions[key] = inner.finish()

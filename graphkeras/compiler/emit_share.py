@@ -21,10 +21,11 @@ def first_turn(
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts [low, high) that a function is asked to do."""
+    """The parts [low, high) that a function is asked to do, of so many."""
 
     low: Index
     high: Index
+    of: int = PARTS
 
     def turns(self, e: Emit, share: Share, sizes: Sizes) -> tuple[Index, Index]:
         """Emit the first turn, and how many there are."""
@@ -38,7 +39,7 @@ class Parts:
     def first(self, e: Emit, share: Share, sizes: Sizes, part: Index) -> Index:
         """Emit the first turn of any part."""
         cells, grain, size = map(sizes, (share.cells, share.grain, share.size))
-        return first_turn(e, cells, grain, size, part, share.parts or PARTS)
+        return first_turn(e, cells, grain, size, part, share.parts or self.of)
 
     def fewer(self, e: Emit, parts: int) -> Parts:
         """Emit the same, of fewer and larger parts."""

@@ -19,6 +19,7 @@ from graphkeras.ir.interpret import bind_sizes, evaluate
 from graphkeras.ir.op import STATE, Host, Op, input_value, rebuild, run
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, dims_of, walk
+from graphkeras.ops.shape import reshape
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ def split_host(graph: Graph) -> tuple[HostPart, Graph] | None:
     if not hosted:
         return None
     closure = set(walk(hosted))
+    for value in graph.walk():
+        if _is_reshaped(value, closure):
+            closure.add(value)
     _refuse_state(closure)
     outputs = {i: o for i, o in enumerate(graph.outputs) if o in closure}
     rest = Graph(
@@ -82,6 +86,16 @@ def split_host(graph: Graph) -> tuple[HostPart, Graph] | None:
     used = tuple(i for i in graph.inputs if i in needed)
     leaves = {v: _leaf(v, i) for i, v in enumerate(fed)}
     return HostPart(graph, (*used, *fed), outputs), _compiled_part(rest, used, leaves)
+
+
+def _is_reshaped(value: Value, closure: set[Value]) -> bool:
+    """Whether a value only puts what the host makes into another shape.
+
+    Rows of several texts were one after another: here each row gets its axis back, by
+    which the rest counts batches.
+    """
+    reshapes = value.op is reshape.op  # type: ignore[attr-defined]
+    return reshapes and value.inputs[0] in closure and bool(value.inputs[0].inputs)
 
 
 def _leaf(value: Value, number: int) -> Value:

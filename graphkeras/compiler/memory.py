@@ -27,10 +27,9 @@ from graphkeras.compiler.lower import (
     steps_of,
     writes_of,
 )
-from graphkeras.compiler.runs import Run, Runs
+from graphkeras.compiler.runs import FewRows, Run, Runs
 from graphkeras.compiler.sharing import Room, Sharing
 from graphkeras.compiler.storage import is_leaf
-from graphkeras.compiler.touches import Rows
 from graphkeras.compiler.views import base
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import CONSTANT, INPUT, STATE
@@ -51,7 +50,7 @@ class Memory:
     lead: Lead
     blocks: list[Block] = field(default_factory=list)
     runs: tuple[Run, ...] = ()
-    rooms: dict[int, Rows] = field(default_factory=dict)
+    rooms: dict[int, FewRows] = field(default_factory=dict)
     constants: list[np.ndarray] = field(default_factory=list)
 
     def buffer(self, place: Place) -> Buffer:

@@ -8,16 +8,21 @@ What nobody else wants needs memory for these few samples alone, once a thread::
     for parts p of this thread, a few at a time:
         convolution   x[p] -> room
         maximum       room -> y[p], places[p]
+
+A part too large for the cache is done tick by tick, the sixteenth of a part each. Only
+what leaves partial results does whole parts: what it adds up is a part's by contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
 from graphkeras.compiler.lower import Barrier, Buffer, Step
+from graphkeras.compiler.shares import TICKS
 from graphkeras.compiler.touches import Pattern, Rows, Touch, Where, touches_of
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
@@ -30,11 +35,31 @@ WORD = 4  # bytes of an element, about
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Neighbouring steps [first, stop), and how many parts they do at a time."""
+    """Neighbouring steps [first, stop), and how much they do at a time.
+
+    Attributes:
+        parts: how many of them.
+        ticks: how many, of those steps that may do less than a part.
+    """
 
     first: int
     stop: int
     parts: Dim
+    ticks: Dim
+
+
+class FewRows(NamedTuple):
+    """Memory for the rows of a few parts, or ticks: `of` says which, by how many."""
+
+    rows: Rows
+    of: int
+
+
+def is_fine(step: Step) -> bool:
+    """Whether a step may do less than a part at a time."""
+    if isinstance(step, Barrier) or step.share is None:
+        return False
+    return not step.share.parts
 
 
 class Runs:
@@ -42,8 +67,7 @@ class Runs:
 
     Attributes:
         found: in order, not overlapping.
-        rooms: for the number of each block that needs memory for a few parts alone,
-            the rows of it that each part touches.
+        rooms: the number of each block that needs memory for few rows alone.
     """
 
     def __init__(self, lead: Lead, steps: Sequence[Step], where: Where) -> None:
@@ -87,24 +111,42 @@ class Runs:
 
     def _run(self, first: int, stop: int) -> Run:
         every = {t.buffer: t for touches in self.touches[first:stop] for t in touches}
-        part = dims.maximum(1, _size(every.values(), PARTS) * WORD)
-        return Run(first, stop, dims.maximum(1, dims.floordiv(CACHE, part)))
+        parts, ticks = (
+            dims.maximum(1, dims.floordiv(CACHE, dims.maximum(1, size * WORD)))
+            for size in (_size(every.values(), n) for n in (PARTS, TICKS))
+        )
+        return Run(first, stop, parts, ticks)
 
     # ---- memory
 
-    def _own(self) -> Iterator[tuple[int, Rows]]:
+    def _own(self) -> Iterator[tuple[int, FewRows]]:
         """Yield blocks all of whose touches are the same rows, in one run."""
         run_of = {i: r for r in self.found for i in range(r.first, r.stop)}
-        runs: dict[int, set[Run | None]] = {}
+        users: dict[int, list[int]] = {}
         patterns: dict[int, set[Pattern]] = {}
         for i, number, pattern in self._arena():
-            runs.setdefault(number, set()).add(run_of.get(i))
+            users.setdefault(number, []).append(i)
             patterns.setdefault(number, set()).add(pattern)
-        for number, found in runs.items():
+        for number, steps in users.items():
             (pattern, *others) = patterns[number]
+            found = {run_of.get(i) for i in steps}
             alone = len(found) == 1 and None not in found and not others
             if alone and isinstance(pattern, Rows):
-                yield number, pattern
+                together = len({self._together(i) for i in steps}) == 1
+                fine = together and is_fine(self.steps[steps[0]])
+                yield number, FewRows(pattern, TICKS if fine else PARTS)
+
+    def _together(self, number: int) -> tuple[int, int]:
+        """Return [first, stop) of the steps that do ticks together with one, or it."""
+        first = stop = number
+        run = next((r for r in self.found if r.first <= number < r.stop), None)
+        if run is None or not is_fine(self.steps[number]):
+            return number, number + 1
+        while first > run.first and is_fine(self.steps[first - 1]):
+            first -= 1
+        while stop < run.stop and is_fine(self.steps[stop]):
+            stop += 1
+        return first, stop
 
     def _arena(self) -> Iterator[tuple[int, int, Pattern]]:
         """Yield (step, block, pattern) of all touches of the arena."""
@@ -114,15 +156,26 @@ class Runs:
                     yield i, touch.buffer.number, touch.pattern
 
     def claim(self, blocks: Sequence[Block]) -> None:
-        """Let the blocks of `rooms` be as large as a few parts, for their own steps."""
+        """Let the blocks of `rooms` have few rows, for their own steps."""
         lives: dict[int, list[int]] = {}
         for i, number, _ in self._arena():
             lives.setdefault(number, []).append(i)
-        for number, rows in self.rooms.items():
+        for number, (rows, of) in self.rooms.items():
             block, life = blocks[number], lives[number]
             run = next(r for r in self.found if r.first <= life[0] < r.stop)
-            block.size = rows.size * run.parts * dims.ceildiv(rows.cells, PARTS)
-            block.first, block.last, block.own = life[0], life[-1], True
+            most = run.parts * dims.ceildiv(rows.cells, PARTS)
+            if of == TICKS:
+                most = dims.minimum(most, run.ticks * dims.ceildiv(rows.cells, TICKS))
+            else:  # what ticks come back to lives until the last of them
+                life = [i for step in life for i in _ends(self._together(step))]
+            block.size = rows.size * most
+            block.first, block.last, block.own = min(life), max(life), True
+
+
+def _ends(span: tuple[int, int]) -> tuple[int, int]:
+    """Return the first and the last step of a span."""
+    first, stop = span
+    return first, stop - 1
 
 
 def _row_wise(touches: Iterable[Touch]) -> Iterator[Touch]:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim, SymbolicDim
+from graphkeras.kernels.cpu.cut import PARTS
+
+TICKS = 16 * PARTS  # what a part is too large for the cache may be done by; see `runs`
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ import numpy as np
 
 from graphkeras.compiler import stored
 from graphkeras.compiler.fingerprint import digest
-from graphkeras.errors import DataError, DTypeError, message
+from graphkeras.errors import DataError, message
+from graphkeras.ops.text import refuse_no_text
 from graphkeras.runtime import link
 
 PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -134,17 +135,12 @@ def bytes_of(item: Any) -> bytes:
 
     Raises:
         DTypeError: if it is no text.
-        DataError: if it has half of a surrogate pair.
+        DataError: if it has half of a surrogate pair, or is a row of texts.
     """
     if isinstance(item, bytes):
         return item
     if not isinstance(item, str):
-        raise DTypeError(
-            message(
-                "text", "expected strings.", f"{item!r} ({type(item).__name__})",
-                "Write missing texts as '' and numbers as str(number).",
-            )
-        )  # fmt: skip
+        refuse_no_text(item)
     try:
         return item.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, walk
 
 _BATCHES = (2, 5)
-_BATCHES_OF_HEAVY = (1, 2)
+_FEW = (1, 2)  # where there is much to compute
+_LARGE_ROW = 1 << 16  # elements of an input, as in images of 150 x 150
 _HEAVY = 64 << 20  # bytes of weights from which on it counts how often they are kept
 FREE_SIZES = (8, 32, 128, 512)  # smallest first: a valid convolution may need more
 INTEGER_LIMITS = (1000, 100, 10, 2, 1)  # largest first: some layers take few values
@@ -63,7 +65,7 @@ def check_file(
     """
     lean = sum(array.nbytes for array in state) >= _HEAVY
     # At once: the references' memory is free again before onnxruntime takes its own.
-    batches = _BATCHES_OF_HEAVY if lean else _BATCHES
+    batches = _FEW if lean or _has_large_rows(graph) else _BATCHES
     drawn = [*_random_rounds(graph, state, batches)] if samples is None else []
     with _opened(path, lean) as session:
         names = [i.name for i in session.get_inputs()]
@@ -235,6 +237,11 @@ def arrays_by_order(samples: Any, names: Sequence[str]) -> list[Any]:
             )
         )  # fmt: skip
     return found
+
+
+def _has_large_rows(graph: Graph) -> bool:
+    known = ([d for d in t.shape if isinstance(d, int)] for t in _input_types(graph))
+    return any(math.prod(sizes) >= _LARGE_ROW for sizes in known)
 
 
 def _input_types(graph: Graph) -> list[TensorType]:

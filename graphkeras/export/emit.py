@@ -90,11 +90,14 @@ def _who(value: Value) -> str:
     return f"{path}: {value.op.name}" if path else value.op.name
 
 
+_REMEDY = "Export a model that ends before this op, or use an op that has an ONNX rule."
+
+
 def _unsupported(value: Value, word: Word) -> str:
     where = f" (at {value.origin.location})" if value.origin else ""
     return message(
         _who(value),
         f"expected an op that ONNX can express: {word.reason or word.name}.",
         f"{value!r}{where}",
-        "Export a model that ends before this op, or use an op that has an ONNX rule.",
+        word.remedy or _REMEDY,
     )

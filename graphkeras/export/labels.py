@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -49,7 +49,19 @@ def add_labels(
     given = [_named(n, outputs[n], part, n in logits) for n, part in found.items()]
     whole = Graph(graph.inputs, (*graph.outputs, *given), graph.state, graph.updates)
     about = json.dumps(found, ensure_ascii=False)
-    return whole, [*names, *(f"{n}_label" for n in found)], {"labels": about}
+    return whole, _with_names(names, found), {"labels": about}
+
+
+def _with_names(names: Sequence[str], labelled: Iterable[str]) -> list[str]:
+    """Return names of all outputs; one that is taken gets a number."""
+    found = list(names)
+    for name in labelled:
+        wanted = [
+            f"{name}_label",
+            *(f"{name}_label_{k}" for k in range(1, len(found) + 1)),
+        ]
+        found.append(next(n for n in wanted if n not in found))
+    return found
 
 
 def _by_output(names: Sequence[str], labels: Labels) -> dict[str, Sequence[str]]:
@@ -71,7 +83,8 @@ def _by_output(names: Sequence[str], labels: Labels) -> dict[str, Sequence[str]]
 
 
 def _checked(name: str, labels: Sequence[str]) -> list[str]:
-    found = [] if isinstance(labels, (str, bytes)) else list(labels)
+    several = isinstance(labels, Iterable) and not isinstance(labels, (str, bytes))
+    found = list(labels) if several else []
     if not found or not all(isinstance(label, str) for label in found):
         raise ExportError(
             message(f"export: {name}", "expected labels to be a list of strings.",

@@ -16,6 +16,7 @@ from graphkeras.export.nodes import DTYPE_CODES, DTYPE_NAMES
 from graphkeras.export.rewriting import inferred
 
 _MOST_ELEMENTS = 1 << 28  # of one tensor
+_WIDEST = 200  # characters of metadata that are shown: names of classes may be many
 _FLOAT_CODES = {DTYPE_CODES[n] for n in ("float16", "bfloat16", "float32", "float64")}
 
 
@@ -67,7 +68,8 @@ class Report:
         yield "parameters", f"{self.parameters:,}"
         yield "opset", str(self.opset)
         yield "producer", self.producer
-        yield from self.metadata.items()
+        for key, text in self.metadata.items():
+            yield key, text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
         if self.difference is not None:
             yield "check", f"onnxruntime differs by at most {self.difference:.3g}"
         yield from self.notes

@@ -7,6 +7,7 @@ and `hash`; an order between symbolic sizes is not known, and asking for it is a
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
@@ -41,32 +42,23 @@ class SymbolicDim:
         return apply_to_sizes(op, operands, given)
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
-        self.terms = dict(sorted(terms.items(), key=_key))
+        ordered = sorted(terms.items(), key=_key) if len(terms) > 1 else terms
+        self.terms = dict(ordered)
         self._hash = hash(frozenset(self.terms.items()))
 
     def __hash__(self) -> int:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         return isinstance(other, SymbolicDim) and self.terms == other.terms
 
     def __add__(self, other: Dim) -> Dim:
-        if not _is_dim(other):
-            return NotImplemented
-        terms = dict(self.terms)
-        for monomial, coefficient in _terms(other).items():
-            terms[monomial] = terms.get(monomial, 0) + coefficient
-        return _make(terms)
+        return _sum(self, other) if _is_dim(other) else NotImplemented
 
     def __mul__(self, other: Dim) -> Dim:
-        if not _is_dim(other):
-            return NotImplemented
-        terms: dict[Monomial, int] = {}
-        for m1, c1 in self.terms.items():
-            for m2, c2 in _terms(other).items():
-                m = _times(m1, m2)
-                terms[m] = terms.get(m, 0) + c1 * c2
-        return _make(terms)
+        return _product(self, other) if _is_dim(other) else NotImplemented
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -124,6 +116,28 @@ def _terms(dim: Dim) -> Mapping[Monomial, int]:
     return dim.terms if isinstance(dim, SymbolicDim) else {(): int(dim)}
 
 
+# Programs have few sizes, and a compiler asks for the same sums of them many times.
+_MOST_KEPT = 1 << 14
+
+
+@functools.lru_cache(_MOST_KEPT)
+def _sum(a: SymbolicDim, b: Dim) -> Dim:
+    terms = dict(a.terms)
+    for monomial, coefficient in _terms(b).items():
+        terms[monomial] = terms.get(monomial, 0) + coefficient
+    return _make(terms)
+
+
+@functools.lru_cache(_MOST_KEPT)
+def _product(a: SymbolicDim, b: Dim) -> Dim:
+    terms: dict[Monomial, int] = {}
+    for m1, c1 in a.terms.items():
+        for m2, c2 in _terms(b).items():
+            m = _times(m1, m2)
+            terms[m] = terms.get(m, 0) + c1 * c2
+    return _make(terms)
+
+
 def _times(a: Monomial, b: Monomial) -> Monomial:
     powers = dict(a)
     for atom, power in b:
@@ -145,6 +159,7 @@ def _atom_text(atom: Atom) -> str:
     return f"max({a}, {b})" if kind == "max" else f"({a}){kind}({b})"
 
 
+@functools.lru_cache(_MOST_KEPT)
 def symbol(name: str) -> SymbolicDim:
     """Return the size called `name`."""
     return SymbolicDim({((name, 1),): 1})

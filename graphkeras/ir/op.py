@@ -29,8 +29,8 @@ OPS: dict[str, Op] = {}
 class Word:
     """An explicit "there is none" for a facet; leaving a facet out is an error."""
 
-    def __init__(self, name: str, reason: str = "") -> None:
-        self.name, self.reason = name, reason
+    def __init__(self, name: str, reason: str = "", remedy: str = "") -> None:
+        self.name, self.reason, self.remedy = name, reason, remedy
 
     def __repr__(self) -> str:
         return self.name + (f"({self.reason!r})" if self.reason else "")
@@ -54,9 +54,9 @@ host_only = Host()
 inline = Word("inline")  # composites: the body stands in for the facet
 
 
-def unsupported(reason: str) -> Word:
-    """Say that ONNX cannot express an op, and why."""
-    return Word("unsupported", reason)
+def unsupported(reason: str, remedy: str = "") -> Word:
+    """Say that ONNX cannot express an op, why, and what to do instead."""
+    return Word("unsupported", reason, remedy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

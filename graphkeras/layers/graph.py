@@ -234,13 +234,11 @@ class Call:
         """Whether nothing came before: the call belongs to an Input."""
         return not self.input_tensors
 
-    def run(
-        self, known: dict[int, Any], operation: Any = None, training: Any = None
-    ) -> None:
+    def run(self, known: dict[int, Any], operation: Any = None, **given: Any) -> None:
         """Repeat the call on what `known` holds for its tensors, and add its results.
 
-        Another `operation` may take the place of the call's own. As in Keras, what is
-        known of `training` now replaces what the call was recorded with.
+        Another `operation` may take the place of the call's own; what is `given`
+        replaces arguments that a layer was called with.
         """
 
         def data(x: Any) -> Any:
@@ -248,8 +246,10 @@ class Call:
 
         args = tree.map_structure(data, self.args)
         kwargs = tree.map_structure(data, self.kwargs)
-        if training is not None and hasattr(self.operation, "weights"):
-            kwargs["training"] = training
+        if hasattr(self.operation, "weights"):
+            kwargs |= {
+                name: value for name, value in given.items() if value is not None
+            }
         results = (operation or self.operation)(*args, **kwargs)
         pairs = zip(tree.flatten(self.outputs), tree.flatten(results), strict=True)
         known.update((id(symbolic), result) for symbolic, result in pairs)

@@ -13,6 +13,7 @@ from graphkeras.layers.graph import SymbolicTensor, call_of, order_calls
 from graphkeras.layers.input_spec import InputSpec, KerasShape
 from graphkeras.layers.inputs import InputLayer
 from graphkeras.layers.layer import Layer
+from graphkeras.layers.recorded_masks import RecordedMasks
 from graphkeras.layers.shapes import unpacked
 from graphkeras.models import functional_config
 from graphkeras.models.model import Model
@@ -155,9 +156,12 @@ class Functional(Model):
         if mask is not None:
             for x, m in zip(known.values(), tree.flatten(mask)):
                 x._keras_mask = m
+        masks = RecordedMasks()
         for event in self._graph.calls:
             if not event.is_input:
-                event.run(known, training=training)
+                # As in Keras, what `training` is now wins over what was recorded.
+                event.run(known, training=training, **masks.given(event))
+                masks.note(event, known)
         outputs = tree.map_structure(lambda x: known[id(x)], self._outputs_struct)
         return unpacked(outputs)
 

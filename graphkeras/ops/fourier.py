@@ -271,6 +271,15 @@ def _check_lengths(who: str, length: Any, stride: Any, fft_length: Any) -> None:
         )  # fmt: skip
 
 
+def _check_mirror(size: Any, half: int) -> None:
+    if isinstance(size, int) and size <= half:
+        raise ShapeError(
+            message("stft", f"expected more than {half} numbers, to mirror half a "
+                    "frame at each end.", f"{size}",
+                    "Lengthen the signal, shorten fft_length, or pass center=False.")
+        )  # fmt: skip
+
+
 def stft(
     x: Any,
     sequence_length: int,
@@ -307,6 +316,7 @@ def stft(
     _check_lengths("stft", sequence_length, sequence_stride, fft_length)
     if center:
         half = fft_length // 2
+        _check_mirror(shape_of(x)[-1], half)
         x = pad(x, (*((0, 0),) * (ndim(x) - 1), (half, half)), "reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)
     weights = _window("stft", window, sequence_length, fft_length, kind)

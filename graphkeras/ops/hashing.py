@@ -228,11 +228,15 @@ def _as_bytes(item: Any) -> bytes:
 
 
 _NO_BYTES = "no standard operator reads the bytes of a string, or hashes with a key"
+_INSTEAD = (
+    "Hash before the model and give it the numbers; or hash integers without a salt, "
+    "or look strings up: StringLookup(vocabulary=words, num_oov_indices=1)."
+)
 
 
 @structured(
     infer=_fingerprint_type, kernel=Host("host_ops.fingerprint"),
-    vjp=nondifferentiable, onnx=unsupported(_NO_BYTES),
+    vjp=nondifferentiable, onnx=unsupported(_NO_BYTES, _INSTEAD),
 )  # fmt: skip
 def fingerprint(x: Tensor, *, salt: tuple[int, ...] | None = None) -> Any:
     """Return FarmHash64 of each text (or number as text), SipHash with a `salt`.

@@ -10,11 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from string import ascii_lowercase, ascii_uppercase, punctuation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from graphkeras.errors import ArgumentError, DTypeError, ShapeError, message
+from graphkeras.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    ShapeError,
+    message,
+)
 from graphkeras.ir import dims
 from graphkeras.ir.definers import require, structured
 from graphkeras.ir.dims import Dim
@@ -38,8 +44,25 @@ def text_of(item: Any) -> str:
     """
     if isinstance(item, str):
         return item
-    if isinstance(item, bytes):
-        return item.decode("utf-8", "surrogateescape")
+    if not isinstance(item, bytes):
+        refuse_no_text(item)
+    return item.decode("utf-8", "surrogateescape")
+
+
+def refuse_no_text(item: Any) -> NoReturn:
+    """Say what an element is instead of a text.
+
+    Raises:
+        DataError: if it is a row of several.
+        DTypeError: otherwise.
+    """
+    if isinstance(item, (list, tuple, np.ndarray)):
+        raise DataError(
+            message(
+                "text", "expected rows of one length: tensors are dense here.",
+                f"{item!r:.60}", "Fill short rows up, with '' for example.",
+            )
+        )  # fmt: skip
     raise DTypeError(
         message(
             "text", "expected strings.", f"{item!r} ({type(item).__name__})",

@@ -45,19 +45,15 @@ class Adafactor(Optimizer):
     def build(self, variables: Sequence[Variable]) -> None:
         """Make means over rows and columns, and v."""
         super().build(variables)
-        self._rows: list[Variable | None] = []
-        self._columns: list[Variable | None] = []
+        self._rows: list[Variable] = []
+        self._columns: list[Variable] = []
         self._v: list[Variable] = []
         for v in variables:
-            whole = v.ndim > 1
-            for slots, shape in (
-                (self._rows, v.shape[:-1]),
-                (self._columns, (*v.shape[:-2], *v.shape[-1:])),
-            ):
-                slots.append(
-                    self.add_variable(shape, dtype=v.dtype, name=v.name) if whole
-                    else None
-                )  # fmt: skip
+            # A vector has no rows; a number stands in their place, as in Keras's files.
+            rows, columns = v.shape[:-1], (*v.shape[:-2], *v.shape[-1:])
+            for slots, shape in ((self._rows, rows), (self._columns, columns)):
+                shape, kind = (shape, v.dtype) if v.ndim > 1 else ((), "int32")
+                slots.append(self.add_variable(shape, dtype=kind, name=v.name))
             self._v.append(self.add_variable_from_reference(v, "velocity"))
 
     def update_step(
@@ -79,7 +75,7 @@ class Adafactor(Optimizer):
         i = self._get_variable_index(variable)
         square = ops.square(gradient) + self.epsilon_1
         rows, columns, slot = self._rows[i], self._columns[i], self._v[i]
-        if rows is None or columns is None:
+        if variable.ndim < 2:
             fresh = kept * slot.value + (1 - kept) * square
         else:
             r = kept * rows.value + (1 - kept) * ops.mean(square, axis=-1)

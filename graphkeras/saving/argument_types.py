@@ -63,6 +63,11 @@ def check_arguments(cls: type, config: Mapping[str, Any], safe: bool) -> None:
         SavingError: for a value of another type, a number that is none, or an int of
             more than 64 bits.
     """
+    if not isinstance(config, Mapping):
+        raise SavingError(
+            message(cls.__name__, "expected a config of named arguments.",
+                    f"{config!r:.80}", "Check the config of the file.")
+        )  # fmt: skip
     if safe and cls.__module__.startswith("graphkeras.layers."):
         check_sizes(cls.__name__, config)
     kinds = _annotations(cls)

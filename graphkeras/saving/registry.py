@@ -533,8 +533,10 @@ def _is_ours(found: Any) -> bool:
         return False
     if found.__name__.startswith("_") or found.__name__ in _NOT_OF_MODELS:
         return False
-    parts = (found.__module__ or "").split(".")
-    return parts[0] == "graphkeras" and ".".join(parts[1:2]) in _NAMESPACES
+    package, _, module = (found.__module__ or "").partition(".")
+    known = module.partition(".")[0] in _NAMESPACES
+    named = _KERAS_HOME.get(found.__name__) == f"keras.src.{module}"
+    return package == "graphkeras" and (known or named)
 
 
 _NOT_OF_MODELS = (

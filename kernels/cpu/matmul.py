@@ -39,7 +39,6 @@ from graphkeras.kernels.cpu.value import Index, known
 
 DEPTH = 256  # 256 rows of 32 columns of float32 are 32 KiB
 HEIGHT = 40  # tiles: 40 * 13 rows of 256 are 520 KiB
-FEW = 8  # tiles, if the rows are copied
 ROWS = 4  # fewer go one by one
 PAGE = 4096  # rows this far apart share their cache sets
 
@@ -171,7 +170,7 @@ def _multiply_blocks(
     m, k = a.shape
     width = tiles.vectors * native_lanes(out.dtype)
     crowded = tiles.rows > 1 and _is_crowded(a)
-    height = (FEW if crowded else HEIGHT) * tiles.rows
+    height = HEIGHT * tiles.rows
     # Even an empty sum has to be written: there is always a first block.
     blocks = e.maximum(1, e.ceildiv(k, DEPTH))
     packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -283,3 +284,12 @@ def test_a_size_that_no_array_gives_is_named() -> None:
     program = compiled(lambda x: ops.sum(ops.broadcast_to(x, (free, 3))), floats(3))
     with pytest.raises(ShapeError, match="no input has an axis of size free"):
         program.run([np.ones(3, np.float32)])
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_compiling_leaves_the_collection_of_garbage_as_it_was(enabled: bool) -> None:
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    compiled(lambda x: x * 2.5 + float(enabled), T("float32", (7,)))
+    assert gc.isenabled() == enabled
+    (gc.enable if before else gc.disable)()

@@ -12,6 +12,7 @@ from graphkeras.autodiff import gradient
 from graphkeras.compiler import runs
 from graphkeras.compiler.agree import sample
 from graphkeras.compiler.memory import Memory
+from graphkeras.compiler.shares import TICKS
 from graphkeras.ir import dims
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph
@@ -32,9 +33,9 @@ def slopes(x: Any, w: Any, b: Any) -> Any:
     return tuple(gradient(ops.sum(y * y).value, [w.value, b.value]))
 
 
-def rows(memory: Memory) -> dict[int, int]:
-    """Bytes of each block for a batch of 160, those of one thread by themselves."""
-    sizes = {"batch": 160}
+def rows(memory: Memory, sizes: dict[str, int] | None = None) -> dict[int, int]:
+    """Bytes of each block that each thread has, for a batch of 160 or as told."""
+    sizes = sizes or {"batch": 160}
     return {
         number: dims.evaluate(block.size, sizes) * block.itemsize
         for number, block in enumerate(memory.blocks)
@@ -99,3 +100,27 @@ def test_each_thread_has_memory_of_its_own() -> None:
     arena = program._bound[1].arena
     assert 0 < arena.own < 64 * 26 * 26 * 8 * 4
     assert len(program._arena) >= arena.size + arena.own
+
+
+@pytest.mark.parametrize("function", [network, slopes])
+@pytest.mark.parametrize("size", [0, 3, 50])
+def test_a_part_too_large_for_the_cache_is_done_tick_by_tick(
+    function: Any, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "CACHE", 1 << 12)
+    graph = traced(function, *TYPES)
+    memory = memory_of(graph)
+    assert {dims.evaluate(run.ticks, {"batch": 50}) for run in memory.runs} == {1}
+    rng = np.random.default_rng(size)
+    assert_agrees(graph, [sample(t, {"batch": size}, rng) for t in TYPES])
+
+
+def test_what_lives_within_a_tick_has_room_for_a_tick() -> None:
+    memory = memory_of(traced(network, *TYPES))
+    (number,) = memory.rooms
+    sizes = {"batch": 100_000}  # a part is some six thousand samples
+    (run,) = memory.runs
+    ticks = dims.evaluate(run.ticks, sizes)
+    assert ticks == 1
+    samples = -(-sizes["batch"] // TICKS)
+    assert rows(memory, sizes)[number] == 26 * 26 * 8 * 4 * samples

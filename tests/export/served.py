@@ -6,6 +6,7 @@ on a little data and not trained.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy as np
 import graphkeras as keras
 from graphkeras import layers
 from models import (
+    adult,
     digits,
     docstrings,
+    housing,
     image_folder,
     mnist_cnn,
     mnist_mlp,
+    served,
     sms_spam,
     tickets,
 )
@@ -28,6 +32,7 @@ from tests.text.samples import texts
 # Runtimes hand texts over as C does: up to the first zero.
 TEXTS = [text for text in ALL_TEXTS if "\0" not in text]
 
+EXCERPTS = Path(__file__).parent.parent / "models" / "data"
 Case = tuple[keras.Model, dict[str, np.ndarray], dict[str, Any]]
 
 
@@ -101,6 +106,23 @@ def image() -> Case:
     return keras.Model(pixels, layers.Dense(5, name="kind")(x)), feeds, {}
 
 
+def census() -> Case:
+    """The reference model of a table; it answers in words, too."""
+    model, feeds = _table_model(adult)
+    return model, feeds, {"labels": adult.CLASSES}
+
+
+def _table_model(of: Any) -> tuple[keras.Model, dict[str, np.ndarray]]:
+    """Return a reference model built on its excerpt, and what its file is fed."""
+    name = {"adult": "adult.csv", "housing": "california_housing.csv"}
+    train, test = of.load(str(EXCERPTS / name[of.__name__.rpartition(".")[2]]))
+    columns, targets = of.parts(train)
+    model = of.build(columns, *([targets] if of is housing else []))
+    rows, _ = of.parts(test)
+    few = {key: column[:9] for key, column in rows.items()}
+    return model, served.shaped(few, model.inputs)
+
+
 def references() -> dict[str, tuple[keras.Model, dict[str, np.ndarray]]]:
     """Return the reference models by name, each with inputs."""
     rng = np.random.default_rng(0)
@@ -110,8 +132,10 @@ def references() -> dict[str, tuple[keras.Model, dict[str, np.ndarray]]]:
     small = rng.integers(0, 17, (3, 8, 8)).astype("uint8")
     picture = rng.integers(0, 256, (2, 32, 32, 3)).astype("uint8")
     made: dict[str, tuple[keras.Model, Any]] = {
+        "adult": _table_model(adult),
         "digits": (digits.build(small), small),
         "docstrings": (docstrings.build(messages), messages),
+        "housing": _table_model(housing),
         "image_folder": (image_folder.build(3), picture),
         "mnist_cnn": (mnist_cnn.build(), pixels),
         "mnist_mlp": (mnist_mlp.build(), pixels),
@@ -124,11 +148,16 @@ def references() -> dict[str, tuple[keras.Model, dict[str, np.ndarray]]]:
     }
 
 
-def answers(model: keras.Model, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Return what the model itself answers, output after output."""
+def answers(
+    model: keras.Model, feeds: dict[str, np.ndarray], labels: Any = None
+) -> list[np.ndarray]:
+    """Return what the model itself answers, output after output, names last."""
     given = [feeds[name] for name in model.input_names]
     found = model.predict_on_batch(given if len(given) > 1 else given[0])
-    return keras.tree.flatten(found)
+    flat = keras.tree.flatten(found)
+    if labels:
+        flat.append(texts([labels[int(share > 0.5)] for share in flat[0].ravel()]))
+    return flat
 
 
 def as_json(array: np.ndarray) -> dict[str, Any]:
@@ -144,7 +173,8 @@ def as_array(tensor: dict[str, Any]) -> np.ndarray:
     """And back."""
     wide = tensor["type"] in ("int64", "uint64")
     data = [int(v) for v in tensor["data"]] if wide else tensor["data"]
-    return np.array(data, tensor["type"]).reshape(tensor["dims"])
+    kind = object if tensor["type"] == "string" else tensor["type"]
+    return np.array(data, kind).reshape(tensor["dims"])
 
 
-CASES = (text_ids, text_counts, text_classes, table, image)
+CASES = (text_ids, text_counts, text_classes, table, census, image)

@@ -10,7 +10,7 @@ import pytest
 
 from graphkeras import ops
 from graphkeras.errors import ExportError
-from graphkeras.export import export_graph
+from graphkeras.export import check, export_graph
 from graphkeras.export.check import (
     arrays_by_order,
     check_file,
@@ -134,3 +134,17 @@ def test_random_arrays_have_their_type(dtype: str, rng: np.random.Generator) -> 
     array = random_array(TensorType(dtype, (BATCH, 4)), {"batch": 3}, 1000, rng)
     assert array.shape == (3, 4)
     assert array.dtype == (object if dtype == "string" else dtype)
+
+
+@pytest.mark.parametrize(("side", "batches"), [(4, [2, 5]), (300, [1, 2])])
+def test_large_images_are_checked_in_small_batches(
+    side: int, batches: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    run = check.run_session
+    monkeypatch.setattr(
+        check, "run_session", lambda s, f: seen.append(len(f["x"])) or run(s, f)
+    )
+    graph, state = on(ops.relu, TensorType("float32", (BATCH, side, side, 1)))
+    export_graph(graph, state, tmp_path / "m.onnx", **NAMED)
+    assert seen == batches

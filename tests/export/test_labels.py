@@ -97,6 +97,13 @@ def test_labels_by_output_name_some_of_them(tmp_path: Path) -> None:
     assert names_of(two(), tmp_path, x, labels={"old": ["a", "b"]}) == [["b", "a"]]
 
 
+def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, {"kind": x * 2, "kind_label": x + 1})
+    report = model.export(tmp_path / "m.onnx", labels={"kind": THREE})
+    assert [n for n, _ in report.outputs] == ["kind", "kind_label", "kind_label_1"]
+
+
 def test_a_file_says_names_versions_and_results_of_its_model(tmp_path: Path) -> None:
     y = np.arange(3)
     x = keras.Input((3,), name="x")
@@ -121,6 +128,8 @@ WRONG: list[tuple[Any, Any, str]] = [
     (passed_on(3, "softmax"), "abc", "a list of strings"),
     (passed_on(3, "softmax"), [1, 2, 3], "a list of strings"),
     (passed_on(3, "softmax"), [], "a list of strings"),
+    (passed_on(3, "softmax"), 3, "a list of strings"),
+    (passed_on(3, "softmax"), {"kind": None}, "a list of strings"),
     (passed_on(3, "softmax"), {"kin": THREE}, "Did you mean"),
     (two(), THREE, "labels by output"),
 ]

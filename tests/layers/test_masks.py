@@ -89,3 +89,12 @@ def test_attention_uses_up_the_masks_of_its_inputs_as_in_keras() -> None:
     y = layers.MultiHeadAttention(1, 2)(x, x)
     assert y._keras_mask is not None
     assert layers.Add()([x, y])._keras_mask is None
+
+
+def test_a_functional_model_remembers_masks_that_attention_used_up() -> None:
+    ids = layers.Input((3,), dtype="int32")
+    x = layers.Embedding(5, 4, mask_zero=True)(ids)
+    both = layers.Add()([x, layers.MultiHeadAttention(1, 2)(x, x)])
+    model = keras.Model(ids, [both, layers.GlobalAveragePooling1D()(both)])
+    steps, mean = model.predict(IDS, verbose=0)
+    np.testing.assert_allclose(mean[1], steps[1, 0], atol=1e-6)

@@ -26,6 +26,8 @@ EXCERPTS = Path(__file__).parent / "data"
 # model -> what it reads, epochs, the score, how high it must be after so little
 SMALL: dict[str, tuple[Callable[[Path], Path] | None, int, str, float]] = {
     "sms_spam": (lambda _: EXCERPTS / "sms_spam.tsv", 30, "accuracy", 0.85),
+    "adult": (lambda _: EXCERPTS / "adult.csv", 20, "auc", 0.85),
+    "housing": (lambda _: EXCERPTS / "california_housing.csv", 40, "r2_score", 0.5),
     "tickets": (None, 8, "department_accuracy", 0.85),
     "image_folder": (lambda folder: drawn(folder), 10, "accuracy", 0.9),
 }

@@ -220,8 +220,31 @@ def _every_normalization() -> list[Row]:
     return [*rows, ("Normalization", zero, None, PLANE)]
 
 
+def _every_rescaling() -> list[Row]:
+    """Factors and offsets, whole ones and fractions, in every dtype."""
+    rows: list[Row] = []
+    kinds = ("float32", "float64", "float16", "int32", "int64", "uint8")
+    factors: tuple[Any, ...] = (2, 0.25, 2.5, [1.0, 2.75, 3.0])
+    for kind, scale, offset in product(kinds, factors, (0, 1.5, [1.0, 2.9, 0.0])):
+        options = {"scale": scale, "offset": offset, "dtype": kind}
+        rows.append(("Rescaling", options, None, [[3, 4, 5], [0, 1, 9]]))
+    return rows
+
+
+def _odd_hashes() -> list[Row]:
+    """Axes of one, and masks that the inputs cannot have."""
+    rows: list[Row] = []
+    thin: list[Any] = [[[["a"]], [["b"]]], [[["a"], ["b"]]], [[["a", "b"]]], [["a"]]]
+    for mode, data in product(MODES[:4], thin):
+        rows.append(("Hashing", {"num_bins": 3, "output_mode": mode}, None, data))
+        numbers = {"num_bins": 3, "output_mode": mode, "mask_value": 2**40}
+        rows.append(("Hashing", numbers, None, [[1], [2]]))
+    return rows
+
+
 MORE: list[Row] = [
     *_every_lookup(STRINGS, [WORDS[k] for k in ("vector", "rows", "nasty")], SAMPLES),
     *_every_lookup(INTS, [NUMBERS[k] for k in ("vector", "rows", "far")], INTEGERS),
-    *_inverses(), *_every_hash(), *_every_normalization(),
+    *_inverses(), *_every_hash(), *_every_normalization(), *_every_rescaling(),
+    *_odd_hashes(),
 ]  # fmt: skip

@@ -151,6 +151,7 @@ def test_argument_is_refused(make: Any, says: str) -> None:
         (L.StringLookup(), ["a"], ArgumentError, "expected a vocabulary"),
         (L.StringLookup(output_mode="count"), ["a"], ArgumentError, "a vocabulary"),
         (L.StringLookup(vocabulary=["a"]), [1], DTypeError, "expected strings"),
+        (L.StringLookup(vocabulary=["a"]), [["a"], ["b", "c"]], DataError, "one len"),
         (L.IntegerLookup(vocabulary=[1]), ["a"], DTypeError, "expected integers"),
         (L.StringLookup(None, 0, vocabulary=["a"]), ["b"], DataError, "'b'"),
         (L.CategoryEncoding(3), ["a"], DTypeError, "expected integers"),
@@ -265,7 +266,7 @@ def test_unknown_word_fails_in_onnxruntime_too_where_it_is_an_error(
 def test_what_onnx_cannot_hash_is_refused(
     layer: Any, kind: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ExportError, match="no standard operator reads the bytes"):
+    with pytest.raises(ExportError, match=r"reads the bytes(.|\n)*look strings up:"):
         exported(layer, kind, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -176,7 +176,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "control": (lambda: dense(activation="\x1b[2J\nabc"), "\\x1b[2J\\nabc"),
     "layers": (
         lambda: of({**json.loads(parts_of("nested")[CONFIG]), "config": 3}),
-        "3",
+        "expected a config of named arguments. Received 3",
     ),
 }
 

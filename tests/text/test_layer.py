@@ -207,6 +207,7 @@ def test_argument_is_refused(arguments: dict[str, Any], says: str) -> None:
         ([1, 2], DTypeError, r"expected strings(.|\n)*numbers as str"),
         (np.ones(2), DTypeError, r"expected strings(.|\n)*dtype=\"string\""),
         ([["a", "b"]], ShapeError, "expected one text a row"),
+        ([["a"], ["b", "c"]], DataError, "expected rows of one length"),
         (texts(["a", None]), DTypeError, "expected strings"),  # type: ignore[list-item]
     ],
 )
@@ -449,10 +450,20 @@ def test_predict_gives_the_ids_of_all_batches_as_of_one(length: int | None) -> N
     assert found.tolist() == layer(given).numpy().tolist()
 
 
-def test_predict_gives_words_of_all_batches() -> None:
-    ids_ = Input((2,), dtype="int64")
+@pytest.mark.parametrize("shape", [(), (1,), (2,)])
+def test_predict_gives_words_of_all_batches(shape: tuple[int, ...]) -> None:
+    ids_ = Input(shape, dtype="int64")
     layer = StringLookup(vocabulary=["a", "b"], invert=True)
-    model = Model(ids_, layer(ids_))
-    found = model.predict(np.arange(10).reshape(5, 2), batch_size=2, verbose=0)
-    assert found[:2].tolist() == [["[UNK]", "a"], ["b", "[UNK]"]]
-    assert found.shape == (5, 2)
+    given = np.arange(5 * int(np.prod(shape))).reshape(5, *shape)
+    found = Model(ids_, layer(ids_)).predict(given, batch_size=2, verbose=0)
+    assert found.tolist() == layer(given).numpy().tolist()
+
+
+@pytest.mark.parametrize("mode", ["int", "count"])
+@pytest.mark.parametrize(("split", "shape"), [(None, (2, 2)), ("whitespace", (2, 1))])
+def test_predict_takes_rows_of_several_texts(split: Any, shape: Any, mode: str) -> None:
+    layer = TextVectorization(vocabulary=["a"], split=split, output_mode=mode)
+    text = Input(shape, dtype="string")
+    given = texts(["a b", "a", "", "c c"] * 3).reshape(-1, *shape)
+    found = Model(text, layer(text)).predict(given, batch_size=2, verbose=0)
+    assert found.tolist() == layer(given).numpy().tolist()

@@ -143,7 +143,10 @@ class MelSpectrogram(BesideLayer):
     def _decibels(self, power: Any) -> Any:
         level = 10.0 * ops.log10(ops.maximum(power, self.min_power))
         level = level - 10.0 * math.log10(max(abs(self.ref_power), self.min_power))
-        return ops.maximum(level, ops.max(level) - self.top_db)
+        rows = ops.reshape(ops.max(level, axis=(-2, -1)), (-1,))
+        none = np.full(1, -np.inf, dtypes.to_numpy(rows.dtype))  # in an empty batch
+        loudest = ops.max(ops.concatenate([rows, none], axis=0))
+        return ops.maximum(level, loudest - self.top_db)
 
 
 def _mel(hertz: np.ndarray) -> np.ndarray:

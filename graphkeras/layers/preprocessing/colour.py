@@ -10,6 +10,7 @@ from graphkeras import config, ops, random
 from graphkeras.errors import ArgumentError, message
 from graphkeras.layers.preprocessing.image_layer import (
     RandomImageLayer,
+    Range,
     each,
     factor_of,
     images_in,
@@ -46,7 +47,26 @@ class _Colours(RandomImageLayer):
         return ops.clip(images, *self.value_range)
 
 
-class RandomBrightness(_Colours):
+class _ByFactor(_Colours):
+    """Base: how far the pixels of an image change is drawn from a range of factors."""
+
+    _limits: Range = (0, 1)
+
+    def __init__(
+        self,
+        factor: Any,
+        value_range: Any = BYTE,
+        data_format: str | None = None,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
+        who = type(self).__name__
+        self.factor = factor_of(who, "factor", factor, *self._limits)
+        self.value_range = value_range_of(who, value_range)
+
+
+class RandomBrightness(_ByFactor):
     """In training: a number added to all pixels of an image.
 
     Args:
@@ -60,12 +80,12 @@ class RandomBrightness(_Colours):
         array([151., 151., 151.], dtype=float32)
     """
 
+    _limits = (-1, 1)
+
     def __init__(
         self, factor: Any, value_range: Any = BYTE, seed: Any = None, **kwargs: Any
     ) -> None:
-        super().__init__(seed, **kwargs)
-        self.factor = factor_of("RandomBrightness", "factor", factor, -1, 1)
-        self.value_range = value_range_of("RandomBrightness", value_range)
+        super().__init__(factor, value_range, seed=seed, **kwargs)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -82,7 +102,7 @@ class RandomBrightness(_Colours):
         return self._clipped(images + delta)
 
 
-class RandomContrast(_Colours):
+class RandomContrast(_ByFactor):
     """In training: pixels moved away from or towards the mean of their channel.
 
     Args:
@@ -95,9 +115,7 @@ class RandomContrast(_Colours):
     def __init__(
         self, factor: Any, value_range: Any = BYTE, seed: Any = None, **kwargs: Any
     ) -> None:
-        super().__init__(seed, **kwargs)
-        self.factor = factor_of("RandomContrast", "factor", factor, 0, 1)
-        self.value_range = value_range_of("RandomContrast", value_range)
+        super().__init__(factor, value_range, seed=seed, **kwargs)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -121,7 +139,7 @@ def _whole(factor: Any) -> Any:
     return ops.reshape(factor, (-1, 1, 1))
 
 
-class RandomHue(_Colours):
+class RandomHue(_ByFactor):
     """In training: colours turned on the colour wheel.
 
     Args:
@@ -130,18 +148,6 @@ class RandomHue(_Colours):
         data_format: "channels_last" or "channels_first".
         seed: int that fixes the numbers.
     """
-
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = BYTE,
-        data_format: str | None = None,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        self.factor = factor_of("RandomHue", "factor", factor, 0, 1)
-        self.value_range = value_range_of("RandomHue", value_range)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -166,7 +172,7 @@ class RandomHue(_Colours):
         return scaled(rgb, (0, 1), self.value_range, self.compute_dtype)
 
 
-class RandomSaturation(_Colours):
+class RandomSaturation(_ByFactor):
     """In training: colours made duller (below 0.5) or stronger (above).
 
     Args:
@@ -176,18 +182,8 @@ class RandomSaturation(_Colours):
         seed: int that fixes the numbers.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = BYTE,
-        data_format: str | None = None,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        # Keras draws down to -f for one number f here, though shares end at 0.
-        self.factor = factor_of("RandomSaturation", "factor", factor, -1, 1)
-        self.value_range = value_range_of("RandomSaturation", value_range)
+    # Keras draws down to -f for one number f here, though shares end at 0.
+    _limits = (-1, 1)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -208,7 +204,7 @@ class RandomSaturation(_Colours):
         return ops.image.hsv_to_rgb(changed, self.data_format)
 
 
-class RandomSharpness(_Colours):
+class RandomSharpness(_ByFactor):
     """In training: images blurred (below 0.5) or sharpened (above).
 
     Args:
@@ -217,18 +213,6 @@ class RandomSharpness(_Colours):
         data_format: "channels_last" or "channels_first".
         seed: int that fixes the numbers.
     """
-
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = BYTE,
-        data_format: str | None = None,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        self.factor = factor_of("RandomSharpness", "factor", factor, 0, 1)
-        self.value_range = value_range_of("RandomSharpness", value_range)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -251,7 +235,7 @@ class RandomSharpness(_Colours):
         return ops.cast((nine + 4.0 * images) / 13.0, images.dtype)
 
 
-class RandomGaussianBlur(_Colours):
+class RandomGaussianBlur(_ByFactor):
     """In training: some images blurred.
 
     Args:
@@ -273,16 +257,14 @@ class RandomGaussianBlur(_Colours):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(factor, value_range, data_format, seed, **kwargs)
         who = "RandomGaussianBlur"
-        self.factor = factor_of(who, "factor", factor, 0, 1)
         self.kernel_size = int_tuple(who, "kernel_size", kernel_size, 2)
         if any(n % 2 == 0 for n in self.kernel_size):
             raise ArgumentError(
                 message(who, "expected odd numbers.", f"kernel_size={kernel_size!r}")
             )
         self.sigma = factor_of(who, "sigma", sigma, 0, 1)
-        self.value_range = value_range_of(who, value_range)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -348,7 +330,7 @@ class RandomGrayscale(_Colours):
         return ops.where(transformation, grey, images)
 
 
-class RandomInvert(_Colours):
+class RandomInvert(_ByFactor):
     """In training: some images become their negatives.
 
     Args:
@@ -366,9 +348,7 @@ class RandomInvert(_Colours):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        self.factor = factor_of("RandomInvert", "factor", factor, 0, 1)
-        self.value_range = value_range_of("RandomInvert", value_range)
+        super().__init__(factor, value_range, data_format, seed, **kwargs)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -383,7 +363,7 @@ class RandomInvert(_Colours):
         return ops.where(flags, self.value_range[1] - images, images)
 
 
-class RandomPosterization(_Colours):
+class RandomPosterization(_ByFactor):
     """In training: pixels keep only their highest bits.
 
     Args:
@@ -393,17 +373,7 @@ class RandomPosterization(_Colours):
         seed: int that fixes the numbers.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = BYTE,
-        data_format: str | None = None,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        self.factor = factor_of("RandomPosterization", "factor", factor, 1, 8)
-        self.value_range = value_range_of("RandomPosterization", value_range)
+    _limits = (1, 8)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -428,7 +398,7 @@ class RandomPosterization(_Colours):
         return scaled(x, BYTE, self.value_range, self.compute_dtype)
 
 
-class RandomColorDegeneration(_Colours):
+class RandomColorDegeneration(_ByFactor):
     """In training: images mixed with their own brightness.
 
     Args:
@@ -438,17 +408,7 @@ class RandomColorDegeneration(_Colours):
         seed: int that fixes the numbers.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = BYTE,
-        data_format: str | None = None,
-        seed: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        self.factor = factor_of("RandomColorDegeneration", "factor", factor, -1, 1)
-        self.value_range = value_range_of("RandomColorDegeneration", value_range)
+    _limits = (-1, 1)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None

@@ -27,7 +27,10 @@ NO_NUMBER = -(2**63)  # for what is none, where any integer may be
 
 
 def at_once(op: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an op of texts that computes arrays by compiled code."""
+    """Return an op of texts that computes arrays by compiled code.
+
+    Those of an eager trace too: as of any op of texts, nothing is differentiated.
+    """
     record = op.op  # type: ignore[attr-defined]
     compiled = getattr(host_ops, record.kernel.function.partition(".")[2])
     defaults = record.complete({})
@@ -35,9 +38,16 @@ def at_once(op: Callable[..., Any]) -> Callable[..., Any]:
     def call(x: Any, **attrs: Any) -> Any:
         if isinstance(x, np.ndarray):
             return compiled(x, **{**defaults, **attrs})
+        if isinstance(x, Tensor) and x.data is not None and _is_eager():
+            return Tensor(None, compiled(x.numpy_view(), **{**defaults, **attrs}))
         return op(x, **attrs)
 
     return call
+
+
+def _is_eager() -> bool:
+    trace = current_trace()
+    return trace is None or trace.eager
 
 
 def encoded(ids: Any, *, mode: str, depth: int, dtype: str) -> Any:

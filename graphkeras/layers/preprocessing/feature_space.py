@@ -381,7 +381,7 @@ class FeatureSpace(Layer):
             self.built = True
         return self.encoded_features
 
-    def __call__(self, data: Any) -> Any:
+    def __call__(self, data: Any, **kwargs: Any) -> Any:
         """Return the encoded features of a dict of columns."""
         given = _table(data)
         if given is None:
@@ -398,13 +398,13 @@ class FeatureSpace(Layer):
             )  # fmt: skip
         self.get_encoded_features()
         if has_symbolic((data,), {}):
-            return super().__call__(data)
+            return super().__call__(data, **kwargs)
         kinds = {k: f.dtype for k, f in self.features.items()}
         columns = {k: _as_column(k, given[k], kind) for k, kind in kinds.items()}
         single = any(not len(c.shape) for c in columns.values())
         rows = {k: _with_axis(c) for k, c in columns.items()}
         self._check_lengths(rows)
-        found = super().__call__(rows)
+        found = super().__call__(rows, **kwargs)
         return _first_row(found) if single else found
 
     def _check_lengths(self, rows: dict[str, Any]) -> None:

@@ -212,7 +212,11 @@ class _Warped(RandomImageLayer):
     fill_mode: str
     fill_value: float
 
-    def _keep_ways(self, interpolation: str, fill_mode: str, fill_value: Any) -> None:
+    def __init__(
+        self, fill_mode: str, interpolation: str, fill_value: Any, seed: Any,
+        data_format: str | None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(seed, data_format=data_format, **kwargs)
         check_warp(type(self).__name__, interpolation, fill_mode)
         self.interpolation, self.fill_mode = interpolation, fill_mode
         self.fill_value = fill_value
@@ -303,9 +307,15 @@ class RandomRotation(_Warped):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         self.factor = factor_of("RandomRotation", "factor", factor, -1, 1)
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -372,12 +382,18 @@ class RandomTranslation(_Warped):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         who = "RandomTranslation"
         self.height_factor, self.width_factor = height_factor, width_factor
         self._heights = span_of(who, "height_factor", height_factor, -1.0, 1.0)
         self._widths = span_of(who, "width_factor", width_factor, -1.0, 1.0)
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: Any = None
@@ -424,13 +440,19 @@ class RandomZoom(_Warped):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         self.height_factor, self.width_factor = height_factor, width_factor
         self._heights = self._span("height_factor", height_factor)
         self._widths = None if width_factor is None else (
             self._span("width_factor", width_factor)
         )  # fmt: skip
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def _span(self, name: str, factor: Any) -> tuple[float, float]:
         low, high = span_of("RandomZoom", name, factor, -1.0, 1.0, "above")
@@ -501,10 +523,16 @@ class RandomShear(_Warped):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
+        super().__init__(
+            fill_mode,
+            interpolation,
+            fill_value,
+            seed,
+            data_format=data_format,
+            **kwargs,
+        )
         self.x_factor = self._span("x_factor", x_factor)
         self.y_factor = self._span("y_factor", y_factor)
-        self._keep_ways(interpolation, fill_mode, fill_value)
 
     def _span(self, name: str, factor: Any) -> tuple[float, float]:
         ends = factor if isinstance(factor, (tuple, list)) else [factor]

@@ -320,10 +320,17 @@ class RandomErasing(_Boxes):
 class _Several(RandomImageLayer):
     """Base: other layers on images, applied at random."""
 
-    factor: tuple[float, float]
-    value_range: tuple[float, float]
-    interpolation: str
     _calls_beside = False  # each change by itself is, those not chosen are not made
+
+    def __init__(
+        self, value_range: Any, factor: Any, interpolation: str, seed: Any,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(seed, **kwargs)
+        who = type(self).__name__
+        self.value_range = value_range_of(who, value_range)
+        self.factor = factor_of(who, "factor", factor, 0, 1)
+        self.interpolation = interpolation
 
     def _made(self, name: str, function: Any, part: Any, drawn: Any) -> Any:
         """Make one change, in a program of its own if it meets enough data."""
@@ -403,11 +410,10 @@ class RandAugment(_Several):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        self.value_range = value_range_of("RandAugment", value_range)
+        super().__init__(
+            value_range, factor, interpolation, seed, data_format=data_format, **kwargs
+        )
         self.num_ops = positive_int("RandAugment", "num_ops", num_ops)
-        self.factor = factor_of("RandAugment", "factor", factor, 0, 1)
-        self.interpolation = interpolation
         self._make(self._AUGMENT_LAYERS)
 
     def get_random_transformation(
@@ -522,12 +528,12 @@ class AugMix(_Several):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed, data_format=data_format, **kwargs)
-        self.value_range = value_range_of("AugMix", value_range)
+        super().__init__(
+            value_range, factor, interpolation, seed, data_format=data_format, **kwargs
+        )
         self.num_chains = positive_int("AugMix", "num_chains", num_chains)
         self.chain_depth = positive_int("AugMix", "chain_depth", chain_depth)
-        self.factor = factor_of("AugMix", "factor", factor, 0, 1)
-        self.alpha, self.all_ops, self.interpolation = alpha, all_ops, interpolation
+        self.alpha, self.all_ops = alpha, all_ops
         self._names = self._ALL if all_ops else self._SOME
         self._make(self._names)
 
