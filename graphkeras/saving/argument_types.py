@@ -21,6 +21,8 @@ _WIDTHS = (
     "batch_input_shape", "batch_shape", "filters", "num_tokens", "output_dim", "shape",
     "target_shape", "units",
 )  # fmt: skip
+_LARGEST_COUNT = 32  # times that a layer repeats all of its work
+_COUNTS = ("chain_depth", "num_chains", "num_ops")
 _NO_SIZES = (  # arguments of layers that may be larger, and make no array
     "input_dim", "mask_value", "max_tokens", "num_bins", "oov_token", "salt", "seed",
     "vocabulary",
@@ -89,6 +91,7 @@ def check_sizes(who: str, config: Mapping[str, Any]) -> None:
     """
     for name, value in config.items():
         most = _LARGEST_WIDTH if name in _WIDTHS else _LARGEST_SIZE
+        most = _LARGEST_COUNT if name in _COUNTS else most
         if name not in _NO_SIZES and _largest(value) > most:
             raise SavingError(
                 message(who, f"expected {name} to be at most {most:,}.",

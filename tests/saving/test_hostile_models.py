@@ -108,8 +108,8 @@ PICKLE = b"\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06
 
 CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     # much work
-    "nested": (lambda: nested(40), "a model of at most 150,000 ops"),
-    "calls": (lambda: calls_of_one(9_000), "a model of at most 150,000 ops"),
+    "nested": (lambda: nested(40), "a model of at most 80,000 ops"),
+    "calls": (lambda: calls_of_one(9_000), "a model of at most 80,000 ops"),
     "backwards": (lambda: backwards(2000), "the name of a layer of the model"),
     "wrappers": (lambda: inside("TimeDistributed", 30), "expected (batch, time"),
     "both ways": (lambda: inside("Bidirectional", 30), "expected a recurrent layer"),
@@ -136,6 +136,10 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "table": (
         lambda: one("Embedding", (None, 3), input_dim=10**12, output_dim=9),
         "bytes, by the weights in the file",
+    ),
+    "chains": (
+        lambda: one("AugMix", num_chains=5000),
+        "num_chains to be at most 32",
     ),
     "parts": (
         lambda: raw(**{CONFIG: b"[" + b"{}," * 1_100_000, "model.weights.h5": b""}),
