@@ -14,7 +14,7 @@ from graphkeras.layers.preprocessing.image_layer import (
     value_range_of,
 )
 from graphkeras.layers.validation import int_tuple, positive_int
-from graphkeras.ops.index import gather, scatter_add
+from graphkeras.ops.index import gather, scatter_add_along_axis
 
 BYTE = (0, 255)
 
@@ -86,7 +86,8 @@ class Equalization(ImageLayer):
         last = self.bins - 1
         bin_of = ops.cast(ops.cast(x, "float32") * last / 255.0, "int32")
         flat = ops.clip(ops.ravel(bin_of), 0, last)
-        counts = scatter_add(flat, ops.ones_like(flat, "int32"), size=self.bins)
+        ones = ops.ones_like(flat, "int32")
+        counts = scatter_add_along_axis(flat, ones, axis=0, size=self.bins)
         table = ops.cast(self._table(counts), x.dtype)
         place = ops.clip(ops.cast(x / 255.0 * last, "int32"), 0, last)
         single = ops.less_equal(ops.count_nonzero(counts), 1)
@@ -159,10 +160,9 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         tiled = ops.reshape(pixels, (n, down, rows, across, columns, channels))
         tiled = ops.transpose(tiled, (0, 1, 3, 5, 2, 4))
         count, area = n * down * across * channels, rows * columns
-        part = ops.arange(count)
-        place = ops.expand_dims(part * 256, 1) + ops.reshape(tiled, (count, area))
-        place = ops.ravel(place)
-        counts = scatter_add(place, ops.ones_like(place, "float32"), size=count * 256)
+        place = ops.reshape(tiled, (count, area))
+        ones = ops.ones_like(place, "float32")
+        counts = scatter_add_along_axis(place, ones, axis=1, size=256)
         counts = ops.reshape(counts, (n, down, across, channels, 256))
         if self.clip_limit > 0:
             limit = ops.cast(area, "float32") * (self.clip_limit / 256.0)
