@@ -227,7 +227,9 @@ SAMPLES: dict[str, Sample] = {
     "LSTM, unrolled": _s(
         lambda: L.LSTM(4, recurrent_activation="softmax", unit_forget_bias=False), 5, 3
     ),
-    "RNN": _s(lambda: L.RNN([L.LSTMCell(4), L.GRUCell(3)]), None, 3),
+    "RNN": _s(
+        lambda: L.RNN([L.LSTMCell(4), L.GRUCell(3), L.SimpleRNNCell(2)]), None, 3
+    ),
     "SimpleRNN": _s(lambda: L.SimpleRNN(4, return_sequences=True), None, 3),
     "SimpleRNN, dropouts": _s(
         lambda: L.SimpleRNN(5, "relu", dropout=0.3, recurrent_dropout=0.3, seed=1),
@@ -411,20 +413,20 @@ SAMPLES["STFTSpectrogram, power"] = _s(
 
 # Layers the sweep cannot make from a line, and where they are tested instead.
 ELSEWHERE = {
-    "FlaxLayer": "test_foreign.py",
-    "JaxLayer": "test_foreign.py",
-    "TFSMLayer": "test_foreign.py",
-    "TorchModuleWrapper": "test_foreign.py",
+    "FlaxLayer": "refused: tests/layers/test_foreign.py",
+    "JaxLayer": "refused: tests/layers/test_foreign.py",
+    "TFSMLayer": "refused: tests/layers/test_foreign.py",
+    "TorchModuleWrapper": "refused: tests/layers/test_foreign.py",
     "Input": "a function",
-    "InputLayer": "test_inputs.py",
+    "InputLayer": "tests/models/test_functional.py",
     "InputSpec": "no layer",
-    "GRUCell": "test_recurrent.py",
-    "LSTMCell": "test_recurrent.py",
-    "Lambda": "test_core.py",
-    "Layer": "test_layer.py",
+    "GRUCell": "inside RNN and GRU",
+    "LSTMCell": "inside RNN and LSTM",
+    "Lambda": "tests/layers/test_core.py",
+    "Layer": "tests/layers/test_layer.py",
     "MaxNumBoundingBoxes": "tests/images",
-    "SimpleRNNCell": "test_recurrent.py",
-    "StackedRNNCells": "test_recurrent.py",
+    "SimpleRNNCell": "inside RNN and SimpleRNN",
+    "StackedRNNCells": "inside RNN",
     "StringLookup": "tests/preprocessing",
     "TextVectorization": "tests/text",
     "Wrapper": "a base class",
