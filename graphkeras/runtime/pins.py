@@ -44,7 +44,7 @@ class Pins:
             return
         allowed = os.sched_getaffinity(0)
         if len(threads) >= len(allowed):
-            self._put(threads, [allowed] * len(threads), ())
+            self._put(threads, [allowed] * len(threads), (allowed,))
             yield False
             return
         here = where()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from graphkeras.runtime import pins
@@ -28,3 +30,17 @@ def test_threads_keep_off_the_core_of_the_leading_one(
 ) -> None:
     monkeypatch.setattr(pins, "siblings", lambda processor: str(processor // 2))
     assert pins._places(allowed, here, count) == wanted
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such system call")
+def test_threads_follow_when_the_process_is_moved_to_other_processors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved: list[tuple[int, set[int]]] = []
+    monkeypatch.setattr(pins, "_move", lambda *where: moved.append(where))
+    held = pins.Pins()
+    for allowed in ({0}, {0}, {1}):  # too few for two threads: they share
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, a=allowed: a)
+        with held.held([77]) as apart:
+            assert not apart
+    assert moved == [(77, {0}), (77, {1})]
