@@ -161,6 +161,8 @@ class _Body:
 # for some percent of speed, if any.
 PASSES = ("sroa", "instruction_combine", "simplify_cfg", "new_gvn")
 ROUNDS = (*PASSES, *PASSES[1:3])
+# Its value numbers of operations on phis need not settle, which ends the process.
+llvm.set_option("graphkeras", "-enable-phi-of-ops=false")
 
 
 def optimised(module: ir.Module, machine: llvm.TargetMachine) -> llvm.ModuleRef:
