@@ -21,7 +21,7 @@ from graphkeras.ir.op import ITEM, Op, Word, constant, inline
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, current_trace, untraced
 from graphkeras.ir.types import TensorType
-from graphkeras.ir.value import Value, walk
+from graphkeras.ir.value import Value, type_text, walk
 from graphkeras.ops.creation import cast, full_like, full_value
 from graphkeras.ops.math import add
 from graphkeras.ops.reduce import sum as sum_over
@@ -127,20 +127,30 @@ def _vjp(value: Value, g: Any) -> Sequence[Value | None]:
     op = value.op
     if op.vjp is inline:
         return _through_body(value, g)
+    if op.fact("pulls"):
+        parts: Sequence[Value | None] = op.vjp(g, value, *value.inputs, pull=_pull)
+        return parts
     if isinstance(value.type, tuple):
         g = _complete(value, g)
     if isinstance(op.vjp, Word) or op.vjp is None:
         if _gives_integers(value):
             return [None] * len(value.inputs)
+        path = value.origin.path if value.origin else ""
         raise GradientError(
             message(
-                value.origin.path if value.origin else op.name,
-                f"{op.name} has no gradient.", str(value.type),
-                "Use ops.stop_gradient where none is meant.",
+                path or op.fact("known_as", op.name), f"{op.name} has no gradient.",
+                type_text(value.type),
+                op.fact("instead", "Use ops.stop_gradient where none is meant."),
             )
         )  # fmt: skip
     parts = op.vjp(g, value, *value.inputs)
     return parts if isinstance(parts, (tuple, list)) else (parts,)
+
+
+def _pull(ends: Seeded, wrt: Sequence[Value]) -> list[Value | None]:
+    """Differentiate inside a graph that an op holds; gradients have their types."""
+    floats = [end for end in ends if dtypes.is_float(end[0].dtype)]
+    return _accumulate(floats, wrt, frozenset())
 
 
 def _gives_integers(value: Value) -> bool:

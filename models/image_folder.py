@@ -7,7 +7,7 @@
 The folder holds `train` and `test`, and each of them a folder of pictures for each
 class. Threads read them while the model trains; what makes every picture a little
 different each time is part of the model, and does nothing once it is trained. The
-exported file takes bytes, as pictures have them.
+exported file takes bytes, as pictures have them, and gives the name of a folder.
 """
 
 from __future__ import annotations
@@ -64,12 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     keras.utils.set_random_seed(0)
     read, test = load(given.data, "train"), as_bytes(load(given.data, "test"))
     train = as_bytes(read).cache().shuffle(100).prefetch(2)
-    model = build(len(read.class_names or ()))
+    names = list(read.class_names or ())
+    model = build(len(names))
     model.summary()
     model.fit(train, epochs=given.epochs, verbose=2)
     figures = model.evaluate(test, verbose=0, return_dict=True)
     images = np.concatenate([x.numpy() for x, _ in test])
-    figures["difference"] = difference(model, given.out, {"image": images})
+    found = difference(model, given.out, {"image": images}, labels=names)
+    figures["difference"] = found
     return report(figures, given.out)
 
 

@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     model.summary()
     model.fit(x_train, y_train, batch_size=32, epochs=given.epochs, verbose=2)
     figures = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
-    figures["difference"] = difference(model, given.out, {"message": x_test})
+    inputs, kinds = {"message": x_test}, ("ham", "spam")
+    figures["difference"] = difference(model, given.out, inputs, labels=kinds)
     return report(figures, given.out)
 
 

@@ -112,7 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     model.fit(*parts(train), batch_size=32, epochs=given.epochs, verbose=2)
     inputs, targets = parts(test)
     figures = model.evaluate(inputs, targets, verbose=0, return_dict=True)
-    figures["difference"] = difference(model, given.out, inputs)
+    labels = {"department": DEPARTMENTS}
+    figures["difference"] = difference(model, given.out, inputs, labels=labels)
     return report(figures, given.out)
 
 

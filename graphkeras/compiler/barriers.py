@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
 from graphkeras.compiler.loops import Loop
-from graphkeras.compiler.lower import Barrier, Buffer, Step
+from graphkeras.compiler.lower import Barrier, Buffer, Repeat, Step
 from graphkeras.compiler.touches import (
     ANYWHERE,
     Pattern,
@@ -60,7 +60,10 @@ class Schedule:
     def run(self, steps: Sequence[Step]) -> None:
         """Schedule all steps."""
         for step in steps:
-            self._take(step, touches_of(step, self.where))
+            if isinstance(step, Repeat) and step.spread:
+                self._enclose(step)
+            else:
+                self._take(step, touches_of(step, self.where))
         if self._put_off:
             self._wait()
 
@@ -78,6 +81,20 @@ class Schedule:
         if self._collides(touches):  # with what was put off
             self._wait()
         self._add(step, touches)
+
+    def _enclose(self, step: Repeat) -> None:
+        """Wait before and after turns that all threads make, with barriers of their
+        own."""
+        while self._pending or self._put_off:
+            self._wait()
+        self._add(step, [])
+        self._span += step.span
+        self._wait()
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a barrier."""
+        return any(isinstance(step, Barrier) for step in self.steps)
 
     def _collides(self, touches: list[Touch]) -> bool:
         return any(

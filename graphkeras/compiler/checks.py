@@ -10,6 +10,7 @@ from graphkeras.errors import ShapeError, message
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.value import Graph, Value, dims_of
+from graphkeras.ops.loops import inner_graphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,19 @@ class Check:
 def checks_of(graph: Graph) -> list[Check]:
     """Return what must hold of the sizes so that nothing is read out of bounds."""
     found: dict[Dim, Check] = {}
-    for value in graph.walk():
+    for value in _everything(graph):
         for size in (*dims_of(value), *_margins(value)):
             if not nonnegative(size):
                 found.setdefault(size, Check(size, value))
     return list(found.values())
+
+
+def _everything(graph: Graph) -> Iterator[Value]:
+    """Yield the values of a graph, and of those that its values hold."""
+    for value in graph.walk():
+        yield value
+        for inner in inner_graphs(value).values():
+            yield from _everything(inner)
 
 
 def _margins(value: Value) -> Iterator[Dim]:

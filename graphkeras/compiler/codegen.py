@@ -12,7 +12,7 @@ Steps that differ only in the buffers they touch share one function.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -20,12 +20,14 @@ from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
 from graphkeras.compiler.emit_loop import emit_loop
+from graphkeras.compiler.emit_repeat import Frame, emit_repeat, is_alone
 from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
     Call,
+    Repeat,
     Step,
     Work,
     reads_of,
@@ -120,79 +122,73 @@ class Codegen:
         function.linkage = "internal"
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         table, low, high = e.arguments
-        pointers: Pointers = {}
         first = e.eq(low, 0)
+        frame = Frame(self.memory, {}, load_pointer(e, table, 0), table, (low, high))
         runs = {i: run for run in self.memory.runs for i in range(run.first, run.stop)}
         numbered = enumerate(self.memory.steps)
         for (alone, run), steps in groupby(
-            numbered, lambda pair: (_is_alone(pair[1]), runs.get(pair[0]))
+            numbered, lambda pair: (is_alone(pair[1]), runs.get(pair[0]))
         ):
             stretch = list(steps)
-            for word in self._words_of([step for _, step in stretch]):
-                if word not in pointers:
-                    pointers[word] = load_pointer(e, table, word)
+            for buffer in frame.buffers_of([step for _, step in stretch]):
+                if buffer not in frame.pointers:
+                    word = self.words.of(buffer)
+                    frame.pointers[buffer] = load_pointer(e, table, word)
             if run is not None:
-                self._part_by_part(e, run, stretch, pointers)
+                self._part_by_part(e, run, stretch, frame)
                 continue
             with e.when(first if alone else YES):
                 for numbered_step in stretch:
-                    self._whole(e, numbered_step, pointers, (low, high))
+                    self._watched(e, numbered_step, _counted(e, numbered_step, frame))
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
         return e.finish()
 
     def _part_by_part(
-        self, e: Emit, run: Run, stretch: Sequence[Numbered], pointers: Pointers
+        self, e: Emit, run: Run, stretch: Sequence[Numbered], frame: Frame
     ) -> None:
         """Do all steps of a run for a few parts, then for the next few."""
         _, low, high = e.arguments
-        sizes = Sizes(e, self.words, pointers[0])
+        sizes = Sizes(e, self.words, frame.sizes)
         own = self._own_memory(e)
         many = sizes(run.parts)
         few = sizes(run.ticks)
 
-        def near(first: Index, of: int) -> Pointers:
-            """Where everything lies when the parts (or ticks) from `first` are done."""
-            found = dict(pointers)
+        def near(around: Frame, span: Span, of: int) -> Frame:
+            """Where everything lies when the parts (or ticks) of a span are done."""
+            found = dict(around.pointers)
             for buffer, rows in self._rooms_of(stretch, of):
                 cells = sizes(rows.cells)
                 size = self.memory.blocks[buffer.number].itemsize * rows.size
-                turn = first_turn(e, cells, 1, cells, first, of)
+                turn = first_turn(e, cells, 1, cells, span[0], of)
                 away = e.sub(own, e.mul(turn, sizes(size)))
-                word = self.words.of(buffer)
-                found[word] = e.address(pointers[word], "uint8", away)
-            return found
+                found[buffer] = e.address(found[buffer], "uint8", away)
+            return replace(around, pointers=found, parts=span)
 
         with e.loop(low, high, many) as part:
-            pointers = near(part, PARTS)
-            stop = e.minimum(high, e.add(part, many))
+            some = near(frame, (part, e.minimum(high, e.add(part, many))), PARTS)
             for fine, steps in groupby(stretch, lambda pair: is_fine(pair[1])):
                 if not fine:
                     for numbered_step in steps:
-                        self._whole(e, numbered_step, pointers, (part, stop))
+                        self._watched(e, numbered_step, some)
                     continue
-                last = e.mul(stop, TICKS // PARTS)
-                with e.loop(e.mul(part, TICKS // PARTS), last, few) as tick:
-                    end, inner = e.minimum(last, e.add(tick, few)), near(tick, TICKS)
-                    for number, step in steps:
-                        self._watched(e, number, step, inner, (tick, end))
-
-    def _whole(
-        self, e: Emit, numbered_step: Numbered, pointers: Pointers, parts: Span
-    ) -> None:
-        """Do whole parts of a step, be they counted in ticks or not."""
-        number, step = numbered_step
-        if is_fine(step):
-            low, high = (e.mul(part, TICKS // PARTS) for part in parts)
-            parts = low, high
-        self._watched(e, number, step, pointers, parts)
+                begin, last = _in_ticks(e, some.parts)
+                with e.loop(begin, last, few) as tick:
+                    span = tick, e.minimum(last, e.add(tick, few))
+                    inner = near(some, span, TICKS)
+                    for numbered_step in steps:
+                        self._watched(e, numbered_step, inner)
 
     def _rooms_of(
         self, stretch: Sequence[Numbered], of: int
     ) -> Iterator[tuple[Buffer, Rows]]:
         """Yield the buffers of a run with memory for a few parts, or ticks, alone."""
-        buffers = (b for _, step in stretch for b in self._places(step).values())
+        buffers = (
+            self.memory.buffer(place)
+            for _, step in stretch
+            for place in (*reads_of(step), *writes_of(step))
+        )
         for buffer in dict.fromkeys(buffers):
             room = self.memory.rooms.get(buffer.number)
             if buffer.kind == "arena" and room is not None and room.of == of:
@@ -209,32 +205,31 @@ class Codegen:
             )
             return e.mul(e.floordiv(seat, 4), own)
 
-    def _words_of(self, steps: Sequence[Step]) -> Iterator[int]:
-        """Yield the words of the table that steps need."""
-        yield 0
-        for step in steps:
-            yield from (self.words.of(b) for b in self._places(step).values())
-
-    def _watched(
-        self, e: Emit, number: int, step: Step, pointers: Pointers, parts: Span
-    ) -> None:
+    def _watched(self, e: Emit, numbered_step: Numbered, frame: Frame) -> None:
         """Run a step; count its time on the first thread, if somebody watches."""
+        number, step = numbered_step
         began = self.watch.before(e) if self.watch else None
-        self._run(e, step, pointers, parts)
+        self._call(e, step, frame)
         if self.watch and began is not None:
             with e.when(e.eq(e.arguments[1], 0)):
                 self.watch.after(e, number, began)
 
-    def _run(self, e: Emit, step: Step, pointers: Pointers, parts: Span) -> None:
+    def step(self, e: Emit, step: Step, frame: Frame) -> None:
+        """Do whole parts of a step, be they counted in ticks or not."""
+        self._call(e, step, _counted(e, (0, step), frame))
+
+    def _call(self, e: Emit, step: Step, frame: Frame) -> None:
         """Call the function of a step, or wait."""
         if isinstance(step, Barrier):
-            e.call(self._waiting(e), [e.arguments[0]])
+            e.call(self._waiting(e), [frame.table])
             return
-        places = self._places(step)
-        used = dict.fromkeys(self.words.of(b) for b in places.values())
+        places = frame.places(step)
+        used = [frame.pointers[b] for b in dict.fromkeys(places.values())]
         callee = self._function(e, step, places)
-        given = [e.index(part) for part in parts]
-        e.call(callee, [pointers[0], *given, *(pointers[w] for w in used)])
+        # Only a loop has steps of its own, which may have to wait.
+        last = [frame.table] if isinstance(step, Repeat) else []
+        given = [e.index(part) for part in frame.parts]
+        e.call(callee, [frame.sizes, *given, *used, *last])
 
     def _waiting(self, e: Emit) -> ir.Function:
         """Return the function of all barriers."""
@@ -244,29 +239,47 @@ class Codegen:
             self._functions[Barrier] = inner.finish()
         return self._functions[Barrier]
 
-    def _places(self, step: Step) -> dict[Any, Buffer]:
-        """Return the buffer of everything a step touches."""
-        touched = [*reads_of(step), *writes_of(step)]
-        return {place: self.memory.buffer(place) for place in touched}
-
     def _function(self, e: Emit, step: Work, places: dict[Any, Buffer]) -> ir.Function:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
-        key = _key(step, slot_of)
+        key = step if isinstance(step, Repeat) else _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
+            if isinstance(step, Repeat):
+                kinds.append(POINTER)
             inner = e.function(step_name(step), kinds)
-            table, low, high, *buffers = inner.arguments
-            parts = Parts(low, high, TICKS if is_fine(step) else PARTS)
-            sizes = Sizes(inner, self.words, table)
-            pointers = {p: buffers[slot] for p, slot in slot_of.items()}
+            pointers = {p: inner.arguments[3 + slot] for p, slot in slot_of.items()}
             try:
-                _write(inner, step, pointers, sizes, parts)
+                self._write(inner, step, pointers)
+            except KernelError:  # of a step inside of this one: it has said all
+                raise
             except Exception as error:
                 raise KernelError(_unwritable(step, error)) from error
             self._functions[key] = inner.finish()
         return self._functions[key]
+
+    def _write(self, e: Emit, step: Work, pointers: dict[Any, ir.Value]) -> None:
+        address, low, high = e.arguments[:3]
+        sizes = Sizes(e, self.words, address)
+        parts = Parts(low, high, TICKS if is_fine(step) else PARTS)
+        if isinstance(step, Loop):
+            emit_loop(e, step, elements_of(step, pointers), sizes, parts)
+        elif isinstance(step, Call):
+            emit_call(e, step, pointers, sizes, parts)
+        else:
+            emit_repeat(self, e, step, pointers, sizes)
+
+
+def _counted(e: Emit, numbered_step: Numbered, frame: Frame) -> Frame:
+    """Return the frame with its whole parts counted as a step counts them."""
+    _, step = numbered_step
+    return replace(frame, parts=_in_ticks(e, frame.parts)) if is_fine(step) else frame
+
+
+def _in_ticks(e: Emit, parts: Sequence[Index]) -> Span:
+    low, high = (e.mul(part, TICKS // PARTS) for part in parts)
+    return low, high
 
 
 def load_pointer(e: Emit, table: ir.Value, word: int) -> ir.Value:
@@ -293,14 +306,10 @@ def call_address(e: Emit, address: ir.Value, pointer: ir.Value, number: Index) -
     e.builder.call(function, [pointer, e.index(number)])
 
 
-def _is_alone(step: Step) -> bool:
-    return not isinstance(step, Barrier) and step.share is None
-
-
 def _unwritable(step: Work, error: Exception) -> str:
     """Return the message about a step no machine code can be written for."""
     targets = [t for t in writes_of(step) if isinstance(t, Value)]
-    value = step.value if isinstance(step, Call) else targets[0]
+    value = targets[0] if isinstance(step, Loop) else step.value
     origin = value.origin or Origin("", "")
     return message(
         origin.path or value.op.name,
@@ -315,12 +324,12 @@ def step_name(step: Step) -> str:
     """Return what a step is called in the code, and by a profile."""
     if isinstance(step, Barrier):
         return "barrier"
-    if isinstance(step, Call):
+    if isinstance(step, (Call, Repeat)):
         return step.value.op.name
     return "fold" if step.folds else "loop"
 
 
-def _key(step: Work, slots: dict[Any, int]) -> Any:
+def _key(step: Loop | Call, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
     if isinstance(step, Call):
         views = tuple(
@@ -345,12 +354,3 @@ def _loop_key(loop: Loop, slots: dict[Any, int]) -> Any:
             parts.append((i.kind, i.dtype, i.args, detail))
         parts += [(slots[s.target], s.place, s.arg) for s in section.stores]
     return tuple(parts)
-
-
-def _write(
-    e: Emit, step: Work, pointers: dict[Any, ir.Value], sizes: Sizes, parts: Parts
-) -> None:
-    if isinstance(step, Loop):
-        emit_loop(e, step, elements_of(step, pointers), sizes, parts)
-    else:
-        emit_call(e, step, pointers, sizes, parts)

@@ -17,7 +17,8 @@ from graphkeras.compiler.emit_index import Indices, Sizes
 from graphkeras.compiler.emit_share import WHOLE, Parts
 from graphkeras.compiler.indexing import Test, coefficient, variables
 from graphkeras.compiler.loops import Axis, Fold, Instruction, Loop, Section, Store
-from graphkeras.compiler.shares import Share
+from graphkeras.compiler.shares import Share, divisor_of
+from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.kernels.cpu import limits, loop
 from graphkeras.kernels.cpu.array import Array
@@ -85,10 +86,18 @@ class _Level:
 
 
 class _Code:
-    """One section, run level by level."""
+    """One section, run level by level.
 
-    def __init__(self, to: _Target, section: Section, vector: str) -> None:
+    Args:
+        vector: the variable along which neighbouring elements lie.
+        aligned: whether a vector begins at a multiple of its length.
+    """
+
+    def __init__(
+        self, to: _Target, section: Section, vector: str, aligned: bool = False
+    ) -> None:
         self.to, self.section, self.vector = to, section, vector
+        self.aligned = aligned
         self.depends = self._dependence()
 
     def _dependence(self) -> list[frozenset[str]]:
@@ -191,6 +200,9 @@ class _Code:
     ) -> Scalar:
         """Read where the tests hold; elsewhere something harmless."""
         e = self.to.e
+        if self._step(place) == 1 and self._hold_alike(guard, lanes):
+            (whole,) = self._holds(level, guard, 1)
+            return self._load_if(whole, array, level.indices.index(place), lanes)
         inside = self._holds(level, guard, lanes)
         uniform = not any(self.vector in variables(p) for t in guard for p in t)
         if uniform and (lanes == 1 or self._step(place) == 1):
@@ -218,6 +230,25 @@ class _Code:
                 found[lane] = both if found[lane] is None else e.both(found[lane], both)
         return found
 
+    def _hold_alike(self, tests: Sequence[Test], lanes: int) -> bool:
+        """Whether each test holds for a whole vector or for none of it.
+
+        So it is where a range begins and ends with a vector.
+        """
+        if not self.aligned or lanes == 1:
+            return False
+        for low, place, high in tests:
+            if self.vector in (*variables(low), *variables(high)):
+                return False
+            if self.vector not in variables(place):
+                continue
+            if coefficient(place, self.vector) != 1:
+                return False
+            first = dims.substitute(place, {self.vector: 0})
+            if divisor_of(low - first, high - first) % lanes:
+                return False
+        return True
+
     def _spread(self, level: _Level, place: Dim, lanes: int) -> list[Index]:
         if self.vector in variables(place):
             return self._lanes(level, place, lanes)
@@ -228,6 +259,11 @@ class _Code:
     ) -> Scalar:
         e, dtype = self.to.e, instruction.dtype
         value, fill = (e.splat(a, lanes) for a in args)
+        if self._hold_alike(instruction.detail, lanes):
+            (whole,) = self._holds(level, instruction.detail, 1)
+            return Scalar(
+                e.builder.select(whole, value.value, fill.value), dtype, lanes
+            )
         tests = self._holds(level, instruction.detail, lanes)
         condition = e.gather([Scalar(t, "bool") for t in tests])
         chosen = e.builder.select(condition.value, value.value, fill.value)
@@ -265,10 +301,12 @@ class _Nest:
     def __init__(self, e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes) -> None:
         self.e, self.nest, self.sizes = e, nest, sizes
         target = _Target(e, arrays, sizes)
-        self.body = _Code(target, nest.body, nest.vector)
+        self.lanes = self._width()
+        # Draws come in groups, and folds by strips, that begin where they like.
+        aligned = not nest.folds and not draw_together(nest, self.lanes)
+        self.body = _Code(target, nest.body, nest.vector, aligned)
         tail_vector = nest.outer[-1][0] if nest.columns else ""
         self.tail = _Code(target, nest.tail, tail_vector)
-        self.lanes = self._width()
         self.starts: dict[str, Index] = {}  # of what does not begin at 0, is cut
         self.turns: dict[str, Index] = {}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from graphkeras.compiler.fuse import Group, Plan
 from graphkeras.compiler.indexing import flat
@@ -21,10 +22,13 @@ from graphkeras.compiler.nests import collapse, finish_of
 from graphkeras.compiler.shares import Share
 from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
-from graphkeras.ir.op import item_of
+from graphkeras.ir.op import item_of, nested
 from graphkeras.ir.types import Shape, TensorType
 from graphkeras.ir.value import Origin, Value
 from graphkeras.runtime import link
+
+if TYPE_CHECKING:
+    from graphkeras.compiler.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Buffer:
 
     Kinds: "input", "state", "output", "constant", "arena", and until they get a place
     in the arena "kept" for a copy of a variable's old value, "partial" for what the
-    parts of a step leave.
+    parts of a step leave; in a body that is repeated "first" for the value with which
+    one that is carried begins.
     """
 
     kind: str
@@ -75,12 +80,45 @@ class Call:
     share: Share | None = None
 
 
+@dataclass(eq=False, slots=True)
+class Repeat:
+    """Graphs run turn by turn; see `repeats`, which fills in how.
+
+    Attributes:
+        results: where what is carried lies, then what the turns give.
+        plans: the fused graphs: a body, or a condition and a body.
+        memories: the same, laid out.
+        prologue: steps that give the carried values their first ones.
+        spread: whether all threads take part; else one makes all turns.
+        rooms: memory of the program around it that the graphs use: for each of them
+            the arena's blocks and the constants.
+        flag: where the condition leaves what it finds.
+        span: number of barriers in a turn, if blocks may share memory between them.
+    """
+
+    value: Value
+    operands: tuple[View, ...]
+    results: tuple[Place, ...]
+    plans: tuple[Plan, ...] = ()
+    memories: tuple[Memory, ...] = ()
+    prologue: list[Step] = field(default_factory=list)
+    spread: bool = False
+    rooms: tuple[dict[Buffer, Buffer], ...] = ()
+    flag: Buffer | None = None
+    span: int = 0
+
+    @property
+    def share(self) -> None:
+        """Turns depend on one another: only steps inside of them are cut."""
+        return
+
+
 @dataclass(frozen=True, slots=True)
 class Barrier:
     """Where each thread waits for all others."""
 
 
-Work = Loop | Call
+Work = Loop | Call | Repeat
 Step = Work | Barrier
 
 
@@ -92,6 +130,8 @@ def steps_of(plan: Plan) -> list[Step]:
 def _step(plan: Plan, group: Group) -> Step:
     if group.call is None:
         return plan.loop(group)
+    if group.call.op.kernel is nested:
+        return _repeat(group.call)
     call = _call(group.call)
     return _finished(plan, call, group) if group.tail else call
 
@@ -121,6 +161,13 @@ def _call(value: Value) -> Call:
     else:
         results = (value,)
     return Call(value, op.kernel, operands, results)
+
+
+def _repeat(value: Value) -> Repeat:
+    views = tuple(view_of(operand, strided=False) for operand in value.inputs)
+    return Repeat(
+        value, views, tuple(item_of(value, i) for i in range(len(value.types)))
+    )
 
 
 def _no_kernel(value: Value) -> str:
@@ -167,6 +214,10 @@ def reads_of(step: Step) -> Iterator[Place]:
     """Yield the values a step reads from memory."""
     if isinstance(step, Barrier):
         return
+    if isinstance(step, Repeat):
+        yield from (view.source for view in step.operands)
+        yield from _rooms(step, "constant")
+        return
     if isinstance(step, Call):
         yield from (view.source for view in step.operands)
         if step.finish is not None:
@@ -180,6 +231,10 @@ def writes_of(step: Step) -> Iterator[Place]:
     """Yield the values (or buffers) a step writes."""
     if isinstance(step, Barrier):
         return
+    if isinstance(step, Repeat):
+        yield from step.results
+        yield from _rooms(step, "arena")
+        return
     if isinstance(step, Call):
         yield from step.results
         if step.finish is not None:
@@ -189,9 +244,16 @@ def writes_of(step: Step) -> Iterator[Place]:
         yield from (store.target for store in section.stores)
 
 
+def _rooms(step: Repeat, kind: str) -> Iterator[Buffer]:
+    """Yield the memory around a repeated graph that it uses."""
+    found = [own for rooms in step.rooms for own in rooms.values()]
+    found += [] if step.flag is None else [step.flag]
+    yield from (buffer for buffer in found if buffer.kind == kind)
+
+
 def in_place(step: Step, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written."""
-    if isinstance(step, Barrier) or not _only_elements(step, source):
+    if isinstance(step, (Barrier, Repeat)) or not _only_elements(step, source):
         return False
     for section in _sections(step):
         places = [s.place for s in section.stores if s.target is target]
@@ -203,7 +265,7 @@ def in_place(step: Step, source: Place, target: Place) -> bool:
     return True
 
 
-def _only_elements(step: Work, source: Place) -> bool:
+def _only_elements(step: Loop | Call, source: Place) -> bool:
     """Whether a step reads a source element by element, if at all."""
     if isinstance(step, Loop):
         return True
@@ -211,7 +273,7 @@ def _only_elements(step: Work, source: Place) -> bool:
     return step.finish is not None and not whole
 
 
-def _sections(step: Work) -> tuple[Section, ...]:
+def _sections(step: Loop | Call) -> tuple[Section, ...]:
     """Return what a step does element by element."""
     if isinstance(step, Loop):
         return step.sections

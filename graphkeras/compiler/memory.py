@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphkeras import dtypes
+from graphkeras.compiler import repeats
 from graphkeras.compiler.barriers import Schedule
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead, lead_of
 from graphkeras.compiler.fuse import Plan
 from graphkeras.compiler.lower import (
+    Barrier,
     Buffer,
     Loop,
     Place,
+    Repeat,
     Step,
     copy_of,
     in_place,
@@ -61,39 +64,103 @@ class Memory:
 
 def plan_memory(plan: Plan) -> Memory:
     """Return the steps of a plan with a place in memory for everything they touch."""
-    roots = _Roots(plan.graph, steps_of(plan))
-    steps = [*roots.early, *roots.steps, *roots.late]
-    lead = lead_of(plan.graph, (s for s in steps if isinstance(s, Loop)))
-    sharing = Sharing(lead)
-    memory = Memory(sharing.steps(steps), roots.buffers, lead)
-    _place_leaves(plan.graph, memory)
-    kept = {place: _room(leaf) for place, leaf in roots.kept.items()}
-    _Blocks(memory, {**kept, **sharing.rooms}).run()
-    _schedule(plan.graph, memory)
+    roots = Roots(plan.graph, steps_of(plan))
+    steps = roots.all
+    lead = lead_of(plan.graph, repeats.loops_of(steps))
+    memory = lay_out(plan.graph, roots, lead)
+    schedule = Schedule(lead, memory.buffer, memory.blocks)
+    schedule.feed(plan.graph.inputs)
+    schedule.run(memory.steps)
+    settle(memory, schedule)
+    runs = Runs(lead, memory.steps, memory.buffer)
+    runs.claim(memory.blocks)
+    memory.runs, memory.rooms = runs.found, runs.rooms
     return memory
 
 
-def _schedule(graph: Graph, memory: Memory) -> None:
-    """Order the steps, with barriers; blocks live from one barrier to another."""
-    schedule = Schedule(memory.lead, memory.buffer, memory.blocks)
-    schedule.feed(graph.inputs)
-    schedule.run(memory.steps)
+def lay_out(graph: Graph, roots: Roots, lead: Lead, alone: bool = False) -> Memory:
+    """Return the steps, cut for threads, and where everything lies.
+
+    Args:
+        alone: whether one thread is to run them all.
+    """
+    for step in roots.all:
+        if isinstance(step, Repeat):
+            plan_turns(step, lead, alone)
+    sharing = Sharing(lead)
+    memory = Memory(
+        roots.all if alone else sharing.steps(roots.all), roots.buffers, lead
+    )
+    _place_leaves(graph, memory)
+    kept = {place: _room(leaf) for place, leaf in roots.kept.items()}
+    _Blocks(memory, {**kept, **sharing.rooms}).run()
+    for number, step in enumerate(memory.steps):
+        if isinstance(step, Repeat):
+            repeats.take_room(step, memory, number)
+    return memory
+
+
+def plan_turns(step: Repeat, lead: Lead, alone: bool) -> None:
+    """Plan the graphs of a loop.
+
+    Args:
+        lead: what counts samples in the program around it.
+        alone: whether one thread runs all of that.
+    """
+    plans = repeats.plans_of(step)
+    first = [
+        copy_of(leaf, Buffer("state", i), Buffer("first", i))
+        for i, leaf in enumerate(plans[-1].graph.state)
+    ]
+    if not alone and len(plans) == 1:
+        _spread(step, plans[0], lead, Sharing(lead).steps([*first]))
+    if not step.spread:
+        step.prologue = [*first]
+        step.memories = tuple(_laid_out(plan, lead, True) for plan in plans)
+
+
+def _laid_out(plan: Plan, lead: Lead, alone: bool) -> Memory:
+    return lay_out(plan.graph, Roots(plan.graph, steps_of(plan)), lead, alone)
+
+
+def _spread(step: Repeat, plan: Plan, lead: Lead, first: list[Step]) -> None:
+    """Let all threads make the turns, if there is a step to cut."""
+    inner = _laid_out(plan, lead, False)
+    if not any(map(repeats.is_cut, inner.steps)):
+        return
+    step.spread, step.memories = True, (inner,)
+    free = Schedule(lead, inner.buffer, inner.blocks)
+    free.run([*first, *inner.steps, *inner.steps])
+    if not free.waits:
+        step.prologue = first
+        for block in inner.blocks:
+            block.first = block.last = 0
+        return
+    schedule = Schedule(lead, inner.buffer, inner.blocks)
+    schedule.run(inner.steps)
+    settle(inner, schedule)
+    step.span = max(schedule.spans, default=0) + 1
+    inner.steps = [*inner.steps, Barrier()]
+    step.prologue = [*first, Barrier()]
+
+
+def settle(memory: Memory, schedule: Schedule) -> None:
+    """Take the order of a schedule; blocks live from one barrier to another."""
     memory.steps = schedule.steps
     lives: dict[int, list[int]] = {}
     for step, span in zip(schedule.steps, schedule.spans, strict=True):
+        inside = repeats.lives(step)
         for place in (*reads_of(step), *writes_of(step)):
             buffer = memory.buffer(place)
             if buffer.kind == "arena":
-                lives.setdefault(buffer.number, []).append(span)
+                ends = inside.get(buffer, (0, repeats.span_of(step)))
+                lives.setdefault(buffer.number, []).extend(span + at for at in ends)
     for number, spans in lives.items():
         block = memory.blocks[number]
         block.first, block.last = min(spans), max(spans)
-    runs = Runs(memory.lead, memory.steps, memory.buffer)
-    runs.claim(memory.blocks)
-    memory.runs, memory.rooms = runs.found, runs.rooms
 
 
-class _Roots:
+class Roots:
     """Decides where results are written, and which must be copied there."""
 
     def __init__(self, graph: Graph, steps: list[Step]) -> None:
@@ -109,6 +176,11 @@ class _Roots:
                 self.readers.setdefault(place, []).append(i)
         self._bind_state()
         self._bind_outputs()
+
+    @property
+    def all(self) -> list[Step]:
+        """The steps in the order in which they are right."""
+        return [*self.early, *self.steps, *self.late]
 
     def _bind_state(self) -> None:
         numbers = {leaf: i for i, leaf in enumerate(self.graph.state)}

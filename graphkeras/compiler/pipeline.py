@@ -7,6 +7,7 @@ from collections.abc import Callable
 from graphkeras import config
 from graphkeras.compiler.agree import check_agreement
 from graphkeras.compiler.binding import Sizing
+from graphkeras.compiler.bodies import pass_bodies
 from graphkeras.compiler.checks import checks_of
 from graphkeras.compiler.convolutions import save_products
 from graphkeras.compiler.expand import expand
@@ -39,8 +40,14 @@ def settle(graph: Graph) -> Graph:
     return graph
 
 
+def bodies(graph: Graph) -> Graph:
+    """Bring the bodies of loops through all passes."""
+    return pass_bodies(graph, passed)
+
+
 # From what the user wrote to what can be fused; each is also a stage to look at.
 PASSES: tuple[tuple[str, Pass], ...] = (
+    ("bodies", bodies),
     ("simplify", simplify),
     ("fold", fold),
     ("expand", expand),

@@ -77,14 +77,18 @@ def _identity(graph: Graph) -> Any:
             continue
         numbers[value] = len(numbers)
         leaf = value.op in (INPUT, STATE)
-        attrs = (
-            value.name if leaf else tuple((k, attribute_key(v)) for k, v in value.attrs)
-        )
+        attrs = value.name if leaf else tuple((k, _held(v)) for k, v in value.attrs)
         operands = tuple(numbers[i] for i in value.inputs)
         parts.append((value.op, operands, attrs, value.type))
     results = (*graph.outputs, *graph.updates)
     counts = len(graph.inputs), len(graph.state), len(graph.outputs)
     return tuple(parts), tuple(numbers[r] for r in results), counts
+
+
+def _held(attribute: Any) -> Any:
+    """Return the key of an attribute; graphs that are alike have one."""
+    alike = isinstance(attribute, Graph)
+    return _identity(attribute) if alike else attribute_key(attribute)
 
 
 def _built(graph: Graph, name: str) -> Built:

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.compiler.loops import Axis, Instruction, Loop, Section
-from graphkeras.compiler.lower import Barrier, Call, Step
+from graphkeras.compiler.lower import Barrier, Call, Repeat, Step
 from graphkeras.compiler.memory import Memory
 from graphkeras.ir.value import Value
 
@@ -27,6 +27,9 @@ def program_text(memory: Memory) -> str:
 def _step(memory: Memory, step: Step) -> Iterator[str]:
     if isinstance(step, Barrier):
         yield "barrier"
+        return
+    if isinstance(step, Repeat):
+        yield from _repeat(memory, step)
         return
     if step.share is not None:
         share = step.share
@@ -61,6 +64,17 @@ def _call(memory: Memory, call: Call) -> Iterator[str]:
         (result,) = call.results
         origin = _origin(result) if isinstance(result, Value) else ""
         yield f"        {results} = u{call.finish.arg}{origin}"
+
+
+def _repeat(memory: Memory, repeat: Repeat) -> Iterator[str]:
+    operands = ", ".join(_name(memory, view.source) for view in repeat.operands)
+    results = ", ".join(_name(memory, r) for r in repeat.results)
+    value, who = repeat.value, "all threads" if repeat.spread else "one thread"
+    yield f"{results} = {value.op.name}({operands}), {who}{_origin(value)}"
+    for name, inner in zip(("while", "turn")[-len(repeat.memories) :], repeat.memories):
+        yield f"    {name}:"
+        for step in inner.steps:
+            yield from (f"        {line}" for line in _step(inner, step))
 
 
 def _loop(memory: Memory, loop: Loop) -> Iterator[str]:

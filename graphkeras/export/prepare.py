@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphkeras.compiler.bodies import pass_bodies
 from graphkeras.compiler.fold import fold
 from graphkeras.compiler.simplify import simplify
 from graphkeras.export.widen import widened
@@ -38,11 +39,19 @@ def prepare(
     alone is computed now, and stands as a weight named after the layer.
     """
     graph = Graph(graph.inputs, graph.outputs, graph.state, graph.state)
-    graph = fold(simplify(rewrite(graph, _open)))
-    graph = widened(graph)
-    graph = rewrite(graph, lambda value: _join_leading_axes(_drop_zero(value)))
+    graph = _joined(widened(_simpler(graph)))
     arrays = dict(zip(graph.state, map(np.asarray, state), strict=True))
     return _fold_weights(graph, arrays)
+
+
+def _simpler(graph: Graph) -> Graph:
+    """Open what has no rule, simplify and fold, in the bodies of loops first."""
+    opened = rewrite(pass_bodies(graph, _simpler, gather=False), _open)
+    return _joined(fold(simplify(opened)))
+
+
+def _joined(graph: Graph) -> Graph:
+    return rewrite(graph, lambda value: _join_leading_axes(_drop_zero(value)))
 
 
 def _drop_zero(value: Value) -> Value:

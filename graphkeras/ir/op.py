@@ -52,6 +52,7 @@ class Host(Word):
 nondifferentiable = Word("nondifferentiable")
 host_only = Host()
 inline = Word("inline")  # composites: the body stands in for the facet
+nested = Word("nested")  # as a kernel: the op runs the graphs among its attributes
 
 
 def unsupported(reason: str, remedy: str = "") -> Word:

@@ -121,8 +121,8 @@ class PReLU(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return max(x, 0) + alpha * min(x, 0)."""
-        negative = ops.minimum(inputs, 0.0)
-        return ops.maximum(inputs, 0.0) + self.alpha * negative
+        # By relu, since its gradient at zero is zero: so Keras's is, too.
+        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
 
 class Softmax(Layer):

@@ -274,7 +274,9 @@ def record(operation: Any, run: Callable[..., Any], args: Any, kwargs: Any) -> A
     try:
         outputs = infer(run, args, kwargs)
     except ShapeError:
-        equal = _equal_sizes(_symbolic((args, kwargs)))
+        tensors = _symbolic((args, kwargs))
+        # A mask has fewer axes than what it is for, but the same leading ones.
+        equal = _equal_sizes(tensors) or _equal_sizes(tensors, of_any_rank=True)
         if not equal:
             raise
         outputs = infer(run, args, kwargs, equal)
@@ -282,12 +284,12 @@ def record(operation: Any, run: Callable[..., Any], args: Any, kwargs: Any) -> A
     return outputs
 
 
-def _equal_sizes(tensors: list[SymbolicTensor]) -> Sizes:
+def _equal_sizes(tensors: list[SymbolicTensor], of_any_rank: bool = False) -> Sizes:
     """Sizes of one symbol each that become equal on an axis if the symbols are."""
     equal: Sizes = {}
     first = tensors[0] if tensors else None
     for other in tensors[1:]:
-        if first is None or other.ndim != first.ndim:
+        if first is None or not (of_any_rank or other.ndim == first.ndim):
             continue
         for a, b in zip(first.type.shape, other.type.shape):
             b = dims.substitute(b, equal)

@@ -385,7 +385,7 @@ def circle(
     ref_labels: Any = None,
     ref_embeddings: Any = None,
     remove_diagonal: bool = True,
-    gamma: float = 80.0,
+    gamma: float = 80,
     margin: float = 0.4,
 ) -> Any:
     """How much nearer others are than one's own, of embeddings (batch, size) of norm 1.

@@ -365,8 +365,11 @@ class SensitivityAtSpecificity(_AtConstraint):
 
     _WANTED = "specificity"
 
-    def __init__(self, specificity: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(specificity, *args, **kwargs)
+    def __init__(
+        self, specificity: float, num_thresholds: int = 200,
+        class_id: int | None = None, name: str | None = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
     def result(self) -> Any:
         """Return the best sensitivity so far."""
@@ -378,8 +381,11 @@ class SpecificityAtSensitivity(_AtConstraint):
 
     _WANTED = "sensitivity"
 
-    def __init__(self, sensitivity: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sensitivity, *args, **kwargs)
+    def __init__(
+        self, sensitivity: float, num_thresholds: int = 200,
+        class_id: int | None = None, name: str | None = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
     def result(self) -> Any:
         """Return the best specificity so far."""
@@ -391,8 +397,11 @@ class PrecisionAtRecall(_AtConstraint):
 
     _WANTED = "recall"
 
-    def __init__(self, recall: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(recall, *args, **kwargs)
+    def __init__(
+        self, recall: float, num_thresholds: int = 200, class_id: int | None = None,
+        name: str | None = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
 
     def result(self) -> Any:
         """Return the best precision so far."""
@@ -404,8 +413,11 @@ class RecallAtPrecision(_AtConstraint):
 
     _WANTED = "precision"
 
-    def __init__(self, precision: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(precision, *args, **kwargs)
+    def __init__(
+        self, precision: float, num_thresholds: int = 200, class_id: int | None = None,
+        name: str | None = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
 
     def result(self) -> Any:
         """Return the best recall so far."""

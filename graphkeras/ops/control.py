@@ -1,7 +1,8 @@
 """Choices and loops over tensors, and where gradients stop or are replaced.
 
-A choice traces all its branches and selects among their results; a loop is unrolled,
-so the number of its turns must be known while tracing. Eagerly both are Python's own.
+A choice traces all its branches and selects among their results. A loop of few known
+turns is written out, any other is an op that holds its body. Eagerly both are Python's
+own.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from graphkeras import tree
-from graphkeras.errors import ArgumentError, TraceError, message
+from graphkeras.errors import ArgumentError, ShapeError, TraceError, message
 from graphkeras.ir.definers import composite, elementwise
 from graphkeras.ir.interpret import evaluate
 from graphkeras.ir.op import CONSTANT
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import current_trace, user_location
 from graphkeras.ir.value import Value, walk
-from graphkeras.ops.compare import equal, where
+from graphkeras.ops.compare import equal, less, logical_and, where
+from graphkeras.ops.creation import cast
 from graphkeras.ops.shape import (
     concatenate,
     expand_dims,
@@ -31,6 +33,16 @@ from graphkeras.ops.shape import (
     shape_of,
     stack,
 )
+from graphkeras.ops.symbolic_loops import holds_symbols, on_symbols
+from graphkeras.ops.traced_loops import (
+    NotALoop,
+    is_traced,
+    outline,
+    traced_scan,
+    traced_while,
+)
+
+MOST_WRITTEN_OUT = 4  # turns of a loop
 
 # ----------------------------------------------------------------------- gradients
 
@@ -174,12 +186,8 @@ def _require_alike(who: str, first: Any, second: Any) -> None:
     if not tree.same_structure(first, second):
         raise ArgumentError(
             message(who, "expected branches that return one structure.",
-                    f"{_outline(first)} and {_outline(second)}")
+                    f"{outline(first)} and {outline(second)}")
         )  # fmt: skip
-
-
-def _outline(structure: Any) -> str:
-    return str(tree.map_structure(lambda _: "*", structure)).replace("'", "")
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
@@ -211,23 +219,13 @@ def _select(index: Any, parts: Sequence[Any]) -> Any:
 # --------------------------------------------------------------------------- loops
 
 
-def _unknown_turns(who: str) -> TraceError:
-    where_ = user_location()
-    return TraceError(
-        message(
-            who, "expected a number of turns that is known while tracing"
-            + (f", at {where_}." if where_ else "."), "a number computed by the model",
-            "Count with Python ints, loop a fixed number of times and select with"
-            " ops.where, or compile(run_eagerly=True).",
-        )
-    )  # fmt: skip
-
-
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any,
     maximum_iterations: int | None = None,
 ) -> Any:  # fmt: skip
     """Return the variables after ``body`` ran for as long as ``cond`` held.
+
+    Where `cond` depends on what the model computes, the loop has no gradient.
 
     Args:
         cond: function of the variables that returns a scalar bool.
@@ -236,25 +234,61 @@ def while_loop(
         maximum_iterations: bound on the number of turns.
 
     Raises:
-        TraceError: while tracing, if `cond` depends on what the model computes.
+        TraceError: while tracing, if a variable changes its shape or dtype.
 
     Example:
         >>> while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))
         (4, 6)
     """
+    if holds_symbols(loop_vars):
+        again = partial(while_loop, cond, body, maximum_iterations=maximum_iterations)
+        return on_symbols(again, loop_vars)
     several = isinstance(loop_vars, (tuple, list))
     state = tuple(loop_vars) if several else (loop_vars,)
+
+    def step(*variables: Any) -> tuple[Any, ...]:
+        result = body(*variables)
+        return tuple(result) if several else (result,)
+
     turns = 0
     while maximum_iterations is None or turns < maximum_iterations:
         going = known_number(cond(*state))
         if going is None:
-            raise _unknown_turns("while_loop")
+            left = None if maximum_iterations is None else maximum_iterations - turns
+            state = _while_computed(cond, step, state, left)
+            break
         if not bool(going):
             break
-        result = body(*state)
-        state = tuple(result) if several else (result,)
+        state = step(*state)
         turns += 1
     return state if several else state[0]
+
+
+def _while_computed(
+    cond: Callable[..., Any], step: Callable[..., Any], state: tuple[Any, ...],
+    most: int | None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The loop whose end only the running model knows."""
+    try:
+        if most is None:
+            return traced_while(cond, step, state)
+        counted = traced_while(
+            lambda count, *rest: logical_and(less(count, most), cond(*rest)),
+            lambda count, *rest: (count + 1, *step(*rest)), (0, *state),
+        )  # fmt: skip
+        return counted[1:]
+    except NotALoop as reason:
+        raise _refused("while_loop", reason) from None
+
+
+def _refused(who: str, reason: NotALoop) -> TraceError:
+    where_ = user_location()
+    return TraceError(
+        message(
+            who, reason.expected + (f", at {where_}." if where_ else "."), reason.came,
+            f"{reason.remedy}, or compile(run_eagerly=True).",
+        )
+    )  # fmt: skip
 
 
 def fori_loop(
@@ -262,31 +296,43 @@ def fori_loop(
 ) -> Any:
     """Return the value after ``body_fun(i, value)`` for i in [lower, upper).
 
+    Where the bounds depend on what the model computes, the loop has no gradient.
+
     Raises:
-        TraceError: while tracing, if the bounds depend on what the model computes.
+        TraceError: then, if the value changes its shape or dtype.
 
     Example:
         >>> fori_loop(0, 4, lambda i, total: total + i, 0)
         6
     """
+    if holds_symbols((lower, upper, init_val)):
+        return on_symbols(
+            lambda given: fori_loop(given[0], given[1], body_fun, given[2]),
+            (lower, upper, init_val),
+        )
     bounds = [known_number(b) for b in (lower, upper)]
     if builtins.any(b is None for b in bounds):
-        raise _unknown_turns("fori_loop")
+        return while_loop(
+            lambda i, _: i < upper, lambda i, value: (i + 1, body_fun(i, value)),
+            (cast(lower, "int32"), init_val),
+        )[1]  # fmt: skip
     for i in range(int(bounds[0]), int(bounds[1])):
         init_val = body_fun(i, init_val)
     return init_val
 
 
-def _length(who: str, xs: Any, length: int | None) -> int:
-    sizes = {shape_of(x)[0] for x in tree.flatten(xs) if x is not None}
-    sizes |= set() if length is None else {length}
+def _length(who: str, xs: Any, length: Any) -> Any:
+    sizes = dict.fromkeys(shape_of(x)[0] for x in tree.flatten(xs) if x is not None)
+    sizes |= {} if length is None else {length: None}
     if len(sizes) != 1:
-        raise ArgumentError(
-            message(who, "expected one length of all the leading axes.", str(sizes))
-        )
+        raise ShapeError(
+            message(
+                who, "expected one length of all the leading axes.",
+                ", ".join(str(size) for size in sizes) or "none",
+                "Give slices of one length; without any, give `length`.",
+            )
+        )  # fmt: skip
     (size,) = sizes
-    if not isinstance(size, int):
-        raise _unknown_turns(who)
     return size
 
 
@@ -295,7 +341,9 @@ def _slices(xs: Any, i: int) -> Any:
 
 
 def _stacked(rows: Sequence[Any]) -> Any:
-    return tree.map_structure(lambda *parts: stack(list(parts)), *rows)
+    return tree.map_structure(
+        lambda *parts: None if parts[0] is None else stack(list(parts)), *rows
+    )
 
 
 def scan(
@@ -307,18 +355,49 @@ def scan(
     Args:
         f: function of the carried value and one slice.
         init: first carried value.
-        xs: tensors (or a structure of them) with one leading size, which is known.
+        xs: tensors (or a structure of them) with one leading size.
         length: that size, needed without `xs`.
         reverse: whether to begin at the end.
+        unroll: True to write all turns out where their number is known.
 
     Returns:
         The last carried value and the ys, stacked in the order of xs.
+
+    Raises:
+        TraceError: while tracing, if the carried value changes its shape or dtype and
+            the length is not known.
 
     Example:
         >>> scan(lambda s, x: (s + x, s), 0, np.array([1, 2, 3]))
         (np.int64(6), array([0, 1, 3]))
     """
-    count = _length("scan", xs, length)
+    if holds_symbols((init, xs)):
+        return on_symbols(
+            lambda given: scan(f, given[0], given[1], length, reverse, unroll),
+            (init, xs),
+        )
+    return _scan("scan", f, init, xs, _length("scan", xs, length), reverse, unroll)
+
+
+def _scan(
+    who: str, f: Callable[[Any, Any], Any], init: Any, xs: Any, count: Any,
+    reverse: bool = False, unroll: Any = 1,
+) -> Any:  # fmt: skip
+    known = isinstance(count, int)
+    few = known and (unroll is True or count <= MOST_WRITTEN_OUT)
+    if few or not is_traced((init, xs)):
+        return _written_out(f, init, xs, count, reverse)
+    try:
+        return traced_scan(who, f, init, xs, count, bool(reverse))
+    except NotALoop as reason:
+        if not known:
+            raise _refused(who, reason) from None
+        return _written_out(f, init, xs, count, reverse)
+
+
+def _written_out(
+    f: Callable[[Any, Any], Any], init: Any, xs: Any, count: int, reverse: bool
+) -> Any:
     order = range(count)
     carry, rows = init, []
     for i in reversed(order) if reverse else order:
@@ -336,7 +415,10 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
         >>> map(lambda x: x * 2, np.array([1, 2]))
         array([2, 4])
     """
-    return _stacked([f(_slices(xs, i)) for i in range(_length("map", xs, None))])
+    if holds_symbols(xs):
+        return on_symbols(partial(map, f), xs)
+    count = _length("map", xs, None)
+    return _scan("map", lambda _, x: (None, f(x)), None, xs, count)[1]
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:

@@ -196,11 +196,12 @@ def positions(x: Any, shape: tuple, axis: int, dtype: str = "int32") -> Any:
     return iota(shape=tuple(shape), axis=axis, dtype=dtype)
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
     """Return evenly spaced numbers ``start, start + step, ... < stop``.
 
     Sizes may be symbolic when `start` and `step` are ints.
     """
+    step = 1 if step is None else step
     if stop is None:
         start, stop = 0, start
     if not any(isinstance(v, dims.SymbolicDim) for v in (start, stop, step)):
@@ -229,7 +230,9 @@ def traced(value: Any) -> Any:
     return value if trace is None else trace.tensor(value)
 
 
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None) -> Any:
+def convert_to_tensor(
+    x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None
+) -> Any:
     """Return `x` as a tensor; arrays and numbers become tensors that hold them."""
     from graphkeras.ir.tensor import Tensor
 

@@ -405,7 +405,10 @@ def _slice_bounds(key: builtins.slice, size: Dim) -> tuple[Dim, Dim, int]:
 
 @composite(operator="[]")
 def getitem(x: Tensor, key: Any) -> Any:
-    """Return ``x[key]`` for ints, slices, None, Ellipsis and one index tensor."""
+    """Return ``x[key]`` for ints, slices, None, Ellipsis and index tensors.
+
+    The tensors are integers of rank 0, and one of rank 1 at most.
+    """
     keys = list(key) if isinstance(key, tuple) else [key]
     if builtins.any(k is Ellipsis for k in keys):
         at = next(i for i, k in enumerate(keys) if k is Ellipsis)
@@ -420,7 +423,7 @@ def _apply_keys(x: Any, keys: list) -> Any:
     limit, step = list(sizes), [1] * len(sizes)
     final: list[Any] = []  # None: drop the axis; int: keep; "new": insert
     backwards: list[int] = []
-    axis, lookup = 0, None
+    axis, lookups = 0, []
     for key in keys:
         if key is None:
             final.append("new")
@@ -431,32 +434,38 @@ def _apply_keys(x: Any, keys: list) -> Any:
             backwards += [axis] if (key.step or 1) < 0 else []
             final.append(axis)
         elif isinstance(key, (int, np.integer)) and not isinstance(key, bool):
-            at = int(key) + (sizes[axis] if key < 0 else 0)
-            known = isinstance(at, int) and isinstance(sizes[axis], int)
-            if known and not 0 <= at < sizes[axis]:
-                raise IndexError(f"index {key} is out of range for size {sizes[axis]}")
+            at = _place(int(key), sizes[axis])
             start[axis], limit[axis] = at, at + 1
             final.append(None)
         else:
-            require(lookup is None, "expected at most one tensor among the indices")
-            lookup = (axis, key)
-            final.append(axis)
+            lookups.append((axis, key))
+            final.append(axis if ndim(key) else None)
         axis += 1
     final += list(range(axis, len(sizes)))
     whole = ([0] * len(sizes), list(sizes), [1] * len(sizes))
     moved = x
     if (start, limit, step) != whole:
         moved = slice_axes(x, start=tuple(start), limit=tuple(limit), step=tuple(step))
-    return _finish(flip(moved, tuple(backwards)) if backwards else moved, final, lookup)
+    moved = flip(moved, tuple(backwards)) if backwards else moved
+    return _finish(moved, final, lookups)
 
 
-def _finish(moved: Any, final: list, lookup: Any) -> Any:
-    if lookup is not None:
+def _place(key: int, size: Dim) -> Dim:
+    at = key + (size if key < 0 else 0)
+    if isinstance(at, int) and isinstance(size, int) and not 0 <= at < size:
+        raise IndexError(f"index {key} is out of range for size {size}")
+    return at
+
+
+def _finish(moved: Any, final: list, lookups: list) -> Any:
+    lines = builtins.sum(ndim(key) > 0 for _, key in lookups)
+    require(lines < 2, "expected at most one tensor of rank 1 among the indices")
+    for axis, key in lookups:
         from graphkeras.ir.op import OPS, call
 
-        moved = call(OPS["take"], (moved, lookup[1]), {"axis": lookup[0]})
-        require(shape_of(lookup[1]) and len(shape_of(lookup[1])) == 1,
-                "expected an index tensor of rank 1")  # fmt: skip
+        require(ndim(key) < 2, "expected index tensors of rank 0 or 1")
+        line = key if ndim(key) else reshape(key, (1,))
+        moved = call(OPS["take"], (moved, line), {"axis": axis})
     sizes = shape_of(moved)
     kept = tuple(1 if f == "new" else sizes[f] for f in final if f is not None)
     return moved if kept == sizes else reshape(moved, kept)

@@ -118,6 +118,8 @@ class Muon(Optimizer):
         options: arguments of `Optimizer`.
     """
 
+    _options_after = "weight_decay"
+
     def __init__(
         self, learning_rate: Any = 0.001, adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999, adam_weight_decay: float | None = 0.004,

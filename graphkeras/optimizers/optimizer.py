@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from graphkeras import config, ops
 from graphkeras.errors import ArgumentError, GraphKerasError, message
 from graphkeras.naming import auto_name
+from graphkeras.optimizers.options import with_options
 from graphkeras.optimizers.schedules import LearningRateSchedule
 from graphkeras.saving.hdf5 import assign_all
 from graphkeras.saving.registry import deserialize_keras_object
@@ -77,6 +79,16 @@ class Optimizer:
         self._undecayed: tuple[set[int], re.Pattern[str] | None] = (set(), None)
         self._iterations = self.add_variable((), dtype="int32", name="iteration")
         self._learning_rate = self._rate_of(learning_rate)
+
+    _options_after: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let a constructor that ends in ``**options`` show and take them by place."""
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__.get("__init__")
+        if own is not None and "options" in inspect.signature(own).parameters:
+            init = with_options(own, Optimizer.__init__, cls._options_after)
+            type.__setattr__(cls, "__init__", init)
 
     def _check_arguments(self, unknown: dict[str, Any]) -> None:
         unknown.pop("decay", None)  # older programs pass it; Keras ignores it too

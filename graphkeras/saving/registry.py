@@ -114,9 +114,9 @@ def get_custom_objects() -> dict[str, Any]:
     return _registered
 
 
-def get_registered_name(target: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """Return ``"package>Name"`` of a registered object, else its own name."""
-    return _names.get(target, getattr(target, "__name__", type(target).__name__))
+    return _names.get(obj, getattr(obj, "__name__", type(obj).__name__))
 
 
 def get_registered_object(

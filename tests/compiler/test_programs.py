@@ -293,3 +293,14 @@ def test_compiling_leaves_the_collection_of_garbage_as_it_was(enabled: bool) -> 
     compiled(lambda x: x * 2.5 + float(enabled), T("float32", (7,)))
     assert gc.isenabled() == enabled
     (gc.enable if before else gc.disable)()
+
+
+@pytest.mark.parametrize("sizes", [(128, 128), (7, 64, 33), (16, 8, 4, 20), (32, 1)])
+def test_joined_parts_meet_where_they_begin(sizes: tuple[int, ...]) -> None:
+    def joined(*parts: Any) -> Any:
+        whole = ops.concatenate([ops.exp(p) for p in parts], axis=-1)
+        return whole * 2, ops.pad(whole, ((0, 0), (16, 3)))
+
+    arrays = [np.full((5, n), n / 64, np.float32) for n in sizes]
+    graph = traced(joined, *(floats(BATCH, n) for n in sizes))
+    assert_agrees(graph, arrays)

@@ -17,6 +17,7 @@ from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
 from tests.ops.table_categories import CATEGORIES
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
 from tests.ops.table_images import FILTERS, RESAMPLING
+from tests.ops.table_loops import LOOPS
 from tests.ops.table_networks import IMAGES, LINEAR, NETWORKS
 from tests.ops.table_numpy import COLOURS, FOURIER, STATISTICS
 from tests.ops.table_readings import READINGS
@@ -25,7 +26,7 @@ from tests.ops.table_recurrent import RECURRENT
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
     **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
-    **READINGS, **RESAMPLING, **FILTERS, **FOURIER,
+    **READINGS, **RESAMPLING, **FILTERS, **FOURIER, **LOOPS,
 }  # fmt: skip
 
 

@@ -151,6 +151,20 @@ def test_training_beside_then_joined_answers_from_raw_rows(tmp_path: Path) -> No
     )
 
 
+def test_a_space_is_a_layer_of_a_model_that_trains() -> None:
+    space, kinds = adapted("two"), ("age", "town")
+    inputs = {name: keras.Input((1,), dtype=space.inputs[name].dtype, name=name)
+              for name in kinds}  # fmt: skip
+    model = keras.Model(inputs, keras.layers.Dense(1)(space(inputs)))
+    model.compile("sgd", "mse")
+    rows = {name: ROWS[name] for name in kinds}
+    losses = model.fit(rows, np.ones(7), epochs=3, verbose=0).history["loss"]
+    assert losses[2] < losses[0]
+    direct = np.asarray(space(rows)) @ model.layers[-1].kernel.numpy()
+    direct = direct + model.layers[-1].bias.numpy()
+    np.testing.assert_allclose(model.predict(rows, verbose=0), direct, rtol=1e-5)
+
+
 # --------------------------------------------------------------------------- bad input
 
 GAPS = np.array(["a", None, *"bcdef"], object)

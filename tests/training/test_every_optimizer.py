@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -420,3 +421,12 @@ def test_strange_variables_are_refused() -> None:
 def test_no_gradient_at_all_is_an_error() -> None:
     with pytest.raises(GraphKerasError, match="no variable has a gradient"):
         optimizers.SGD(0.1).apply([None], [Variable(1.0, name="a")])
+
+
+def test_arguments_of_all_optimizers_may_go_by_place_as_in_keras() -> None:
+    adam = optimizers.Adam(0.1, 0.8, 0.9, 1e-5, True, 0.3, 2.0)
+    config = adam.get_config()
+    assert (config["weight_decay"], config["clipnorm"]) == (0.3, 2.0)
+    names = [*inspect.signature(optimizers.Muon).parameters]
+    assert names[5:7] == ["weight_decay", "clipnorm"]
+    assert names[-3:] == ["nesterov", "rms_rate", "kwargs"]

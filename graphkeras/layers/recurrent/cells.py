@@ -124,6 +124,11 @@ class RecurrentCell(Layer):
         finally:
             self._drawn = None
 
+    def draw_masks(self, inputs: Any, states: Any, training: Any) -> None:
+        """Draw what `same_masks` keeps, as the first step would."""
+        if training and (self.dropout or self.recurrent_dropout):
+            self.call(inputs, states, training)
+
     def _masks(self, what: str, like: Any, training: Any) -> list[Any]:
         """Factors on the inputs or on the state: none, one, or one a gate."""
         rate = self.dropout if what == "inputs" else self.recurrent_dropout

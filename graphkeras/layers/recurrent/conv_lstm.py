@@ -9,7 +9,7 @@ from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.layers.facets import given
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.recurrent.cells import LSTMCell
-from graphkeras.layers.recurrent.rnn import chosen, known_steps
+from graphkeras.layers.recurrent.rnn import chosen, time_first
 from graphkeras.layers.recurrent.units import OverTime, of_cell
 from graphkeras.layers.validation import image_format, int_tuple, one_of, positive_int
 from graphkeras.ops.window import explicit_padding, results
@@ -150,10 +150,16 @@ class ConvLSTMCell(LSTMCell):
         """The inputs' share at all steps, by one convolution."""
         batch = inputs.shape[0]
         masks = self._masks("inputs", inputs[:, 0], training)
-        wide = [ops.repeat(m, steps, axis=0) for m in masks]
+        wide = [self._each_step(m, steps) for m in masks]
         flat = ops.reshape(inputs, (batch * steps, *inputs.shape[2:]))
         x = self._projected(flat, training, wide)
         return ops.reshape(x, (batch, steps, *x.shape[1:]))
+
+    def _each_step(self, mask: Any, steps: Any) -> Any:
+        """Repeat what a sample has for each of its steps."""
+        batch, *rest = mask.shape
+        wide = ops.broadcast_to(ops.expand_dims(mask, 1), (batch, steps, *rest))
+        return ops.reshape(wide, (batch * steps, *rest))
 
     def _step(self, x: Any, h: Any, c: Any, training: Any) -> tuple[Any, Any]:
         masks = self._masks("state", h, training)
@@ -179,24 +185,27 @@ class ConvLSTMCell(LSTMCell):
         self, inputs: Any, states: list[Any], mask: Any, training: Any, reverse: bool
     ) -> tuple[Any, list[Any]]:
         """Run all steps; see `RecurrentCell.sequence`."""
-        steps, (h, c) = known_steps(inputs), states
-        outputs: list[Any] = [None] * steps
+
+        def step(before: Any, now: Any) -> tuple[Any, Any]:
+            x, counts = now
+            h, c = before
+            new = self._step(x, h, c, training)
+            if counts is not None:
+                new = (chosen(counts, new[0], h), chosen(counts, new[1], c))
+            return list(new), new[0]
+
         with self.same_masks():
-            x = self._all_projected(inputs, steps, training)
-            for t in reversed(range(steps)) if reverse else range(steps):
-                new = self._step(x[:, t], h, c, training)
-                if mask is not None:
-                    counts = ops.expand_dims(ops.cast(mask[:, t], "bool"), -1)
-                    new = (chosen(counts, new[0], h), chosen(counts, new[1], c))
-                h, c = new
-                outputs[t] = h
-        return ops.stack(outputs, axis=1), [h, c]
+            x = self._all_projected(inputs, inputs.shape[1], training)
+            self._masks("state", states[0], training)  # drawn once, before the loop
+            slices = time_first(x), None if mask is None else time_first(mask)
+            after, outputs = ops.scan(step, list(states), slices, reverse=reverse)
+        return time_first(outputs), after
 
 
 class _ConvLSTM(OverTime):
     """Long short-term memory of images, signals or volumes over time.
 
-    The products of an LSTM are convolutions here. The number of steps must be known.
+    The products of an LSTM are convolutions here.
     Source: Shi et al., arXiv:1506.04214, without the gates' view of the carry.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from graphkeras import ops, tree
@@ -15,14 +16,16 @@ from graphkeras.layers.recurrent.stacked import (
     run_cell,
     same_masks,
 )
+from graphkeras.ops.shape import slice_axes
+from graphkeras.ops.traced_loops import value_of
 from graphkeras.variables import Variable
 
 
 class RNN(Layer):
     """A cell run over the steps of (batch, time, features).
 
-    The built-in cells run as one op over time, whose length may be free; a cell of the
-    user's own is unrolled, so its number of steps must be known.
+    The built-in cells run as one op over time, a cell of the user's own as a loop whose
+    body is the cell. The number of steps may be free.
 
     Args:
         cell: a layer with ``call(inputs, states) -> (output, states)`` and
@@ -32,7 +35,8 @@ class RNN(Layer):
         go_backwards: whether to begin with the last step; outputs come in the order in
             which they were made.
         stateful: whether the states of a batch begin the next one.
-        unroll: accepted for Keras's sake; the result is the same.
+        unroll: whether to write a cell of the user's own out step by step; their number
+            must then be known.
         zero_output_for_mask: whether masked steps give zeros rather than the output
             before.
 
@@ -116,17 +120,19 @@ class RNN(Layer):
 
     def _first_states(self, sequences: Any, given: Any) -> list[Any]:
         batch = sequences.shape[0]
-        if given is None:
-            given = self.states if self.stateful else self.get_initial_state(batch)
         if self.stateful and self.states is not None:
             own = tree.flatten(self.states)[0].shape[0]
-            if batch != own:
+            if isinstance(batch, int) and batch != own:
                 raise ShapeError(
                     message(
                         "", f"expected batches of {own} samples, as stateful=True.",
                         f"{batch} samples", "Feed batches of that size.",
                     )
                 )  # fmt: skip
+        if given is None:
+            given = self.get_initial_state(batch)
+            if self.stateful:
+                given = tree.map_structure(lambda v: of_rows(v, batch), self.states)
         listed = list(given) if tree.is_nested(given) else [given]
         kind = self._cell_dtype()
         return tree.map_structure(
@@ -150,13 +156,14 @@ class RNN(Layer):
                 sequences, states, mask, training, initial_state is not None
             )
         else:
-            output, states = self._unrolled(sequences, states, mask, training)
+            run = self._unrolled if self.unroll else self._scanned
+            output, states = run(sequences, states, mask, training)
         kind = self.compute_dtype
         output = ops.cast(output, kind)
         states = tree.map_structure(lambda x: ops.cast(x, kind), states)
         if self.stateful:
             for variable, state in zip(tree.flatten(self.states), tree.flatten(states)):
-                variable.assign(state)
+                variable.assign(of_rows(state, variable.shape[0]))
         return (output, *states) if self.return_state else output
 
     def _looped(
@@ -194,35 +201,62 @@ class RNN(Layer):
         wide = (*counts.shape, *(1,) * (len(outputs.shape) - 2))
         return ops.where(ops.reshape(counts, wide), outputs, 0)
 
+    def _scanned(
+        self, x: Any, states: list[Any], mask: Any, training: Any
+    ) -> tuple[Any, list[Any]]:
+        """All steps by a loop over time."""
+        same: list[int] = []  # the state that is the output, if there is one
+
+        def step(before: Any, now: Any) -> tuple[Any, Any]:
+            features, counts = now
+            output, after = self._step(features, before, training)
+            if counts is not None:
+                zero = self.zero_output_for_mask
+                old = ops.zeros_like(output) if zero else _first_of(before)
+                output = chosen(counts, output, old)
+                after = tree.map_structure(partial(chosen, counts), after, before)
+            same[:] = _places(output, after)
+            return after, output if self.return_sequences or not same else None
+
+        with same_masks(self.cell):
+            if hasattr(self.cell, "draw_masks"):
+                self.cell.draw_masks(x[:, 0], states, training)
+            slices = time_first(x), None if mask is None else time_first(mask)
+            after, outputs = ops.scan(step, states, slices, reverse=self.go_backwards)
+        if self.return_sequences:
+            outputs = ops.flip(outputs, 0) if self.go_backwards else outputs
+            return time_first(outputs), after
+        if outputs is None:
+            return tree.flatten(after)[same[0]], after
+        return outputs[0 if self.go_backwards else -1], after
+
+    def _step(self, features: Any, states: list[Any], training: Any) -> Any:
+        """One step: the output, and new states of the structure and dtypes before."""
+        output, after = run_cell(self.cell, features, states, training)
+        flat = zip(tree.flatten(after), tree.flatten(states), strict=True)
+        kept = [
+            new if ops.dtype(new) == ops.dtype(old) else ops.cast(new, ops.dtype(old))
+            for new, old in flat
+        ]
+        return output, tree.pack_like(states, kept)
+
     def _unrolled(
         self, x: Any, states: list[Any], mask: Any, training: Any
     ) -> tuple[Any, list[Any]]:
-        """All steps one by one."""
+        """All steps one by one; a masked one repeats the output before."""
         time = known_steps(x)
         outputs: list[Any] = []
         with same_masks(self.cell):
             for t in reversed(range(time)) if self.go_backwards else range(time):
-                output, after = run_cell(self.cell, x[:, t], states, training)
-                after = list(after) if tree.is_nested(after) else [after]
+                output, after = self._step(x[:, t], states, training)
                 if mask is not None:
-                    counts = ops.expand_dims(ops.cast(mask[:, t], "bool"), -1)
-                    output = self._masked(counts, output, outputs, states)
-                    after = tree.map_structure(
-                        lambda new, old, c=counts: chosen(c, new, old), after, states
-                    )
+                    old = outputs[-1] if outputs else ops.zeros_like(output)
+                    output = chosen(mask[:, t], output, old)
+                    choose = partial(chosen, mask[:, t])
+                    after = tree.map_structure(choose, after, states)
                 states = after
                 outputs.append(output)
         return ops.stack(outputs, 1) if self.return_sequences else outputs[-1], states
-
-    def _masked(self, counts: Any, output: Any, outputs: Any, states: Any) -> Any:
-        """What a step gives where it is masked."""
-        if self.unroll:
-            old = outputs[-1] if outputs else ops.zeros_like(output)
-        elif self.zero_output_for_mask:
-            old = ops.zeros_like(output)
-        else:
-            old = states[-1][0] if tree.is_nested(states[0]) else states[0]
-        return chosen(counts, output, old)
 
     def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
         """Return the mask of the outputs: that of the steps, none for states."""
@@ -242,20 +276,47 @@ def known_steps(sequences: Any) -> int:
     if not isinstance(time, int):
         raise TraceError(
             message(
-                "", "expected a known number of steps, to unroll a cell without "
-                "a loop of its own.", f"sequences of shape {list(sequences.shape)}",
-                "Give the Input a fixed number of steps, or use LSTM, GRU, SimpleRNN "
-                "with plain activations.",
+                "", "expected a known number of steps, since unroll=True.",
+                f"sequences of shape {list(sequences.shape)}",
+                "Give the Input a fixed number of steps, or leave unroll out.",
             )
         )  # fmt: skip
     return time
 
 
+def time_first(x: Any) -> Any:
+    """Let the first two axes change places: (batch, time) or (time, batch)."""
+    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
+
+
+def of_rows(x: Any, count: Any) -> Any:
+    """Return a tensor of kept states, or one to keep, as one of so many samples.
+
+    A compiled step does not know its batch size: that it is right shows when it runs.
+    """
+    x = ops.convert_to_tensor(x)
+    if x.shape[0] == count:
+        return x
+    rank = len(x.shape)
+    limit = (count, *x.shape[1:])
+    return slice_axes(x, start=(0,) * rank, limit=limit, step=(1,) * rank)
+
+
 def chosen(counts: Any, new: Any, old: Any) -> Any:
-    """Choose by (batch, 1), for tensors of any rank."""
-    extra = len(new.shape) - 2
-    wide = ops.reshape(counts, (counts.shape[0], 1, *[1] * extra)) if extra else counts
-    return ops.where(wide, new, old)
+    """Choose by (batch,), for tensors of any rank."""
+    wide = (counts.shape[0], *[1] * (len(new.shape) - 1))
+    return ops.where(ops.reshape(ops.cast(counts, "bool"), wide), new, old)
+
+
+def _first_of(states: list[Any]) -> Any:
+    """Return the state that stands for the output where a step is masked."""
+    return states[-1][0] if tree.is_nested(states[0]) else states[0]
+
+
+def _places(output: Any, states: Any) -> list[int]:
+    """Return which of the states an output is."""
+    value = value_of(output)
+    return [i for i, x in enumerate(tree.flatten(states)) if value_of(x) is value]
 
 
 def one_cell(who: str, value: Any) -> Any:

@@ -121,6 +121,16 @@ class StackedRNNCells(Layer):
                 stack.enter_context(same_masks(cell))
             yield
 
+    def draw_masks(self, inputs: Any, states: Any, training: Any) -> None:
+        """Draw what `same_masks` keeps; see `RecurrentCell.draw_masks`."""
+        for cell, own in zip(self.cells, states):
+            if hasattr(cell, "draw_masks"):
+                listed = list(own) if tree.is_nested(own) else [own]
+                cell.draw_masks(inputs, listed, training)
+            size = output_size_of(cell)
+            shape = tuple(size) if tree.is_nested(size) else (size,)
+            inputs = ops.zeros((inputs.shape[0], *shape), self.compute_dtype)
+
     @property
     def has_loop(self) -> bool:
         """Whether each cell has a loop."""
