@@ -23,6 +23,7 @@ _WIDTHS = (
 )  # fmt: skip
 _LARGEST_COUNT = 32  # times that a layer repeats all of its work
 _COUNTS = ("chain_depth", "num_chains", "num_ops")
+_TOKENS = ("max_tokens", "num_bins")
 _NO_SIZES = (  # arguments of layers that may be larger, and make no array
     "input_dim", "mask_value", "max_tokens", "num_bins", "oov_token", "salt", "seed",
     "vocabulary",
@@ -89,10 +90,12 @@ def check_sizes(who: str, config: Mapping[str, Any]) -> None:
     Raises:
         SavingError: for a larger one.
     """
+    spread = config.get("output_mode", "int") != "int"  # a number for each token
+    free = set(_NO_SIZES) - set(_TOKENS if spread else ())
     for name, value in config.items():
-        most = _LARGEST_WIDTH if name in _WIDTHS else _LARGEST_SIZE
+        most = _LARGEST_WIDTH if name in (*_WIDTHS, *_TOKENS) else _LARGEST_SIZE
         most = _LARGEST_COUNT if name in _COUNTS else most
-        if name not in _NO_SIZES and _largest(value) > most:
+        if name not in free and _largest(value) > most:
             raise SavingError(
                 message(who, f"expected {name} to be at most {most:,}.",
                         f"{name}={value!r:.80}", "Check the config of the file.")

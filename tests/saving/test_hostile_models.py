@@ -129,6 +129,10 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: one("CategoryEncoding", (None, 3), num_tokens=10**9),
         "num_tokens to be at most 16,777,216",
     ),
+    "bins": (
+        lambda: one("Hashing", (None, 3), num_bins=10**9, output_mode="one_hot"),
+        "num_bins to be at most 16,777,216",
+    ),
     "classes": (lambda: op("OneHot", "nn", num_classes=10**10), "num_classes to be"),
     "powers": (lambda: op("Vander", N=10**9), "N to be at most"),
     "tile": (lambda: op("Tile", repeats=[1, 10**12]), "repeats to be at most"),
