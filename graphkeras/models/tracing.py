@@ -32,7 +32,7 @@ def trace_model(
 
     A batch size that is fixed becomes free too, where the model can be computed for
     any: a model built by its first call has one by accident. As in Keras. Only symbolic
-    tensors in a signature can fix it.
+    tensors in a signature can fix it, and layers that keep states of a batch.
 
     Args:
         model: a built model.
@@ -44,7 +44,8 @@ def trace_model(
         ExportError: if nothing says what the inputs look like.
     """
     structure, names, types = inputs_of(model, input_signature)
-    freed = _with_free_batch(types) if input_signature is None else types
+    fixed = input_signature is not None or _keeps_states(model)
+    freed = types if fixed else _with_free_batch(types)
     try:
         return _traced(model, structure, names, freed, training)
     except GraphKerasError:
@@ -65,6 +66,10 @@ def _traced(
         outputs = model(tree.pack_like(structure, tensors), training=training)
         graph, variables = trace.graph(tree.flatten(outputs))
     return TracedModel(graph, variables, names, _output_names(model, outputs))
+
+
+def _keeps_states(model: Any) -> bool:
+    return any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
 
 
 def _with_free_batch(types: list[TensorType]) -> list[TensorType]:

@@ -175,6 +175,13 @@ def test_a_batch_size_the_model_needs_stays_fixed(tmp_path: Path) -> None:
     assert [type_ for _, type_ in report.inputs] == ["f32[2, 3]"]
 
 
+def test_a_batch_size_that_states_have_stays_fixed(tmp_path: Path) -> None:
+    x = keras.Input(batch_shape=(3, 4, 2))
+    model = keras.Model(x, layers.GRU(2, stateful=True)(x))
+    report = model.export(tmp_path / "m.onnx")
+    assert [type_ for _, type_ in report.inputs] == ["f32[3, 4, 2]"]
+
+
 def test_half_floats_inside_may_differ_by_some_of_their_steps(tmp_path: Path) -> None:
     half = layers.Dense(8, dtype="float16", bias_initializer="ones")
     model = keras.Sequential([keras.Input((5,)), half, layers.Dense(2)])
