@@ -6,6 +6,7 @@ from graphkeras.ir.op import CONSTANT, INPUT, ITEM, OPS, STATE, apply_to_values,
 from graphkeras.ir.pattern import rebuild
 from graphkeras.ir.value import Graph, Value, note_origin
 from graphkeras.ops.creation import cast
+from graphkeras.ops.loops import inner_graphs
 
 _NARROW, _WIDE = "bfloat16", "float32"
 _KEPT = (CONSTANT, INPUT, STATE)
@@ -37,7 +38,8 @@ def _one(value: Value, done: dict[Value, Value]) -> Value:
     if value.op is ITEM:
         return _like(item_of(inputs[0], value.index), value)
     near = [*_dtypes(value), *(d for i in value.inputs for d in _dtypes(i))]
-    if value.op in _KEPT or value.op is OPS["cast"] or _NARROW not in near:
+    kept = value.op in _KEPT or value.op is OPS["cast"] or inner_graphs(value)
+    if kept or _NARROW not in near:  # the body of a loop says what its operands are
         return rebuild(value, inputs)
     given = {k: _WIDE if v == _NARROW else v for k, v in value.attributes.items()}
     made = apply_to_values(value.op, [_wide(i) for i in inputs], given)
