@@ -18,6 +18,7 @@ from graphkeras.training.callbacks.schedule import (
     SwapEMAWeights,
     TerminateOnNaN,
 )
+from graphkeras.training.callbacks.tensorboard import TensorBoard
 from graphkeras.training.progress import ProgressBar as ProgbarLogger
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
