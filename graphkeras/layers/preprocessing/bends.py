@@ -12,7 +12,7 @@ from graphkeras.errors import ArgumentError, message
 from graphkeras.ir import dims
 from graphkeras.layers.preprocessing.bounding_boxes import around
 from graphkeras.layers.preprocessing.image_layer import (
-    RandomImageLayer,
+    MovedImageLayer,
     each,
     factor_of,
     images_in,
@@ -25,7 +25,7 @@ from graphkeras.ops.filters import bent, blurred_noise
 from graphkeras.ops.warp import check_warp, homography
 
 
-class RandomPerspective(RandomImageLayer):
+class RandomPerspective(MovedImageLayer):
     """In training: images seen from another side: their corners move.
 
     Args:
@@ -73,29 +73,12 @@ class RandomPerspective(RandomImageLayer):
             "end_points": starts + starts * moves, "input_shape": images.shape,
         }  # fmt: skip
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of images, transformed where they are to be."""
-        x = self._float(images)
-        if not training or transformation is None:
-            return x
-        return self._seen(x, transformation, self.interpolation)
-
-    def _seen(self, images: Any, transformation: Any, interpolation: str) -> Any:
+    def _sampled(self, images: Any, transformation: Any, interpolation: str) -> Any:
         moved = ops.image.perspective_transform(
             images, transformation["start_points"], transformation["end_points"],
             interpolation, self.fill_value, self.data_format,
         )  # fmt: skip
         return ops.where(each(transformation["apply_perspective"]), moved, images)
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of masks, each pixel that of the nearest."""
-        if not training or transformation is None:
-            return segmentation_masks
-        return self._seen(segmentation_masks, transformation, "nearest")
 
     def transform_bounding_boxes(
         self, bounding_boxes: Any, transformation: Any = None, training: bool = True
@@ -120,7 +103,7 @@ class RandomPerspective(RandomImageLayer):
         return self._move_boxes(bounding_boxes, moved, size)
 
 
-class RandomElasticTransform(RandomImageLayer):
+class RandomElasticTransform(MovedImageLayer):
     """In training: images bent: their pixels move along blurred noise.
 
     Args:
@@ -179,16 +162,8 @@ class RandomElasticTransform(RandomImageLayer):
         x = self._float(images)
         if not training or transformation is None:
             return x
-        y = self._bent(x, transformation, self.interpolation)
+        y = self._sampled(x, transformation, self.interpolation)
         return ops.cast(ops.clip(y, *self.value_range), self.compute_dtype)
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of masks, each pixel that of the nearest."""
-        if not training or transformation is None:
-            return segmentation_masks
-        return self._bent(segmentation_masks, transformation, "nearest")
 
     def transform_bounding_boxes(
         self, bounding_boxes: Any, transformation: Any = None, training: bool = True
@@ -203,7 +178,7 @@ class RandomElasticTransform(RandomImageLayer):
                     "Leave them out: images are bent by a few pixels only.")
         )  # fmt: skip
 
-    def _bent(self, images: Any, transformation: Any, interpolation: str) -> Any:
+    def _sampled(self, images: Any, transformation: Any, interpolation: str) -> Any:
         height, width = self._size(images)
         short, long = dims.minimum(height, width), dims.maximum(height, width)
         strength = ops.cast(transformation["distortion_factor"], "float32")

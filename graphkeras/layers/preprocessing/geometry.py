@@ -15,6 +15,7 @@ from graphkeras.layers.preprocessing.bounding_boxes import (
     crop,
 )
 from graphkeras.layers.preprocessing.image_layer import (
+    MovedImageLayer,
     RandomImageLayer,
     factor_of,
     images_in,
@@ -205,10 +206,9 @@ class RandomFlip(RandomImageLayer):
         return self._move_boxes(bounding_boxes, flipped, (height, width))
 
 
-class _Warped(RandomImageLayer):
+class _Warped(MovedImageLayer):
     """Base: images read at places that a transform a batch or an image gives."""
 
-    interpolation: str
     fill_mode: str
     fill_value: float
 
@@ -225,28 +225,11 @@ class _Warped(RandomImageLayer):
         """Return (batch, 8) transforms, as `ops.image.affine_transform` takes them."""
         raise NotImplementedError
 
-    def _warped(self, images: Any, transformation: Any, interpolation: str) -> Any:
+    def _sampled(self, images: Any, transformation: Any, interpolation: str) -> Any:
         return ops.image.affine_transform(
             images, self._matrix(images, transformation), interpolation, self.fill_mode,
             self.fill_value, self.data_format,
         )  # fmt: skip
-
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of images, transformed."""
-        x = self._float(images)
-        if not training or transformation is None:
-            return x
-        return self._warped(x, transformation, self.interpolation)
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
-        """Return a batch of masks, each pixel that of the nearest."""
-        if not training or transformation is None:
-            return segmentation_masks
-        return self._warped(segmentation_masks, transformation, "nearest")
 
     def transform_bounding_boxes(
         self, bounding_boxes: Any, transformation: Any = None, training: bool = True

@@ -292,6 +292,33 @@ class RandomImageLayer(ImageLayer):
         return ops.less(self._uniform(data, (), (0.0, 1.0), seed), chance)
 
 
+class MovedImageLayer(RandomImageLayer):
+    """Base of layers that read the pixels of an image at other places."""
+
+    interpolation: str
+
+    def _sampled(self, images: Any, transformation: Any, interpolation: str) -> Any:
+        """Return images (or masks) with their pixels read where they now come from."""
+        raise NotImplementedError
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of images, transformed where they are to be."""
+        x = self._float(images)
+        if not training or transformation is None:
+            return x
+        return self._sampled(x, transformation, self.interpolation)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return a batch of masks, each pixel that of the nearest."""
+        if not training or transformation is None:
+            return segmentation_masks
+        return self._sampled(segmentation_masks, transformation, "nearest")
+
+
 def scaled(images: Any, source: Range, target: Range, dtype: str) -> Any:
     """Return pixels of one range as those of another."""
     if tuple(source) == tuple(target):
