@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from graphkeras.protobuf import header
+
 _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9  # of a model, of a graph, of a tensor
-_BYTES = 2  # the type of a field with a length
 SMALL = 1024  # bytes: weights below are never apart from the rest of a model
 _ALIGNMENT = 4096  # bytes: lets a runtime map a weight straight from the file
 _PIECE = 1 << 20  # bytes of a weight that are put in order at a time
@@ -44,10 +45,10 @@ def write_model(model: Any, weights: Mapping[str, np.ndarray], path: Path) -> No
     first, last = _around(model.graph, _INITIALIZER)
     bodies = [_begun(*pair) for pair in zip(heads, arrays)]
     sizes = [len(b) + _size(a) for b, a in zip(bodies, arrays)]
-    keys = [_key(_INITIALIZER, size) for size in sizes]
+    keys = [header(_INITIALIZER, size) for size in sizes]
     whole = len(first) + sum(map(len, keys)) + sum(sizes) + len(last)
     with open(path, "wb") as file:
-        file.write(before + _key(_GRAPH, whole) + first)
+        file.write(before + header(_GRAPH, whole) + first)
         for key, body, array in zip(keys, bodies, arrays):
             file.write(key + body)
             if array is not None:
@@ -126,26 +127,11 @@ def _begun(head: bytes, array: np.ndarray | None) -> bytes:
 
     The numbers come last: of the fields behind them a tensor of ours has none.
     """
-    return head if array is None else head + _key(_RAW_DATA, array.nbytes)
+    return head if array is None else head + header(_RAW_DATA, array.nbytes)
 
 
 def _size(array: np.ndarray | None) -> int:
     return 0 if array is None else array.nbytes
-
-
-def _key(number: int, size: int) -> bytes:
-    """Return what stands before the bytes of a field."""
-    return _varint(number << 3 | _BYTES) + _varint(size)
-
-
-def _varint(number: int) -> bytes:
-    """Return a number seven bits a byte, the low ones first."""
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
 
 
 def _align(file: BinaryIO) -> None:
@@ -207,7 +193,7 @@ def _changed(
     for found, begin, content, after in _fields(file, start, end):
         if found == number:
             inner = change(content, after)
-            parts += [_key(number, len(inner)), inner]
+            parts += [header(number, len(inner)), inner]
         else:
             parts.append(_bytes(file, begin, after))
     return b"".join(parts)

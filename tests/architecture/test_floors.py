@@ -11,7 +11,7 @@ from tests.architecture.sources import ROOT, python_files, syntax
 
 GROUND = (
     "errors", "config", "dtypes", "tree", "naming", "seeding", "dtype_policies",
-    "limits",
+    "limits", "protobuf",
 )  # fmt: skip
 RUNTIME = ("runtime",)
 FLOOR_4 = ("ops", "variables", "ir", *GROUND)

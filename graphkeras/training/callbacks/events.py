@@ -20,6 +20,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from graphkeras.protobuf import field, varint
+
 _NUMBERS = itertools.count()  # of the files of this process
 _MASK = 0xA282EAD8
 _CASTAGNOLI = 0x82F63B78  # the polynomial, lowest power first
@@ -40,7 +42,7 @@ class EventFile:
             f".{os.getpid()}.{next(_NUMBERS)}.v2"
         )
         self._file: BinaryIO = open(os.path.join(folder, name), "wb")  # noqa: SIM115
-        self._event(0, _text(3, b"brain.Event:2"))
+        self._event(0, field(3, b"brain.Event:2"))
 
     def scalar(self, tag: str, value: float, step: int) -> None:
         """Note a number."""
@@ -53,15 +55,15 @@ class EventFile:
         ends = (numbers.min(), numbers.max(), numbers.size, numbers.sum(),
                 np.square(numbers).sum())  # fmt: skip
         parts = [_double(i + 1, float(x)) for i, x in enumerate(ends)]
-        parts += [_text(6, edges[1:].tobytes())]
-        parts += [_text(7, counts.astype(np.float64).tobytes())]
-        self._summary(tag, _text(5, b"".join(parts)), step)
+        parts += [field(6, edges[1:].tobytes())]
+        parts += [field(7, counts.astype(np.float64).tobytes())]
+        self._summary(tag, field(5, b"".join(parts)), step)
 
     def model(self, config: str) -> None:
         """Note the config of a model, as JSON, from which its graph is drawn."""
-        plugin = _text(1, b"graph_keras_model") + _text(2, b"1")
-        tensor = b"\x08\x07" + _text(2, b"") + _text(8, config.encode())  # a string
-        self._summary("keras", _text(8, tensor) + _text(9, _text(1, plugin)), 0)
+        plugin = field(1, b"graph_keras_model") + field(2, b"1")
+        tensor = b"\x08\x07" + field(2, b"") + field(8, config.encode())  # a string
+        self._summary("keras", field(8, tensor) + field(9, field(1, plugin)), 0)
 
     def flush(self) -> None:
         """Let readers see what was noted."""
@@ -72,30 +74,17 @@ class EventFile:
         self._file.close()
 
     def _summary(self, tag: str, content: bytes, step: int) -> None:
-        value = _text(1, tag.encode()) + content
-        self._event(step, _text(5, _text(1, value)))
+        value = field(1, tag.encode()) + content
+        self._event(step, field(5, field(1, value)))
 
     def _event(self, step: int, content: bytes) -> None:
-        event = _double(1, time.time()) + b"\x10" + _varint(step) + content
+        event = _double(1, time.time()) + b"\x10" + varint(step) + content
         length = struct.pack("<Q", len(event))
         self._file.write(length + _checksum(length) + event + _checksum(event))
 
 
 def _double(number: int, value: float) -> bytes:
     return bytes([number << 3 | 1]) + struct.pack("<d", value)
-
-
-def _text(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
 
 
 @cache
