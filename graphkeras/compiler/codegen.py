@@ -11,7 +11,7 @@ Steps that differ only in the buffers they touch share one function.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Protocol
@@ -30,7 +30,6 @@ from graphkeras.compiler.lower import (
     Repeat,
     Step,
     Work,
-    reads_of,
     writes_of,
 )
 from graphkeras.compiler.memory import Memory
@@ -138,8 +137,8 @@ class Codegen:
                 self._part_by_part(e, run, stretch, frame)
                 continue
             with e.when(first if alone else YES):
-                for numbered_step in stretch:
-                    self._watched(e, numbered_step, _counted(e, numbered_step, frame))
+                for number, step in stretch:
+                    self._watched(e, number, step, _counted(e, step, frame))
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
@@ -152,13 +151,14 @@ class Codegen:
         _, low, high = e.arguments
         sizes = Sizes(e, self.words, frame.sizes)
         own = self._own_memory(e)
+        buffers = dict.fromkeys(frame.buffers_of([step for _, step in stretch]))
         many = sizes(run.parts)
         few = sizes(run.ticks)
 
         def near(around: Frame, span: Span, of: int) -> Frame:
             """Where everything lies when the parts (or ticks) of a span are done."""
             found = dict(around.pointers)
-            for buffer, rows in self._rooms_of(stretch, of):
+            for buffer, rows in self._rooms_of(buffers, of):
                 cells = sizes(rows.cells)
                 size = self.memory.blocks[buffer.number].itemsize * rows.size
                 turn = first_turn(e, cells, 1, cells, span[0], of)
@@ -170,26 +170,21 @@ class Codegen:
             some = near(frame, (part, e.minimum(high, e.add(part, many))), PARTS)
             for fine, steps in groupby(stretch, lambda pair: is_fine(pair[1])):
                 if not fine:
-                    for numbered_step in steps:
-                        self._watched(e, numbered_step, some)
+                    for number, step in steps:
+                        self._watched(e, number, step, some)
                     continue
                 begin, last = _in_ticks(e, some.parts)
                 with e.loop(begin, last, few) as tick:
                     span = tick, e.minimum(last, e.add(tick, few))
                     inner = near(some, span, TICKS)
-                    for numbered_step in steps:
-                        self._watched(e, numbered_step, inner)
+                    for number, step in steps:
+                        self._watched(e, number, step, inner)
 
     def _rooms_of(
-        self, stretch: Sequence[Numbered], of: int
+        self, buffers: Iterable[Buffer], of: int
     ) -> Iterator[tuple[Buffer, Rows]]:
         """Yield the buffers of a run with memory for a few parts, or ticks, alone."""
-        buffers = (
-            self.memory.buffer(place)
-            for _, step in stretch
-            for place in (*reads_of(step), *writes_of(step))
-        )
-        for buffer in dict.fromkeys(buffers):
+        for buffer in buffers:
             room = self.memory.rooms.get(buffer.number)
             if buffer.kind == "arena" and room is not None and room.of == of:
                 yield buffer, room.rows
@@ -205,9 +200,8 @@ class Codegen:
             )
             return e.mul(e.floordiv(seat, 4), own)
 
-    def _watched(self, e: Emit, numbered_step: Numbered, frame: Frame) -> None:
+    def _watched(self, e: Emit, number: int, step: Step, frame: Frame) -> None:
         """Run a step; count its time on the first thread, if somebody watches."""
-        number, step = numbered_step
         began = self.watch.before(e) if self.watch else None
         self._call(e, step, frame)
         if self.watch and began is not None:
@@ -216,7 +210,7 @@ class Codegen:
 
     def step(self, e: Emit, step: Step, frame: Frame) -> None:
         """Do whole parts of a step, be they counted in ticks or not."""
-        self._call(e, step, _counted(e, (0, step), frame))
+        self._call(e, step, _counted(e, step, frame))
 
     def _call(self, e: Emit, step: Step, frame: Frame) -> None:
         """Call the function of a step, or wait."""
@@ -271,9 +265,8 @@ class Codegen:
             emit_repeat(self, e, step, pointers, sizes)
 
 
-def _counted(e: Emit, numbered_step: Numbered, frame: Frame) -> Frame:
+def _counted(e: Emit, step: Step, frame: Frame) -> Frame:
     """Return the frame with its whole parts counted as a step counts them."""
-    _, step = numbered_step
     return replace(frame, parts=_in_ticks(e, frame.parts)) if is_fine(step) else frame
 
 
