@@ -7,6 +7,7 @@ beyond measure.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import os
@@ -29,6 +30,7 @@ FREE = 2**30  # ... this many bytes
 _CHUNK = 1 << 20
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError,
             zlib.error, EOFError, RuntimeError)  # fmt: skip
+_PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def unpack(path: str, folder: str, archive_format: Any = "auto") -> bool:
     """
     formats = ("tar", "zip") if archive_format == "auto" else archive_format or ()
     for kind in (formats,) if isinstance(formats, str) else formats:
-        if kind == "tar" and tarfile.is_tarfile(path):
+        if kind == "tar" and (tarfile.is_tarfile(path) or _is_packed_badly(path)):
             _unpack(path, folder, _Tar)
             return True
         if kind == "zip" and zipfile.is_zipfile(path):
@@ -67,6 +69,23 @@ def unpack(path: str, folder: str, archive_format: Any = "auto") -> bool:
                 message("get_file", 'archive_format must be "auto", "tar", "zip" or'
                         " None.", repr(kind))
             )  # fmt: skip
+    return False
+
+
+def _is_packed_badly(path: str) -> bool:
+    """Return whether a file is packed as archives are, but damaged at its head.
+
+    `tarfile` says of such a file that it is no archive.
+    """
+    with open(path, "rb") as file:
+        head = file.read(8)
+    for magic, opened in _PACKED:
+        if head.startswith(magic):
+            try:
+                with opened(path) as stream:
+                    stream.read(1)
+            except (*_DAMAGED, OSError):
+                return True
     return False
 
 

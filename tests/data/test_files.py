@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphkeras as keras
@@ -206,13 +207,20 @@ def test_nothing_of_a_hostile_archive_is_kept(
     assert not list(tmp_path.rglob("out.txt"))
 
 
-@pytest.mark.parametrize("ending", ["tar.gz", "zip"])
-def test_a_damaged_archive_is_named(ending: str, tmp_path: Path, home: Path) -> None:
+@pytest.mark.parametrize("place", [20, 3000, 9000])
+@pytest.mark.parametrize("ending", ["tar.gz", "tar.bz2", "tar.xz", "zip"])
+def test_a_damaged_archive_is_named(
+    ending: str, place: int, tmp_path: Path, home: Path
+) -> None:
     path = tmp_path / f"x.{ending}"
-    many = [(f"{i}", os.urandom(999)) for i in range(9)]
-    (tar if ending == "tar.gz" else zipped)(path, *many)
+    random = np.random.default_rng(place)
+    many = [(f"{i}", random.bytes(999)) for i in range(9)]
+    if ending == "zip":
+        zipped(path, *many)
+    else:
+        tar(path, *many, mode=ending.replace("tar.", "w:"))
     data = bytearray(path.read_bytes())
-    data[3000:3100] = bytes(100)
+    data[place : place + 100] = bytes(100)
     path.write_bytes(data)
     with pytest.raises(DataError, match="expected a whole archive"):
         get_file("data", path.as_uri(), extract=True)
