@@ -246,6 +246,14 @@ def serialize_function(function: Callable[..., Any]) -> dict[str, Any]:
             )
         )  # fmt: skip
     module = public_module(function) or function.__module__
+    if "<locals>" in function.__qualname__ and public_module(function):
+        raise SavingError(
+            message(
+                "serialize", "expected functions that a file can name.",
+                "a loop or a branch over symbolic tensors",
+                "Write that loop or branch in the call() of a registered Layer.",
+            )
+        )  # fmt: skip
     return {
         "module": module, "class_name": "function", "config": name,
         "registered_name": name,
