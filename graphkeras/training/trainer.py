@@ -31,7 +31,7 @@ from graphkeras.training.arrays import (
 from graphkeras.training.callbacks.callback import CallbackList, History, pythonify_logs
 from graphkeras.training.compiled import CompileLoss, CompileMetrics
 from graphkeras.training.data import Data, adapt, common_length, split_off
-from graphkeras.training.loop import Pass, warn_of_nan
+from graphkeras.training.loop import Pass, epochs_allowed, warn_of_nan
 from graphkeras.training.progress import ProgressBar
 from graphkeras.training.step import Step
 
@@ -427,6 +427,7 @@ class Trainer:
             DataError: for data that is empty, or does not fit together or the model.
         """
         self._require_compile("fit")
+        epochs = epochs_allowed(epochs)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_off(
                 x, y, sample_weight, validation_split
