@@ -427,7 +427,6 @@ class Trainer:
             DataError: for data that is empty, or does not fit together or the model.
         """
         self._require_compile("fit")
-        epochs = epochs_allowed(epochs)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_off(
                 x, y, sample_weight, validation_split
@@ -439,11 +438,11 @@ class Trainer:
         validation = self._validation_data(
             validation_data, validation_batch_size or batch_size, validation_steps
         )
+        epochs = epochs_allowed(epochs)
         listed = self._callbacks(callbacks, verbose, epochs, data, add_history=True)
-        self.stop_training = False
+        self.stop_training = told = False
         listed.on_train_begin()
         logs: dict[str, Any] = {}
-        told = False
         try:
             # A callback may have restored what earlier epochs of this fit reached.
             initial_epoch = self.__dict__.pop("_initial_epoch", initial_epoch)
