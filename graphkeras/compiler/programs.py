@@ -14,13 +14,14 @@ from typing import Any
 
 from graphkeras import config
 from graphkeras.compiler import stored
+from graphkeras.compiler.alike import identity
 from graphkeras.compiler.binding import Binder
 from graphkeras.compiler.fingerprint import digest, graph_key
 from graphkeras.compiler.host import split_host
 from graphkeras.compiler.stored import Built
 from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.op import INPUT, STATE
-from graphkeras.ir.value import Graph, Value, attribute_key
+from graphkeras.ir.value import Graph, Value
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
 
@@ -58,7 +59,7 @@ def compile_graph(graph: Graph, *, name: str) -> Program:
 
 def _code(graph: Graph, name: str) -> Code:
     """Return the code of a graph, that of an equal one if it is still there."""
-    key = _identity(graph)
+    key = identity(graph)
     code = _kept.pop(key, None)
     if code is None:
         code = _ready(graph, _built(graph, name))
@@ -66,29 +67,6 @@ def _code(graph: Graph, name: str) -> Code:
     if len(_kept) > MOST_CODE:
         _kept.popitem(last=False)
     return code
-
-
-def _identity(graph: Graph) -> Any:
-    """Return what two graphs share that differ only in whose variables they read."""
-    numbers: dict[Value, int] = {}
-    parts: list[Any] = []
-    for value in (*graph.inputs, *graph.state, *graph.walk()):
-        if value in numbers:
-            continue
-        numbers[value] = len(numbers)
-        leaf = value.op in (INPUT, STATE)
-        attrs = value.name if leaf else tuple((k, _held(v)) for k, v in value.attrs)
-        operands = tuple(numbers[i] for i in value.inputs)
-        parts.append((value.op, operands, attrs, value.type))
-    results = (*graph.outputs, *graph.updates)
-    counts = len(graph.inputs), len(graph.state), len(graph.outputs)
-    return tuple(parts), tuple(numbers[r] for r in results), counts
-
-
-def _held(attribute: Any) -> Any:
-    """Return the key of an attribute; graphs that are alike have one."""
-    alike = isinstance(attribute, Graph)
-    return _identity(attribute) if alike else attribute_key(attribute)
 
 
 def _built(graph: Graph, name: str) -> Built:
