@@ -10,6 +10,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
+from graphkeras.kernels import host
 from graphkeras.kernels.cpu import libm
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)  # releases the GIL
@@ -62,11 +63,8 @@ def function(code: Any, locked: bool = False) -> Callable[..., int]:
 def target() -> tuple[str, ...]:
     """What decides which code LLVM writes here: its version, the system, the CPU."""
     version = ".".join(map(str, llvm.llvm_version_info))
-    features = llvm.get_host_cpu_features().flatten()
-    return (
-        llvmlite.__version__, version, llvm.get_process_triple(),
-        llvm.get_host_cpu_name(), features,
-    )  # fmt: skip
+    triple = llvm.get_process_triple()
+    return llvmlite.__version__, version, triple, host.processor(), host.flags()
 
 
 @functools.cache
@@ -94,7 +92,7 @@ def load(code: bytes, symbol: str) -> Any:
     """Return the `void(i8*, i64)` function called `symbol` in relocatable code.
 
     It takes a raw address and a number, releases the GIL, and has the attributes of
-    what `jit.compile_entry` returns.
+    what `assemble.compile_entry` returns.
 
     Raises:
         ValueError: if the code cannot be linked: LLVM would end the process.

@@ -64,10 +64,12 @@ def cuts(name: str) -> tuple[Any, ...]:
     return importlib.import_module(f"{CPU}.cut").cuts_of(kernel(name))
 
 
-def compile_entry(name: str, build: Callable[..., Any]) -> Entry:
-    """Jit the function that `build` adds to an LLVM module; see `kernels.jit`."""
-    jit = importlib.import_module("graphkeras.kernels.jit")
-    return jit.compile_entry(name, build)
+def compile_entry(
+    name: str, build: Callable[..., Any], readable: bool = False
+) -> Entry:
+    """Compile the function `build` adds to an LLVM module; see `kernels.assemble`."""
+    module = importlib.import_module("graphkeras.kernels.assemble")
+    return module.compile_entry(name, build, readable)
 
 
 def compile_function(name: str) -> Any:

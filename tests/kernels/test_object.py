@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -10,11 +12,23 @@ import pytest
 from llvmlite import ir
 from numba.core.codegen import CodeLibrary
 
+from graphkeras.kernels import host
 from graphkeras.kernels import object as object_code
+from graphkeras.kernels.assemble import compile_entry
 from graphkeras.kernels.cpu.array import contiguous
 from graphkeras.kernels.cpu.emit import Emit
 from graphkeras.kernels.cpu.target import F64, I64, POINTER, VOID
-from graphkeras.kernels.jit import compile_entry
+from graphkeras.kernels.jit import compile_function
+
+
+@contextmanager
+def fresh(*cached: Any) -> Iterator[None]:
+    """Let cached functions look anew in the block, and after it."""
+    for function in cached:
+        function.cache_clear()
+    yield
+    for function in cached:
+        function.cache_clear()
 
 
 def calling(name: str) -> Any:
@@ -71,16 +85,27 @@ def test_half_an_object_file_is_refused(compiled: Any, length: int) -> None:
         object_code.load(compiled.object[:length], compiled.symbol)
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"),
-    [(CodeLibrary, "_get_compiled_object"), (object_code, "machine")],
-)
-def test_other_versions_without_what_we_use_still_compile(
-    owner: Any, name: str, monkeypatch: pytest.MonkeyPatch
+def test_a_numba_without_what_we_use_still_compiles(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delattr(owner, name)
+    def doubled(x: int) -> int:
+        return x + x
+
+    monkeypatch.delattr(CodeLibrary, "_get_compiled_object")
     with pytest.warns(RuntimeWarning, match="gives no object code"):
-        entry = compile_entry("exp", calling("exp"))
-    memory = np.array([0.0])
-    entry(memory.ctypes.data, 0)
-    assert (memory[0], entry.object) == (1.0, None)
+        code = compile_function(doubled)
+    assert (object_code.function(code)(21), code.object) == (42, None)
+
+
+def test_an_asked_for_processor_is_written_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CPU_NAME", "haswell")
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", "+avx2,-avx512f")
+    with fresh(host.processor, host.flags, host.features):
+        assert (host.processor(), host.flags()) == ("haswell", "+avx2,-avx512f")
+        assert host.features() == {"avx2"}
+
+
+def test_avx_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_ENABLE_AVX", "0")
+    with fresh(host.flags, host.features):
+        assert not [name for name in host.features() if name.startswith("avx")]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
+from graphkeras.kernels.assemble import compile_entry
 from graphkeras.kernels.cpu.array import contiguous
 from graphkeras.kernels.cpu.emit import Emit
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
-from graphkeras.kernels.jit import compile_entry
 
 
 def build(module):
