@@ -38,13 +38,13 @@ def compile_function(function: Callable[..., int]) -> Any:
     (overload,) = compiled.overloads.values()
     library, symbol = overload.library, overload.fndesc.llvm_func_name
     try:
-        code = bytes(library._get_compiled_object())
+        objects = (bytes(library._get_compiled_object()),)
     except (AttributeError, RuntimeError) as error:
-        code = None
+        objects = None
         _warn_of_no_object(error)
     texts = {"llvm": library.get_llvm_str, "asm": library.get_asm_str}
     address = library.get_pointer_to_function(symbol)
-    return object_code.Code(address, symbol, code, texts, library)
+    return object_code.Code(address, symbol, objects, texts, library)
 
 
 def _warn_of_no_object(error: Exception) -> None:

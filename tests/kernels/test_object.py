@@ -53,11 +53,11 @@ def compiled() -> Any:
 
 
 def test_object_code_needs_the_named_functions_alone(compiled: Any) -> None:
-    assert object_code.needed(compiled.object) <= {"exp"}
+    assert object_code.needed(*compiled.objects) <= {"exp"}
 
 
 def test_loaded_code_does_what_the_compiled_code_does(compiled: Any) -> None:
-    loaded = object_code.load(compiled.object, compiled.symbol)
+    loaded = object_code.load(compiled.objects, compiled.symbol)
     first, second = np.array([0.3]), np.array([0.3])
     compiled(first.ctypes.data, 0)
     loaded(second.ctypes.data, 0)
@@ -66,7 +66,7 @@ def test_loaded_code_does_what_the_compiled_code_does(compiled: Any) -> None:
 
 def test_code_of_another_symbol_is_refused(compiled: Any) -> None:
     with pytest.raises(ValueError, match="no function 'other'"):
-        object_code.load(compiled.object, "other")
+        object_code.load(compiled.objects, "other")
 
 
 @pytest.mark.skipif(
@@ -74,15 +74,15 @@ def test_code_of_another_symbol_is_refused(compiled: Any) -> None:
 )
 def test_code_that_needs_what_is_not_there_is_refused(compiled: Any) -> None:
     llvm.add_symbol("zap", llvm.address_of_symbol("cos"))  # known while compiling
-    strange = compile_entry("strange", calling("zap")).object
+    strange = compile_entry("strange", calling("zap")).objects[0]
     with pytest.raises(ValueError, match="nothing here is called zop"):
-        object_code.load(strange.replace(b"zap\0", b"zop\0"), "strange")
+        object_code.load([strange.replace(b"zap\0", b"zop\0")], "strange")
 
 
 @pytest.mark.parametrize("length", [16, 60, 64, 300, 700, -1])
 def test_half_an_object_file_is_refused(compiled: Any, length: int) -> None:
     with pytest.raises((ValueError, RuntimeError)):
-        object_code.load(compiled.object[:length], compiled.symbol)
+        object_code.load([compiled.objects[0][:length]], compiled.symbol)
 
 
 def test_a_numba_without_what_we_use_still_compiles(
@@ -94,7 +94,7 @@ def test_a_numba_without_what_we_use_still_compiles(
     monkeypatch.delattr(CodeLibrary, "_get_compiled_object")
     with pytest.warns(RuntimeWarning, match="gives no object code"):
         code = compile_function(doubled)
-    assert (object_code.function(code)(21), code.object) == (42, None)
+    assert (object_code.function(code)(21), code.objects) == (42, None)
 
 
 def test_an_asked_for_processor_is_written_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def assembly(build: Callable[[Emit], None], triple: str, processor: str) -> str:
     e.finish()
     target = llvm.Target.from_triple(triple)
     machine = target.create_target_machine(cpu=processor, opt=2)
-    return machine.emit_assembly(optimised(module, machine))
+    return machine.emit_assembly(optimised(str(module), machine))
 
 
 def inner_loops(text: str) -> Iterator[str]:
