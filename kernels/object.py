@@ -123,7 +123,8 @@ def needed(*codes: bytes) -> set[str]:
 
     Only ELF is read. Elsewhere code refers to `libm`'s names alone, as everywhere.
     """
-    expected, given = set(), set()
+    expected: set[str] = set()
+    given: set[str] = set()
     for code in codes:
         if not code.startswith(ELF64):
             continue

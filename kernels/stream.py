@@ -12,7 +12,7 @@ PART = 250_000  # characters of text: some hundredths of a second of LLVM's time
 NAMES = re.compile(r'@"([^"]+)"')
 
 
-class Stream(ir.Module):
+class Stream(ir.Module):  # type: ignore[misc]  # llvmlite has no types
     """A module that gives away its functions.
 
     Args:
