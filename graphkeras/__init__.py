@@ -40,6 +40,7 @@ _NAMES = {
     "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
+    "StatelessScope": "variables",
     "Variable": "variables",
 }
 

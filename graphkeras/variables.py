@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.errors import SavingError, ShapeError, message
+from graphkeras.errors import ArgumentError, SavingError, ShapeError, message
 from graphkeras.ir.op import OPERATORS, Op, call
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.tensor import Tensor
@@ -114,6 +114,13 @@ def casting(dtype: str | None) -> Iterator[None]:
 def cast_to() -> str | None:
     """Return the dtype in which float variables read now, None for their own."""
     return _casting.to
+
+
+class _Lending(threading.local):
+    scope: StatelessScope | None = None
+
+
+_lending = _Lending()
 
 
 class Variable(Operators):
@@ -233,6 +240,8 @@ class Variable(Operators):
                     f"shape {list(shape)}", "A variable never changes its shape.",
                 )
             )  # fmt: skip
+        if _lending.scope is not None:
+            _lending.scope.note(self)
         trace = current_trace()
         if trace is None:
             self.set_array(np.asarray(value))
@@ -355,3 +364,105 @@ def _as_tensor_of(value: Any, dtype: str, trace: Any) -> Any:
 
     array = np.asarray(tensor)
     return trace.tensor(constant(array, dtype), array)
+
+
+class StatelessScope:
+    """A scope after which all variables are as they were before.
+
+    Inside, variables may be given other values, and be assigned; what they came to is
+    asked for afterwards.
+
+    Args:
+        state_mapping: pairs of a variable and its value inside.
+        collect_losses: kept for Keras's sake; `add_loss` always collects.
+        initialize_variables: kept for Keras's sake; variables begin with their values.
+
+    Raises:
+        ArgumentError: for a key that is no variable.
+        ShapeError: for a value of another shape, when the scope is entered.
+
+    Example:
+        >>> v = Variable(1.0)
+        >>> with StatelessScope([(v, 5.0)]) as scope:
+        ...     _ = v.assign_add(2.0)
+        >>> float(scope.get_current_value(v)), float(v)
+        (7.0, 1.0)
+    """
+
+    def __init__(
+        self,
+        state_mapping: Iterable[tuple[Variable, Any]] | None = None,
+        collect_losses: bool = False,
+        initialize_variables: bool = True,
+    ) -> None:
+        self._given = list(state_mapping or ())
+        for variable, _ in self._given:
+            if not isinstance(variable, Variable):
+                raise ArgumentError(
+                    message("StatelessScope", "expected pairs of a variable and value.",
+                            f"{variable!r} for a variable")
+                )  # fmt: skip
+        self.collect_losses = collect_losses
+        self.initialize_variables = initialize_variables
+        self.losses: list[Any] = []
+        self._before: dict[int, tuple[Variable, Any]] = {}
+        self._after: dict[int, Any] = {}
+
+    def __enter__(self) -> StatelessScope:
+        self._outer, _lending.scope = _lending.scope, self
+        try:
+            for variable, value in self._given:
+                variable.assign(value.value if isinstance(value, Variable) else value)
+        except Exception:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        _lending.scope = self._outer
+        for key, (variable, value) in self._before.items():
+            self._after[key] = variable.value
+            variable.assign(value)
+        self._before = {}
+
+    def note(self, variable: Variable) -> None:
+        """Remember what a variable holds before its first assignment."""
+        if id(variable) not in self._before:
+            self._before[id(variable)] = (variable, variable.value)
+
+    def add_loss(self, loss: Any) -> None:
+        """Collect a loss."""
+        self.losses.append(loss)
+
+    def add_update(self, update: tuple[Variable, Any]) -> None:
+        """Assign, for as long as the scope lasts: a pair of a variable and a value."""
+        update[0].assign(update[1])
+
+    def get_current_value(self, variable: Variable) -> Any:
+        """Return what a variable came to in the scope, None if it got no value."""
+        if id(variable) in self._before:
+            return variable.value
+        return self._after.get(id(variable))
+
+
+def stateless(
+    who: str, *given: tuple[str, Sequence[Variable], Sequence[Any]]
+) -> StatelessScope:
+    """Return a scope in which variables have given values.
+
+    Args:
+        who: whose they are.
+        given: names of arguments, the variables, and a value for each.
+
+    Raises:
+        ArgumentError: for another number of values.
+    """
+    pairs: list[tuple[Variable, Any]] = []
+    for name, variables, values in given:
+        if len(variables) != len(values):
+            raise ArgumentError(
+                message(who, f"expected {len(variables)} {name}.", str(len(values)),
+                        "Give a value for each, in their order.")
+            )  # fmt: skip
+        pairs += zip(variables, values)
+    return StatelessScope(pairs)

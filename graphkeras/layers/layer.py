@@ -23,7 +23,7 @@ from graphkeras.layers.input_spec import InputSpec, check_inputs
 from graphkeras.layers.shapes import tree_of_shapes, unpacked
 from graphkeras.layers.state import State, checked_name
 from graphkeras.saving.registry import init_arguments
-from graphkeras.variables import Variable, cast_to, casting
+from graphkeras.variables import Variable, cast_to, casting, stateless
 
 
 class _Context(threading.local):
@@ -287,30 +287,21 @@ class Layer(ConfiguredLayer, State):
         Raises:
             ArgumentError: for a layer that is not built, or another number of values.
         """
-        names = ("trainable_variables", "non_trainable_variables")
-        given = (trainable_variables, non_trainable_variables)
-        pairs: list[tuple[Variable, Any]] = []
-        for name, values in zip(names, given):
-            held = getattr(self, name)
-            if not self.built or len(held) != len(values):
-                raise ArgumentError(
-                    message(
-                        self.name, f"expected a built layer, and a value for each of "
-                        f"its {len(held)} {name}.", f"{len(values)}",
-                    )
-                )  # fmt: skip
-            pairs += zip(held, values)
-        before = [variable.value for variable, _ in pairs]
-        try:
-            for variable, value in pairs:
-                variable.assign(value)
+        if not self.built:
+            raise ArgumentError(
+                message(self.name, "stateless_call expected a built layer.",
+                        f"{self!r}", "Call it on data first.")
+            )  # fmt: skip
+        held = self.non_trainable_variables
+        scope = stateless(
+            self.name,
+            ("trainable_variables", self.trainable_variables, trainable_variables),
+            ("non_trainable_variables", held, non_trainable_variables),
+        )
+        with scope:
             outputs = self(*args, **kwargs)
-            after = [variable.value for variable in self.non_trainable_variables]
             losses = (self.losses,) if return_losses else ()
-        finally:
-            for (variable, _), old in zip(pairs, before):
-                variable.assign(old)
-        return outputs, after, *losses
+        return outputs, [scope.get_current_value(v) for v in held], *losses
 
     def _check_initialized(self) -> None:
         if "_layer_initialized" not in self.__dict__:
