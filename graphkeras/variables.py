@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import dtypes
+from graphkeras import dtypes, ops
 from graphkeras.errors import ArgumentError, SavingError, ShapeError, message
-from graphkeras.ir.op import OPERATORS, Op, call
+from graphkeras.ir.op import Op, call
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import current_trace
@@ -206,7 +206,7 @@ class Variable(Operators):
         target = self._cast_target
         if target in (None, self.stored_dtype):
             return read
-        return OPERATORS["cast"](read, dtype=target)
+        return ops.cast(read, dtype=target)
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the array."""
@@ -281,11 +281,7 @@ class Variable(Operators):
         return Tensor.__array_ufunc__(read[0], ufunc, method, *read, **kw)
 
     def __eq__(self, other: object) -> Any:
-        return (
-            self is other
-            if isinstance(other, Variable)
-            else OPERATORS["=="](self, other)
-        )
+        return self is other if isinstance(other, Variable) else ops.equal(self, other)
 
     __hash__ = object.__hash__
 
@@ -357,7 +353,7 @@ def _shape_of(value: Any) -> tuple:
 
 
 def _as_tensor_of(value: Any, dtype: str, trace: Any) -> Any:
-    tensor = OPERATORS["cast"](value, dtype=dtype)
+    tensor = ops.cast(value, dtype=dtype)
     if isinstance(tensor, Tensor):
         return tensor
     from graphkeras.ir.op import constant

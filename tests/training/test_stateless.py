@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,11 @@ def test_a_scope_leaves_every_variable_as_it_was() -> None:
     assert [float(scope.get_current_value(v)) for v in (a, b)] == [6, 7]
     assert scope.get_current_value(keras.Variable(0.0)) is None
     assert scope.losses == [3.0]
+
+
+def test_variables_count_when_nothing_else_was_imported() -> None:
+    code = "import graphkeras as keras; assert keras.Variable(1.0) + 1 == 2"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_scopes_nest_and_end_with_an_error() -> None:
