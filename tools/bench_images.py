@@ -173,7 +173,7 @@ def timed(measure: Callable[[], float], row: str) -> float | None:
 
 
 class Side:
-    """A process that measures one side."""
+    """A process that measures one side; what comes after its end has no figures."""
 
     def __init__(self, side: str, python: str, wall: bool) -> None:
         command = [python, str(Path(__file__).resolve()), "--only", side]
@@ -183,20 +183,25 @@ class Side:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             cwd=tempfile.gettempdir(),
         )  # fmt: skip
+        self.ended = False
 
     def ask(self, name: str, size: int) -> list[float | None]:
         """Return the figures of a row: beside a model, and within one."""
         assert self.process.stdin and self.process.stdout
-        print(json.dumps([name, size]), file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"a side ended at {name!r}, {size} pixels")
-        return json.loads(answer)
+        answer = ""
+        if not self.ended:
+            print(json.dumps([name, size]), file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+            self.ended = not answer
+            if self.ended:
+                print(f"a side ended at {name!r}, {size} pixels", file=sys.stderr)
+        return json.loads(answer) if answer else [None, None]
 
     def end(self) -> None:
         """Let the process end."""
         assert self.process.stdin
-        self.process.stdin.close()
+        if not self.ended:
+            self.process.stdin.close()
         self.process.wait()
 
 
@@ -250,6 +255,7 @@ def main() -> None:
             print("\n".join(lines(f"{name}, {size} px", found)), flush=True)
     for side in sides.values():
         side.end()
+    sys.exit(1 if any(side.ended for side in sides.values()) else 0)
 
 
 if __name__ == "__main__":
