@@ -143,6 +143,7 @@ class Codegen:
             with e.when(first if alone else YES):
                 for number, step in stretch:
                     self._watched(e, number, step, _counted(e, step, frame))
+                    e.pass_on()
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)

@@ -103,7 +103,7 @@ def feeder(source: str, target: str) -> Any:
     key, name = digest("feeder", (source, target)), f"feed_{source}_{target}"
     found = stored.read(key)
     if found is None:
-        from graphkeras.compiler import epoch  # needs llvmlite and numba
+        from graphkeras.compiler import epoch  # needs llvmlite
 
         found = Built(epoch.compile_feeder(name, source, target))
         stored.write(key, name, found)
@@ -116,7 +116,7 @@ def team() -> Any:
     key = digest("team", ())
     found = stored.read(key)
     if found is None:
-        from graphkeras.compiler import epoch  # needs llvmlite and numba
+        from graphkeras.compiler import epoch  # needs llvmlite
 
         found = Built(epoch.compile_team())
         stored.write(key, "team", found)

@@ -93,6 +93,8 @@ class Runs:
         """Whether a step touches much of each sample (or much, if there are none)."""
         if isinstance(step, (Barrier, Nest)) or step.share is None:
             return False
+        if step.share.together:
+            return False
         if self.lead.size is None:
             size, least = _size(self.touches[number]), CACHE
         else:

@@ -29,6 +29,7 @@ class Share:
         variable: of the loop that is cut.
         axes: (position, axis) of the arrays of a call that are cut.
         parts: 0, or the number of parts each of which leaves a partial result.
+        together: whether all parts of a thread are best done in one go.
     """
 
     size: Dim
@@ -36,6 +37,7 @@ class Share:
     variable: str = ""
     axes: tuple[tuple[int, int], ...] = ()
     parts: int = 0
+    together: bool = False
 
     @property
     def cells(self) -> Dim:

@@ -227,7 +227,8 @@ class Sharing:
             yield from self._sum(call, cuts, size, shape)
         elif self._is_whole(call, cuts, axis, shape):
             grain = grain_of(size, shape[axis:], self.lead, False)
-            yield Share(size, _multiple(grain, cut.grain), axes=cuts)
+            grain = _multiple(grain, cut.grain)
+            yield Share(size, grain, axes=cuts, together=cut.together)
 
     def _is_whole(
         self, call: Call, cuts: Sequence[tuple[int, int]], axis: int, shape: Shape

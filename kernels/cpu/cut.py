@@ -52,6 +52,7 @@ class Cut:
         sums: whether the results of parts are added up.
         beside: the attribute from which the axis must differ.
         where: attributes and what they must be.
+        together: whether a part is best done in one go, even if the cache holds less.
     """
 
     axes: tuple[tuple[str, int | str], ...]
@@ -59,6 +60,7 @@ class Cut:
     sums: bool = False
     beside: str = ""
     where: tuple[tuple[str, Any], ...] = ()
+    together: bool = False
 
 
 def cut(
@@ -66,11 +68,12 @@ def cut(
     grain: int = 1,
     beside: str = "",
     where: Mapping[str, Any] | None = None,
+    together: bool = False,
     **axes: int | str,
 ) -> Callable[[F], F]:
     """Say that a kernel can run on parts of these arrays."""
     conditions = tuple((where or {}).items())
-    return _adding(Cut(tuple(axes.items()), grain, False, beside, conditions))
+    return _adding(Cut(tuple(axes.items()), grain, False, beside, conditions, together))
 
 
 def summed(**axes: int | str) -> Callable[[F], F]:
