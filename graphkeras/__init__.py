@@ -41,6 +41,7 @@ _NAMES = {
     "Regularizer": "regularizers",
     "Sequential": "models",
     "StatelessScope": "variables",
+    "name_scope": "layers.layer",
     "Variable": "variables",
 }
 

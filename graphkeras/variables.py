@@ -161,6 +161,8 @@ class Variable(Operators):
         self._autocast = autocast
         self.path = self.name
         self.trainable = trainable
+        self.aggregation = aggregation or "none"
+        self.synchronization = synchronization or "auto"
         self.version = 0
         self.regularizer: Any = None
         self.constraint: Any = None

@@ -38,6 +38,50 @@ class _Context(threading.local):
 _context = _Context()
 
 
+class name_scope:
+    """A scope whose name is part of the paths of the layers built in it.
+
+    Args:
+        name: the part of the path, without a slash.
+        caller, deduplicate: kept for Keras's sake.
+        override_parent: a path that takes the place of what is around the scope.
+
+    Raises:
+        ArgumentError: for another name.
+
+    Example:
+        >>> from graphkeras.layers import Dense
+        >>> dense = Dense(2, name="dense")
+        >>> with name_scope("inner"):
+        ...     dense.build((None, 3))
+        >>> dense.kernel.path
+        'inner/dense/kernel'
+    """
+
+    def __init__(
+        self,
+        name: str,
+        caller: Any = None,
+        deduplicate: bool = True,
+        override_parent: str | None = None,
+    ) -> None:
+        if not isinstance(name, str) or "/" in name:
+            raise ArgumentError(
+                message("name_scope", "expected a name without slash.", repr(name))
+            )
+        self.name, self.override_parent = name, override_parent
+
+    def __enter__(self) -> name_scope:
+        parent = self.override_parent
+        if parent is None:
+            parent = _context.paths[-1][1] if _context.paths else ""
+        _context.paths.append((self, f"{parent}/{self.name}".strip("/")))
+        return self
+
+    def __exit__(self, *unused: Any) -> None:
+        _context.paths.pop()
+
+
 def _with_bookkeeping(build: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a class's `build`: note path and shapes, mark the layer built."""
 
@@ -302,6 +346,22 @@ class Layer(ConfiguredLayer, State):
             outputs = self(*args, **kwargs)
             losses = (self.losses,) if return_losses else ()
         return outputs, [scope.get_current_value(v) for v in held], *losses
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what a call on symbolic tensors gives, of which no model knows."""
+        return self.compute_output_spec(*args, **kwargs)
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: Keras 3 has no metrics of layers.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            message(self.name, "add_metric is not part of Keras 3.", "",
+                    "Give metrics to Model.compile, or update one in call() that the"
+                    " layer holds.")
+        )  # fmt: skip
 
     def _check_initialized(self) -> None:
         if "_layer_initialized" not in self.__dict__:

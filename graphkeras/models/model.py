@@ -128,6 +128,11 @@ class Model(Trainer, Layer):
         found |= {"layers": self.layers, "optimizer": self.optimizer}
         return found | ({"_shuffler": self._shuffler} if self.compiled else {})
 
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps are compiled: unless they run eagerly."""
+        return not self.run_eagerly
+
     def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
         """Return the values of all variables, nested by their paths.
 
