@@ -235,8 +235,11 @@ class Sharing:
         if cut.sums:
             yield from self._sum(call, cuts, size, shape)
         elif self._is_whole(call, cuts, axis, shape):
+            if cut.moves is not None and any(n != 1 for n in shape[:axis]):
+                return
             grain = grain_of(size, shape[axis:], self.lead, False)
-            yield Share(size, _multiple(grain, cut.grain), axes=cuts)
+            grain = _multiple(grain, cut.grain_for(attrs))
+            yield Share(size, grain, axes=cuts, moves=cut.moves)
 
     def _is_whole(
         self, call: Call, cuts: Sequence[tuple[int, int]], axis: int, shape: Shape
