@@ -38,6 +38,7 @@ DEEP = 1 << 12  # ... per sample that are worth partial results in any case
 THICK = 512  # elements of a sample whose call is worth partial results
 SMALL_CALL = 1 << 12  # elements of a call's arrays that are not
 SMALL_ALONE = 1 << 15  # ... of one sample alone, where all is over in microseconds
+READ = 16  # operations that take as long as reading an element
 ENOUGH_CELLS = 8
 WIDE = 2 * STRIP  # columns of a fold that are cut rather than what it folds
 # Elements of a result -> how many partial ones there may be.
@@ -288,7 +289,11 @@ class Sharing:
 
     def _is_small_call(self, call: Call) -> bool:
         sizes = [dims.product(shape) for shape in shapes_of(call)]
-        least = SMALL_ALONE if self.lead.size is None else SMALL_CALL
+        least = SMALL_CALL
+        if self.lead.size is None:
+            least = SMALL_ALONE
+            count = call.value.op.fact("operations")
+            sizes += [dims.floordiv(count(call.value), READ)] if count else []
         return all(isinstance(n, int) for n in sizes) and max(sizes) < least
 
 
