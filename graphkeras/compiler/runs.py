@@ -21,17 +21,23 @@ from typing import NamedTuple
 
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
-from graphkeras.compiler.lower import Barrier, Buffer, Call, Repeat, Step
+from graphkeras.compiler.lower import Barrier, Buffer, Repeat, Step
 from graphkeras.compiler.shares import TICKS
-from graphkeras.compiler.touches import Pattern, Rows, Touch, Where, touches_of
+from graphkeras.compiler.touches import (
+    WORD,
+    Pattern,
+    Rows,
+    Touch,
+    Where,
+    is_heavy,
+    touches_of,
+)
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.kernels.cpu.cut import PARTS
 
 CACHE = 1 << 20  # bytes that all steps of a run may touch at a time
-HEAVY = 1 << 20  # bytes of weights that would be read again for every few samples
 LARGE = 1 << 14  # bytes a sample from which it pays to keep them in the cache
-WORD = 4  # bytes of an element, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ class Runs:
         """Whether a step touches much of each sample (or much, if there are none)."""
         if isinstance(step, (Barrier, Repeat)) or step.share is None:
             return False
-        if isinstance(step, Call) and _is_heavy(step):
+        if is_heavy(step):
             return False
         if self.lead.size is None:
             size, least = _size(self.touches[number]), CACHE
@@ -173,15 +179,6 @@ class Runs:
                 life = [i for step in life for i in _ends(self._together(step))]
             block.size = rows.size * most
             block.first, block.last, block.own = min(life), max(life), True
-
-
-def _is_heavy(call: Call) -> bool:
-    """Whether each part of a call reads much that is the same for all."""
-    assert call.share is not None
-    cut = dict(call.share.axes)
-    sizes = [dims.product(i.shape) for i in call.value.inputs]
-    whole = sum((n for i, n in enumerate(sizes) if i not in cut), start=0)
-    return isinstance(whole, int) and whole * WORD > HEAVY
 
 
 def _ends(span: tuple[int, int]) -> tuple[int, int]:

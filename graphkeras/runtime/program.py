@@ -87,6 +87,7 @@ class Code:
         blocks: number of blocks in the arena.
         feeder: from (dtype of rows, dtype of batch) to the function that gathers them.
         team: gives the function by which threads find together.
+        writes: whether it changes its state.
     """
 
     entry: Entry
@@ -98,6 +99,7 @@ class Code:
     layout: Layout
     feeder: Callable[[str, str], Any]
     team: Callable[[], Entry]
+    writes: bool = True
 
 
 class _Binding(NamedTuple):
@@ -170,6 +172,7 @@ class Program:
                 words[word] = cpu.address(array)
             words[0] = binding.first
             self._call(ONCE, binding, 1)
+            control.written.count += self.code.writes
         return outputs
 
     def _call(self, mode: int, binding: _Binding, steps: int) -> None:
@@ -338,6 +341,7 @@ class Program:
             made = self._words[self._control + CONTROL.index("done")]
             self._set("shuffle", 0)
             going = made == stop < epoch.steps
+            control.written.count += self.code.writes
         return made
 
     def _set(self, name: str, value: int) -> None:

@@ -186,17 +186,18 @@ class Step:
         eager: run the Python for every batch instead.
         free: ``free(x)``, for each array of the model's inputs which axes have no
             fixed size.
-        one_apart: whether one row has a program of its own: threads share what is
-            done to a row there, elsewhere the rows.
+        serves: whether it only answers: one row has a program of its own, where threads
+            share what is done to it rather than rows; and what is made of weights alone
+            is kept until they change.
     """
 
     def __init__(
         self, function: Callable[[Any], Any], name: str, *, eager: bool = False,
         free: Callable[[Any], list[tuple[bool, ...]]] = lambda x: [],
-        one_apart: bool = False,
+        serves: bool = False,
     ) -> None:  # fmt: skip
         self.function, self.name, self.eager, self._free = function, name, eager, free
-        self.one_apart = one_apart
+        self.serves = serves
         self._sizes: dict[Any, Sizes] = {}  # by layout: structure, dtypes and ranks
         self._compiled: dict[Any, Compiled] = {}
         self._met: dict[Any, Compiled] = {}  # by structure, dtypes and exact shapes
@@ -231,7 +232,7 @@ class Step:
     def _lead(self, arrays: Sequence[np.ndarray], rows: int | None) -> dims.Dim:
         """Return 1 for one row that has a program of its own, else a symbol."""
         counts = {len(a) if a.ndim else 0 for a in arrays} if rows is None else {rows}
-        return 1 if self.one_apart and counts == {1} else BATCH
+        return 1 if self.serves and counts == {1} else BATCH
 
     def _widest(
         self, batch: Any, arrays: Sequence[np.ndarray], layout: Any, wide: Sizes,
@@ -280,7 +281,8 @@ class Step:
             graph, variables = trace.graph(values)
         return Compiled(
             graph, variables, outputs, trace.notes.get(LABELS, []),
-            compile_graph(graph, name=self.name), _tracks_loss(result, graph), lead,
+            compile_graph(graph, name=self.name, keeps=self.serves),
+            _tracks_loss(result, graph), lead,
         )  # fmt: skip
 
     def run_eagerly(self, batch: Any) -> Any:

@@ -356,7 +356,7 @@ class Trainer:
             checked = self._checked(function)
             step = Step(
                 checked, name, eager=self.run_eagerly, free=self._free_axes,
-                one_apart=mode == "predict",
+                serves=mode == "predict",
             )  # fmt: skip
             settled.steps[mode] = (key, step)
         return settled.steps[mode][1]
