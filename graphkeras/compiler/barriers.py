@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
 from graphkeras.compiler.loops import Loop
-from graphkeras.compiler.lower import Barrier, Buffer, Repeat, Step
+from graphkeras.compiler.lower import Barrier, Buffer, Choice, Nest, Repeat, Step
 from graphkeras.compiler.touches import (
     ANYWHERE,
     Pattern,
@@ -61,7 +61,7 @@ class Schedule:
     def run(self, steps: Sequence[Step]) -> None:
         """Schedule all steps."""
         for step in steps:
-            if isinstance(step, Repeat) and step.spread:
+            if isinstance(step, Nest) and step.spread:
                 self._enclose(step)
             else:
                 self._take(step, touches_of(step, self.where))
@@ -83,8 +83,8 @@ class Schedule:
             self._wait()
         self._add(step, touches)
 
-    def _enclose(self, step: Repeat) -> None:
-        """Wait before and after turns that all threads make, with barriers of their
+    def _enclose(self, step: Repeat | Choice) -> None:
+        """Wait before and after graphs that all threads run, with barriers of their
         own."""
         while self._pending or self._put_off:
             self._wait()

@@ -92,7 +92,7 @@ def passed(graph: Graph) -> Graph:
 
 def _link(graph: Graph, memory: Memory, name: str) -> Built:
     """Emit and jit the planned steps; return them with what they need around them."""
-    from graphkeras.compiler import codegen, epoch  # these need llvmlite and numba
+    from graphkeras.compiler import codegen, epoch  # these need llvmlite
 
     words = codegen.Words(
         {

@@ -14,6 +14,7 @@ from typing import Any
 
 from graphkeras import config
 from graphkeras.compiler import stored
+from graphkeras.compiler.alike import identity
 from graphkeras.compiler.binding import Binder
 from graphkeras.compiler.fingerprint import digest, graph_key
 from graphkeras.compiler.host import split_host
@@ -21,7 +22,7 @@ from graphkeras.compiler.kept import split_kept
 from graphkeras.compiler.stored import Built
 from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.op import INPUT, STATE
-from graphkeras.ir.value import Graph, Value, attribute_key
+from graphkeras.ir.value import Graph, Value
 from graphkeras.runtime.kept import KeptProgram
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
@@ -70,7 +71,7 @@ def _kept_apart(graph: Graph, name: str) -> Program:
 
 def _code(graph: Graph, name: str) -> Code:
     """Return the code of a graph, that of an equal one if it is still there."""
-    key = _identity(graph)
+    key = identity(graph)
     code = _kept.pop(key, None)
     if code is None:
         code = _ready(graph, _built(graph, name))
@@ -78,29 +79,6 @@ def _code(graph: Graph, name: str) -> Code:
     if len(_kept) > MOST_CODE:
         _kept.popitem(last=False)
     return code
-
-
-def _identity(graph: Graph) -> Any:
-    """Return what two graphs share that differ only in whose variables they read."""
-    numbers: dict[Value, int] = {}
-    parts: list[Any] = []
-    for value in (*graph.inputs, *graph.state, *graph.walk()):
-        if value in numbers:
-            continue
-        numbers[value] = len(numbers)
-        leaf = value.op in (INPUT, STATE)
-        attrs = value.name if leaf else tuple((k, _held(v)) for k, v in value.attrs)
-        operands = tuple(numbers[i] for i in value.inputs)
-        parts.append((value.op, operands, attrs, value.type))
-    results = (*graph.outputs, *graph.updates)
-    counts = len(graph.inputs), len(graph.state), len(graph.outputs)
-    return tuple(parts), tuple(numbers[r] for r in results), counts
-
-
-def _held(attribute: Any) -> Any:
-    """Return the key of an attribute; graphs that are alike have one."""
-    alike = isinstance(attribute, Graph)
-    return _identity(attribute) if alike else attribute_key(attribute)
 
 
 def _built(graph: Graph, name: str) -> Built:
@@ -137,7 +115,7 @@ def feeder(source: str, target: str) -> Any:
     key, name = digest("feeder", (source, target)), f"feed_{source}_{target}"
     found = stored.read(key)
     if found is None:
-        from graphkeras.compiler import epoch  # needs llvmlite and numba
+        from graphkeras.compiler import epoch  # needs llvmlite
 
         found = Built(epoch.compile_feeder(name, source, target))
         stored.write(key, name, found)
@@ -150,7 +128,7 @@ def team() -> Any:
     key = digest("team", ())
     found = stored.read(key)
     if found is None:
-        from graphkeras.compiler import epoch  # needs llvmlite and numba
+        from graphkeras.compiler import epoch  # needs llvmlite
 
         found = Built(epoch.compile_team())
         stored.write(key, "team", found)

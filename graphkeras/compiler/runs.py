@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
-from graphkeras.compiler.lower import Barrier, Buffer, Repeat, Step
+from graphkeras.compiler.lower import Barrier, Buffer, Nest, Step
 from graphkeras.compiler.shares import TICKS
 from graphkeras.compiler.touches import (
     WORD,
@@ -64,7 +64,7 @@ class FewRows(NamedTuple):
 
 def is_fine(step: Step) -> bool:
     """Whether a step may do less than a part at a time."""
-    if isinstance(step, (Barrier, Repeat)) or step.share is None:
+    if isinstance(step, (Barrier, Nest)) or step.share is None:
         return False
     return not step.share.parts
 
@@ -98,7 +98,9 @@ class Runs:
 
     def _is_large(self, number: int, step: Step) -> bool:
         """Whether a step touches much of each sample (or much, if there are none)."""
-        if isinstance(step, (Barrier, Repeat)) or step.share is None:
+        if isinstance(step, (Barrier, Nest)) or step.share is None:
+            return False
+        if step.share.together:
             return False
         if is_heavy(step):
             return False

@@ -30,6 +30,7 @@ class Share:
         axes: (position, axis) of the arrays of a call that are cut.
         parts: 0, or the number of parts each of which leaves a partial result.
         moves: what else changes in a part of a call, see `kernels.cpu.cut`.
+        together: whether all parts of a thread are best done in one go.
     """
 
     size: Dim
@@ -38,6 +39,7 @@ class Share:
     axes: tuple[tuple[int, int], ...] = ()
     parts: int = 0
     moves: Moves | None = None
+    together: bool = False
 
     @property
     def cells(self) -> Dim:

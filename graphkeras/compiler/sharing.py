@@ -240,7 +240,7 @@ class Sharing:
                 return
             grain = grain_of(size, shape[axis:], self.lead, False)
             grain = _multiple(grain, cut.grain_for(attrs))
-            yield Share(size, grain, axes=cuts, moves=cut.moves)
+            yield Share(size, grain, axes=cuts, moves=cut.moves, together=cut.together)
 
     def _is_whole(
         self, call: Call, cuts: Sequence[tuple[int, int]], axis: int, shape: Shape

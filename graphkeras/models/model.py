@@ -14,6 +14,7 @@ from graphkeras.layers.graph import SymbolicTensor
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
 from graphkeras.models.about import described, logit_outputs
+from graphkeras.models.pickling import reduced
 from graphkeras.models.summary import print_summary
 from graphkeras.models.tracing import trace_model
 from graphkeras.saving.files import (
@@ -125,6 +126,10 @@ class Model(Trainer, Layer):
         found = super().saved_children()
         found |= {"layers": self.layers, "optimizer": self.optimizer}
         return found | ({"_shuffler": self._shuffler} if self.compiled else {})
+
+    def __reduce__(self) -> Any:
+        """Be pickled and copied as what `save` writes."""
+        return reduced(self)
 
     def save(
         self,

@@ -71,6 +71,7 @@ class Cut:
         beside: the attribute from which the axis must differ.
         where: attributes and what they must be.
         moves: what else changes in a part, if anything does.
+        together: whether a part is best done in one go, even if the cache holds less.
     """
 
     axes: tuple[tuple[str, int | str], ...]
@@ -79,6 +80,7 @@ class Cut:
     beside: str = ""
     where: tuple[tuple[str, Any], ...] = ()
     moves: Moves | None = None
+    together: bool = False
 
     def grain_for(self, attributes: Mapping[str, Any]) -> int:
         """At multiples of what the parts of a call may begin."""
@@ -91,11 +93,14 @@ def cut(
     beside: str = "",
     where: Mapping[str, Any] | None = None,
     moves: Moves | None = None,
+    together: bool = False,
     **axes: int | str,
 ) -> Callable[[F], F]:
     """Say that a kernel can run on parts of these arrays."""
     conditions = tuple((where or {}).items())
-    return _adding(Cut(tuple(axes.items()), grain, False, beside, conditions, moves))
+    ways = tuple(axes.items())
+    made = Cut(ways, grain, False, beside, conditions, moves, together)
+    return _adding(made)
 
 
 def summed(**axes: int | str) -> Callable[[F], F]:

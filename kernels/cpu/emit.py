@@ -31,6 +31,7 @@ from graphkeras.kernels.cpu.target import (
     suffix,
 )
 from graphkeras.kernels.cpu.value import Index, Scalar, known
+from graphkeras.kernels.stream import Stream
 
 if TYPE_CHECKING:
     from graphkeras.kernels.cpu.array import Array
@@ -124,6 +125,11 @@ class Emit:
         """Return from the function being written."""
         self.builder.ret_void()
         return self.builder.function
+
+    def pass_on(self) -> None:
+        """Say that all other functions are finished: they may be compiled now."""
+        if isinstance(self.module, Stream):
+            self.module.pass_on(self.builder.function)
 
     def call(self, function: ir.Function, arguments: Sequence[ir.Value]) -> None:
         """Call a function that returns nothing."""

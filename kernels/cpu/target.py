@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core import config
+
+from graphkeras.kernels.host import features
 
 I1 = ir.IntType(1)
 I8 = ir.IntType(8)
@@ -65,20 +65,6 @@ def register_type(dtype: str, lanes: int = 1) -> ir.Type:
 def accumulator(dtype: str) -> str:
     """dtype in which sums of `dtype` are kept."""
     return "float32" if dtype in HALVES else dtype
-
-
-@functools.cache
-def features() -> frozenset[str]:
-    """Features LLVM may use here: the host's, within Numba's own settings."""
-    named_by_user = getattr(config, "CPU_FEATURES", None)
-    if named_by_user is not None:
-        named = named_by_user.split(",")
-        return frozenset(f[1:] for f in named if f.startswith("+"))
-    host = llvm.get_host_cpu_features()
-    found = {name for name, present in host.items() if present}
-    if not getattr(config, "ENABLE_AVX", True):
-        found = {name for name in found if not name.startswith("avx")}
-    return frozenset(found)
 
 
 @functools.cache
