@@ -204,7 +204,7 @@ class Sharing:
         if call.kernel != "matmul.gemm":
             return None
         (x, w, _), finish = shapes_of(call), call.finish
-        if len(x) != 2 or (finish is not None and finish.own is None):
+        if (len(x), len(w)) != (2, 2) or (finish is not None and finish.own is None):
             return None
         rows, columns = w
         if not (isinstance(rows, int) and isinstance(columns, int)):
