@@ -206,7 +206,7 @@ class Program:
         if not team.run(self.code.team, entry, mode, tables, brief):
             return False
         if not brief:
-            self._table[:] = tables.first()
+            self._table[:] = tables.rows[0]
             for name, value in (("low", 0), ("high", PARTS), ("team", 0)):
                 self._set(name, value)
         return True

@@ -39,19 +39,22 @@ class Tables:
         members: how many threads.
         words: of a table.
         control: where its control words begin.
+
+    Attributes:
+        rows: the tables, that of the leading thread first.
     """
 
     def __init__(self, members: int, words: int, control: int) -> None:
         self.members, self.words, self.control = members, words, control
-        self._rows = np.zeros((members, words), np.int64)
-        self._all = memoryview(self._rows.reshape(-1))  # type: ignore[arg-type]
-        first, step = cpu.address(self._rows), self._rows.strides[0]
+        self.rows = np.zeros((members, words), np.int64)
+        self._all = memoryview(self.rows.reshape(-1))  # type: ignore[arg-type]
+        first, step = cpu.address(self.rows), self.rows.strides[0]
         self.places = [first + seat * step for seat in range(members)]
         self._seated: Team | None = None
 
     def fill(self, table: np.ndarray) -> None:
         """Take a whole table, for all."""
-        self._rows[:] = table
+        self.rows[:] = table
         self._seated = None
 
     def point(self, words: memoryview) -> None:
@@ -59,10 +62,6 @@ class Tables:
         control, step = self.control, self.words
         for start in range(0, step * self.members, step):
             self._all[start : start + control] = words[:control]
-
-    def first(self) -> np.ndarray:
-        """Return the table of the leading thread."""
-        return self._rows[0]
 
     def seat(self, team: Team) -> None:
         """Tell each thread its parts and its team, unless they know."""
@@ -74,7 +73,7 @@ class Tables:
             ("high", (seats + 1) * PARTS // self.members),
             ("team", team.place), ("wait", team.function.address),
         ):  # fmt: skip
-            self._rows[:, self.control + CONTROL.index(name)] = value
+            self.rows[:, self.control + CONTROL.index(name)] = value
         self._seated = team
 
 
