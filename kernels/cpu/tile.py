@@ -128,7 +128,7 @@ def tile(
         for _ in range(rows)
     ]
     besides = [] if beside is None else [beside]
-    if len(walks) == 1 and 1 < rows <= LATE:
+    if len(walks) == 1 and _is_long(walks[0]) and rows > 1:
         besides.append(_announcing(e, rows, panel, result, walks[0].count))
     else:
         _announce(e, rows, panel, result)
@@ -166,6 +166,12 @@ def _announce(e: Emit, rows: int, panel: Panel, result: Result) -> None:
         for vector in range(panel.vectors):
             place = e.add(e.mul(result.row_step, row), vector * panel.lanes)
             e.prefetch(result.out, place, write=True)
+
+
+def _is_long(walk: Walk) -> bool:
+    """Whether what is asked for when a walk begins may be gone when it ends."""
+    steps = known(walk.count)
+    return steps is None or steps > LATE
 
 
 def _announcing(
