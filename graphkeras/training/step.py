@@ -106,6 +106,9 @@ class Compiled:
     """One program of a step: its graph, variables, outputs and checks of its data.
 
     Attributes:
+        tracks_loss: whether output 0 is the scalar loss.
+        needs_batches: whether a size is found only in each batch, or an output is no
+            part of the program.
         lead: the size that counts rows: a symbol, or 1 of a program for one row.
     """
 
@@ -114,26 +117,14 @@ class Compiled:
     outputs: Outputs
     labels: list[LabelRange]
     program: Any
-    tracks_loss: bool  # output 0 is the scalar loss
+    tracks_loss: bool
+    needs_batches: bool
     lead: dims.Dim = BATCH
 
     @property
     def state(self) -> list[np.ndarray]:
         """The arrays of the variables, updated in place by a run."""
         return [v.array for v in self.variables]
-
-    @property
-    def needs_batches(self) -> bool:
-        """Whether a size is found only in each batch: the words of its longest text.
-
-        Prepared all at once, every batch would be as wide as the widest of them. And
-        outputs that come of the preparation itself are no part of the compiled steps.
-        """
-        if len(self.program.code.outputs) < len(self.graph.outputs):
-            return True
-        leaves = (*self.graph.inputs, *self.graph.state)
-        given = {name for leaf in leaves for name in _symbols_of(leaf)}
-        return any(_symbols_of(v) - given for v in self.graph.walk())
 
     def check(self, arrays: Sequence[np.ndarray]) -> None:
         """Raise if labels are out of range."""
@@ -166,6 +157,19 @@ class Compiled:
             )
             for o in self.graph.outputs
         ]
+
+
+def _needs_batches(graph: Graph, program: Any) -> bool:
+    """Whether a size is found only in each batch: the words of its longest text.
+
+    Prepared all at once, every batch would be as wide as the widest of them. And
+    outputs that come of the preparation itself are no part of the compiled steps.
+    """
+    if len(program.code.outputs) < len(graph.outputs):
+        return True
+    leaves = (*graph.inputs, *graph.state)
+    given = {name for leaf in leaves for name in _symbols_of(leaf)}
+    return any(_symbols_of(v) - given for v in graph.walk())
 
 
 def _symbols_of(value: Value) -> set[str]:
@@ -279,10 +283,10 @@ class Step:
             result = self.function(_packed(batch, leaves))
             values, outputs = _read_outputs(result, trace)
             graph, variables = trace.graph(values)
+        program = compile_graph(graph, name=self.name, keeps=self.serves)
         return Compiled(
-            graph, variables, outputs, trace.notes.get(LABELS, []),
-            compile_graph(graph, name=self.name, keeps=self.serves),
-            _tracks_loss(result, graph), lead,
+            graph, variables, outputs, trace.notes.get(LABELS, []), program,
+            _tracks_loss(result, graph), _needs_batches(graph, program), lead,
         )  # fmt: skip
 
     def run_eagerly(self, batch: Any) -> Any:
