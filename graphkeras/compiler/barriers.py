@@ -20,13 +20,14 @@ from graphkeras.compiler.touches import (
     Rows,
     Touch,
     Where,
+    is_heavy,
     touches_of,
 )
 from graphkeras.ir import dims
 from graphkeras.ir.value import Value
 
 # Bytes written since the last barrier after which one more pays: what is written
-# between two barriers cannot share memory, but for rows, see `runs`.
+# between two barriers cannot share memory, but for rows of steps in `runs`.
 MOST_PER_SAMPLE = 1 << 14
 MOST_BYTES = 1 << 20
 
@@ -118,14 +119,18 @@ class Schedule:
         self.steps.append(step)
         self.spans.append(self._span)
         for touch in touches:
-            self._note(touch)
+            self._note(touch, is_heavy(step))
 
-    def _note(self, touch: Touch) -> None:
+    def _note(self, touch: Touch, heavy: bool = False) -> None:
         known = self._pending.setdefault(touch.buffer, [])
         if touch in known:
             return
         known.append(touch)
-        if touch.writes and touch.buffer.kind == "arena" and not _is_rows(touch):
+        if (
+            touch.writes
+            and touch.buffer.kind == "arena"
+            and (heavy or not _is_rows(touch))
+        ):
             block = self.blocks[touch.buffer.number]
             each = self.lead.per_sample(block.size)
             bytes_ = (block.size if each is None else each) * block.itemsize

@@ -18,10 +18,12 @@ from graphkeras.compiler.alike import identity
 from graphkeras.compiler.binding import Binder
 from graphkeras.compiler.fingerprint import digest, graph_key
 from graphkeras.compiler.host import split_host
+from graphkeras.compiler.kept import split_kept
 from graphkeras.compiler.stored import Built
 from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.op import INPUT, STATE
 from graphkeras.ir.value import Graph, Value
+from graphkeras.runtime.kept import KeptProgram
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
 
@@ -31,12 +33,13 @@ MOST_CODE = 128  # programs whose code is kept for graphs that are alike
 _kept: OrderedDict[Any, Code] = OrderedDict()
 
 
-def compile_graph(graph: Graph, *, name: str) -> Program:
+def compile_graph(graph: Graph, *, name: str, keeps: bool = False) -> Program:
     """Return the program that computes a graph on the CPU.
 
     Args:
         graph: its string ops, if any, are run by the interpreter before the rest.
         name: for messages.
+        keeps: whether it keeps what it makes of its state alone, see `kept`.
 
     Raises:
         KernelError: if an op has no CPU kernel.
@@ -52,9 +55,18 @@ def compile_graph(graph: Graph, *, name: str) -> Program:
     """
     parts = split_host(graph)
     if parts is None:
-        return Program(name, _code(graph, name))
+        return _kept_apart(graph, name) if keeps else Program(name, _code(graph, name))
     first, rest = parts
     return PreparedProgram(name, _code(rest, name), first, len(graph.inputs))
+
+
+def _kept_apart(graph: Graph, name: str) -> Program:
+    """Return the program that makes what it can of weights when those have changed."""
+    parts = split_kept(graph)
+    if parts is None:
+        return Program(name, _code(graph, name))
+    first = Program(f"{name}_kept", _code(parts.first, f"{name}_kept"))
+    return KeptProgram(name, _code(parts.rest, name), first, parts.weights)
 
 
 def _code(graph: Graph, name: str) -> Code:
@@ -134,7 +146,7 @@ def _ready(graph: Graph, built: Built) -> Code:
     return Code(
         built.entry, _inputs(graph), _ports(graph.state), _ports(graph.outputs),
         built.constants, len(built.sizing.blocks),
-        Binder(graph, built.sizing, explain), feeder, team,
+        Binder(graph, built.sizing, explain), feeder, team, bool(graph.changed),
     )  # fmt: skip
 
 

@@ -145,7 +145,8 @@ class Pass:
     def collected(self) -> Any:
         """Run the pass and return the outputs of all rows."""
         if isinstance(self.data, ArrayData) and self._is_native():
-            compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
+            rows = self.data.batch_size
+            compiled = self.step.compiled_for(self.data.batch, self.data.arrays, rows)
             split = compiled.needs_batches
             whole = self.data.steps is None
             if whole and not split and not self.callbacks.needs_batches(self.mode):

@@ -354,7 +354,10 @@ class Trainer:
         if force or mode not in settled.steps or settled.steps[mode][0] != key:
             name = f"{self.name}_{mode}"  # type: ignore[attr-defined]
             checked = self._checked(function)
-            step = Step(checked, name, eager=self.run_eagerly, free=self._free_axes)
+            step = Step(
+                checked, name, eager=self.run_eagerly, free=self._free_axes,
+                serves=mode == "predict",
+            )  # fmt: skip
             settled.steps[mode] = (key, step)
         return settled.steps[mode][1]
 
