@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 
@@ -18,13 +17,7 @@ class MAP_TO_NONE:
 
 def is_nested(structure: Any) -> bool:
     """Return whether `structure` is a list, tuple or dict (not a leaf)."""
-    return _nests(type(structure))
-
-
-@cache
-def _nests(kind: type) -> bool:
-    """Whether a class is of structures; to ask an abstract class takes long."""
-    return issubclass(kind, (list, tuple, Mapping))
+    return isinstance(structure, (list, tuple, Mapping))
 
 
 def sorted_keys(mapping: Mapping[Any, Any]) -> list[Any]:
