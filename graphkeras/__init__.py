@@ -40,6 +40,8 @@ _NAMES = {
     "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
+    "StatelessScope": "variables",
+    "name_scope": "layers.layer",
     "Variable": "variables",
 }
 

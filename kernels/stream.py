@@ -23,8 +23,14 @@ class Stream(ir.Module):  # type: ignore[misc]  # llvmlite has no types
     def __init__(self, name: str, triple: str, take: Callable[[str], None]) -> None:
         super().__init__(name)
         self.triple, self._take = triple, take
+        self._written: list[ir.Function] = []
         self._texts: dict[str, str] = {}  # of functions, by name
         self._size = 0
+
+    def add_global(self, globalvalue: ir.GlobalValue) -> None:
+        """Note a function; llvmlite calls this."""
+        super().add_global(globalvalue)
+        self._written.append(globalvalue)
 
     def pass_on(self, unfinished: ir.Function) -> None:
         """Give away every function but the one that is still being written.
@@ -41,12 +47,13 @@ class Stream(ir.Module):  # type: ignore[misc]  # llvmlite has no types
         return self._part()
 
     def _collect(self, unfinished: ir.Function | None = None) -> None:
-        for function in self.functions:
+        for function in self._written:
             if function.blocks and function is not unfinished:
                 function.linkage = ""  # other parts may call it
                 text = self._texts[function.name] = str(function)
                 self._size += len(text)
                 function.blocks = []  # from now on it is only declared here
+        self._written = [unfinished] if unfinished else []
 
     def _part(self) -> str:
         body = "\n".join(self._texts.values())

@@ -20,7 +20,7 @@ from graphkeras.ir.value import Graph, Value, walk
 from graphkeras.ops.traced_choices import select
 
 FEW = 1 << 12  # operations that are done before all threads have met
-LIGHT = 32  # ... for each number that a choice gives
+LIGHT = 64  # ... for each number that a choice gives: a trip through memory
 
 Pass = Callable[[Graph], Graph]
 
@@ -44,7 +44,9 @@ class Choices:
         self.passed = passed
         self.results: dict[Value, dict[int, Value]] = {}
         self._wanted: dict[Value, set[int]] = {}
-        self._known: dict[Any, Graph] = {}  # branches that are alike are passed once
+        # Branches that are alike are passed once, and are the same graphs in the end.
+        self._known: dict[Any, Graph] = {}
+        self._cut: dict[Any, tuple[Graph, ...]] = {}
 
     def note(self, choice: Value, index: int) -> None:
         """Note that a result is wanted."""
@@ -77,7 +79,27 @@ class Choices:
         if is_light(branches):
             parts = [_inline(branch, given) for branch in branches]
             return [select(index, row) for row in zip(*parts)]
-        return _built(choice, branches, index, given)
+        return self._built(choice, branches, operands)
+
+    def _built(
+        self, choice: Value, branches: Sequence[Graph], operands: Sequence[Value]
+    ) -> Sequence[Value]:
+        """Return the results of a choice that stays one."""
+        index, *given = operands
+        used = {value for branch in branches for value in branch.walk()}
+        kept = tuple(own in used for own in branches[0].inputs)
+        graphs = self._cut.setdefault(
+            (tuple(branches), kept), tuple(_without(b, kept) for b in branches)
+        )
+        taken = [operand for operand, stays in zip(given, kept) if stays]
+        found: Any = apply_to_values(choice.op, [index, *taken], {"branches": graphs})
+        return found if isinstance(found, tuple) else (found,)
+
+
+def _without(branch: Graph, kept: Sequence[bool]) -> Graph:
+    """Return a branch without the inputs that none reads."""
+    pairs = zip(branch.inputs, kept, strict=True)
+    return replace(branch, inputs=tuple(own for own, stays in pairs if stays))
 
 
 def _inline(branch: Graph, operands: Sequence[Value]) -> list[Value]:
@@ -86,21 +108,6 @@ def _inline(branch: Graph, operands: Sequence[Value]) -> list[Value]:
     for value in walk(branch.outputs, stop=known):
         known[value] = rebuild(value, [known[i] for i in value.inputs])
     return [known[value] for value in branch.outputs]
-
-
-def _built(
-    choice: Value, branches: Sequence[Graph], index: Value, operands: Sequence[Value]
-) -> Sequence[Value]:
-    """Return the results of a choice that stays one, without what no branch reads."""
-    used = {value for branch in branches for value in branch.walk()}
-    kept = [own in used for own in branches[0].inputs]
-    given = [operand for operand, stays in zip(operands, kept) if stays]
-    graphs = tuple(
-        replace(b, inputs=tuple(own for own, stays in zip(b.inputs, kept) if stays))
-        for b in branches
-    )
-    found: Any = apply_to_values(choice.op, [index, *given], {"branches": graphs})
-    return found if isinstance(found, tuple) else (found,)
 
 
 # ---------------------------------------------------------------------- what is cheap

@@ -31,6 +31,7 @@ from graphkeras.compiler.lower import (
     Call,
     Choice,
     Nest,
+    Repeat,
     Step,
     Work,
     writes_of,
@@ -241,7 +242,7 @@ class Codegen:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
-        key = step if isinstance(step, Nest) else _key(step, slot_of)
+        key = _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
             if isinstance(step, Nest):
@@ -328,8 +329,14 @@ def step_name(step: Step) -> str:
     return "fold" if step.folds else "loop"
 
 
-def _key(step: Loop | Call, slots: dict[Any, int]) -> Any:
+def _key(step: Work, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
+    if isinstance(step, Repeat):
+        return step
+    if isinstance(step, Choice):
+        offsets = tuple((slots[v.source], v.offset) for v in step.operands)
+        found = tuple(slots[place] for place in (*step.results, *step.around))
+        return step.like or step, offsets, found
     if isinstance(step, Call):
         views = tuple(
             (slots[v.source], v.source.dtype, v.offset, v.strides, i.type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphkeras.compiler.fuse import Group, Plan
 from graphkeras.compiler.indexing import flat
@@ -140,7 +140,13 @@ class Repeat(Nest):
 
 @dataclass(eq=False, slots=True)
 class Choice(Nest):
-    """Graphs of which one is run."""
+    """Graphs of which one is run.
+
+    Attributes:
+        like: an earlier choice among the same graphs; they share plans and code.
+    """
+
+    like: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,13 @@ Step = Work | Barrier
 
 def steps_of(plan: Plan) -> list[Step]:
     """Return one step a group."""
-    return [_step(plan, group) for group in plan.groups]
+    steps = [_step(plan, group) for group in plan.groups]
+    first: dict[Any, Choice] = {}
+    for step in steps:
+        if isinstance(step, Choice):
+            found = first.setdefault((step.value.branches, step.value.sizes), step)
+            step.like = None if found is step else found
+    return steps
 
 
 def _step(plan: Plan, group: Group) -> Step:

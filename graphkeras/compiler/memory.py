@@ -155,6 +155,10 @@ def plan_branches(step: Choice, lead: Lead, alone: bool) -> None:
         lead: what counts samples in the program around it.
         alone: whether one thread runs all of that.
     """
+    like = step.like
+    if like is not None:
+        step.memories, step.spread, step.span = like.memories, like.spread, like.span
+        return
     plans = repeats.plans_of(step)
     if not alone:
         found = [_laid_out(plan, lead, False) for plan in plans]

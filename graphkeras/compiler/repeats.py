@@ -15,10 +15,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.fuse import Plan, fuse
 from graphkeras.compiler.loops import Loop
-from graphkeras.compiler.lower import Barrier, Buffer, Nest, Repeat, Step, steps_of
+from graphkeras.compiler.lower import (
+    Barrier,
+    Buffer,
+    Choice,
+    Nest,
+    Repeat,
+    Step,
+    steps_of,
+)
 from graphkeras.ir.value import Graph, Value
 
 if TYPE_CHECKING:
@@ -44,6 +54,8 @@ def graphs_of(value: Value) -> tuple[Graph, ...]:
 
 def plans_of(step: Nest) -> tuple[Plan, ...]:
     """Return the fused graphs of a step."""
+    if isinstance(step, Choice) and step.like is not None:
+        return plans_of(step.like)
     if not step.plans:
         step.plans = tuple(fuse(graph) for graph in graphs_of(step.value))
     return step.plans
@@ -54,9 +66,13 @@ def loops_of(steps: Sequence[Step]) -> Iterator[Loop]:
     for step in steps:
         if isinstance(step, Loop):
             yield step
-        elif isinstance(step, Nest):
+        elif isinstance(step, Nest) and not _is_again(step):
             for plan in plans_of(step):
                 yield from loops_of(steps_of(plan))
+
+
+def _is_again(step: Nest) -> bool:
+    return isinstance(step, Choice) and step.like is not None
 
 
 def is_cut(step: Step) -> bool:
@@ -78,12 +94,20 @@ def take_room(step: Nest, around: Memory, number: int) -> None:
         for i, block in enumerate(inner.blocks):
             own[Buffer("arena", i)] = _new(around, block, number)
         for i, array in enumerate(inner.constants):
-            own[Buffer("constant", i)] = Buffer("constant", len(around.constants))
-            around.constants.append(array)
+            own[Buffer("constant", i)] = _held(around, array)
         rooms.append(own)
     step.rooms = tuple(rooms)
     if isinstance(step, Repeat) and len(step.memories) > 1:
         step.flag = _new(around, Block(1, 1, 0, 0), number)
+
+
+def _held(around: Memory, array: np.ndarray) -> Buffer:
+    """Return where a constant lies; the same array is held once."""
+    for number, other in enumerate(around.constants):
+        if other is array:
+            return Buffer("constant", number)
+    around.constants.append(array)
+    return Buffer("constant", len(around.constants) - 1)
 
 
 def _new(around: Memory, block: Block, number: int) -> Buffer:

@@ -35,6 +35,8 @@ PART = "@part"  # the variable that counts partial results
 SMALL = 1 << 14  # instructions that are not worth sharing
 THIN_FOLD = 128  # ... per sample
 DEEP = 1 << 12  # ... per sample that are worth partial results in any case
+SAMPLES = 32  # a batch has about so many, or more
+FEW_SUMS = 2  # elements that are read for each partial result, at least
 THICK = 512  # elements of a sample whose call is worth partial results
 SMALL_CALL = 1 << 12  # elements of a call's arrays that are not
 SMALL_ALONE = 1 << 15  # ... of one sample alone, where all is over in microseconds
@@ -185,7 +187,7 @@ class Sharing:
             found = [share for share in found if _cells(share) > 1]
         enough = (share for share in found if _cells(share) >= ENOUGH_CELLS)
         share = next(enough, None) or max(found, key=_cells, default=None)
-        share = self._spread(call) or share
+        share = self._spread(call) or self._own_samples(call, found) or share
         if share is None or self._is_small_call(call):
             yield call
         elif share.parts:
@@ -218,6 +220,21 @@ class Sharing:
         grain = grain_of(rows, w, self.lead, False)
         parts = SPREAD if trained else PARTS
         return Share(rows, grain, axes=((0, 1), (1, 0)), parts=parts)
+
+    def _own_samples(self, call: Call, ways: Sequence[Share]) -> Share | None:
+        """Return the share of a call whose samples are many beside its partial results.
+
+        Cut between results, every thread would read samples that others have made.
+        """
+        shapes = shapes_of(call)
+        for share in ways:
+            read = sum((dims.product(shapes[p]) for p, _ in share.axes), start=0)
+            each = self.lead.per_sample(read)
+            read = read if each is None else each * SAMPLES
+            made = dims.product(shapes[-1]) * share.parts
+            if share.parts and isinstance(read, int) and read >= FEW_SUMS * made:
+                return share
+        return None
 
     def _way(self, call: Call, cut: Cut) -> Iterator[Share]:
         """Yield how a call is cut in one way, if it can be."""
@@ -264,7 +281,9 @@ class Sharing:
             return
         operands = [s for p, s in enumerate(shapes_of(call)) if p in dict(cuts)]
         elements = sum((dims.product(s) for s in operands), start=0)
-        each = dims.floordiv(elements, size)
+        each = self.lead.per_sample(elements)
+        if each is None:
+            each = dims.floordiv(elements, size)
         if isinstance(each, int) and each < THICK:
             return
         if result.dtype in ("float32", "float64"):

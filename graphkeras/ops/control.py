@@ -129,6 +129,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
     Both are traced, but a compiled program runs only the one that is chosen, with its
     assignments and losses; so does the gradient.
+    Of symbolic tensors, of which a model is being made, both are computed.
 
     Args:
         pred: a scalar.
