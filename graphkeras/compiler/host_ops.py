@@ -17,7 +17,7 @@ from graphkeras.ir.value import ConstantData
 from graphkeras.ops import lookup, text
 
 MOST_TABLES = 32
-FEW_TEXTS = 16
+FEW_TEXTS = 32
 MOST_OWN = 1 << 17  # words that are also held in a dict
 NOWHERE = -(2**63)  # the number of no word
 
