@@ -82,7 +82,7 @@ class Call:
 
 @dataclass(eq=False, slots=True)
 class Nest:
-    """Graphs run as one step; see `repeats` and `branches`, which fill in how.
+    """Graphs run as one step; see `repeats` and `memory`, which fill in how.
 
     Attributes:
         results: where what the graphs give lies in the end.
