@@ -162,3 +162,18 @@ def test_llvmlite_without_its_library_calls_as_usual(monkeypatch):
         assert unlocked._without_lock("LLVMPY_RunNewModulePassManager") is None
     finally:
         unlocked._without_lock.cache_clear()
+
+
+def test_threads_may_compile_at_the_same_time(monkeypatch):
+    monkeypatch.setattr(stream, "PART", 0)
+    found = []
+
+    def work():
+        found.append(after_steps(compile_entry("steps", build_steps)))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [2037] * 6
