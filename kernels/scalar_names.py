@@ -9,6 +9,8 @@ FUNCTIONS: dict[str, int] = {
     "log10": 1,
     "sqrt": 1,
     "rsqrt": 1,
+    "over_root": 2,
+    "over_root_plus": 3,
     "cbrt": 1,
     "sin": 1,
     "cos": 1,

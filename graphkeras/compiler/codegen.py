@@ -19,14 +19,18 @@ from typing import Any, Protocol
 from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
+from graphkeras.compiler.emit_choice import emit_choice
 from graphkeras.compiler.emit_loop import emit_loop
-from graphkeras.compiler.emit_repeat import Frame, emit_repeat, is_alone
+from graphkeras.compiler.emit_nest import Frame, is_alone
+from graphkeras.compiler.emit_repeat import emit_repeat
 from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
     Call,
+    Choice,
+    Nest,
     Repeat,
     Step,
     Work,
@@ -139,6 +143,7 @@ class Codegen:
             with e.when(first if alone else YES):
                 for number, step in stretch:
                     self._watched(e, number, step, _counted(e, step, frame))
+                    e.pass_on()
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
@@ -220,8 +225,8 @@ class Codegen:
         places = frame.places(step)
         used = [frame.pointers[b] for b in dict.fromkeys(places.values())]
         callee = self._function(e, step, places)
-        # Only a loop has steps of its own, which may have to wait.
-        last = [frame.table] if isinstance(step, Repeat) else []
+        # Only a nest has steps of its own, which may have to wait.
+        last = [frame.table] if isinstance(step, Nest) else []
         given = [e.index(part) for part in frame.parts]
         e.call(callee, [frame.sizes, *given, *used, *last])
 
@@ -237,10 +242,10 @@ class Codegen:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
-        key = step if isinstance(step, Repeat) else _key(step, slot_of)
+        key = _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
-            if isinstance(step, Repeat):
+            if isinstance(step, Nest):
                 kinds.append(POINTER)
             inner = e.function(step_name(step), kinds)
             pointers = {p: inner.arguments[3 + slot] for p, slot in slot_of.items()}
@@ -261,6 +266,8 @@ class Codegen:
             emit_loop(e, step, elements_of(step, pointers), sizes, parts)
         elif isinstance(step, Call):
             emit_call(e, step, pointers, sizes, parts)
+        elif isinstance(step, Choice):
+            emit_choice(self, e, step, pointers, sizes)
         else:
             emit_repeat(self, e, step, pointers, sizes)
 
@@ -317,13 +324,19 @@ def step_name(step: Step) -> str:
     """Return what a step is called in the code, and by a profile."""
     if isinstance(step, Barrier):
         return "barrier"
-    if isinstance(step, (Call, Repeat)):
+    if isinstance(step, (Call, Nest)):
         return step.value.op.name
     return "fold" if step.folds else "loop"
 
 
-def _key(step: Loop | Call, slots: dict[Any, int]) -> Any:
+def _key(step: Work, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
+    if isinstance(step, Repeat):
+        return step
+    if isinstance(step, Choice):
+        offsets = tuple((slots[v.source], v.offset) for v in step.operands)
+        found = tuple(slots[place] for place in (*step.results, *step.around))
+        return step.like or step, offsets, found
     if isinstance(step, Call):
         views = tuple(
             (slots[v.source], v.source.dtype, v.offset, v.strides, i.type)

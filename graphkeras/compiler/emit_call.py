@@ -55,7 +55,7 @@ def emit_call(
         if epilogue is not None:
             epilogue = _moved(e, epilogue, share, arrays[-1], first)
         with e.when(e.gt(turns, 0)):
-            _run(e, call, own, epilogue, sizes)
+            _run(e, call, own, epilogue, sizes, (share, first))
 
 
 def _arrays(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> list[Array]:
@@ -82,7 +82,12 @@ def _epilogue(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> Epilogue
 
 
 def _run(
-    e: Emit, call: Call, arrays: list[Array], epilogue: Epilogue | None, sizes: Sizes
+    e: Emit,
+    call: Call,
+    arrays: list[Array],
+    epilogue: Epilogue | None,
+    sizes: Sizes,
+    part: tuple[Share, Index] | None = None,
 ) -> None:
     # Attributes that only say how large a result is are seen in the arrays.
     attrs = {
@@ -90,6 +95,8 @@ def _run(
         for k, v in call.value.attrs
         if link.takes(call.kernel, k)
     }
+    if part is not None and part[0].moves is not None:
+        arrays, attrs = part[0].moves.part(e, arrays, attrs, part[1])
     if epilogue is not None:
         attrs["epilogue"] = epilogue
     link.kernel(call.kernel)(e, *arrays, **attrs)

@@ -207,6 +207,31 @@ def rsqrt(x: Tensor) -> Any:
     return 1 / np.sqrt(x)
 
 
+@elementwise(
+    scalar="over_root({0}, {1})", promote="float", domain=("any", "positive"),
+    vjp=lambda g, y, x, v: (over_root(g, v), g * y * -0.5 / v),
+    onnx=lambda b, y, x, v: b.Div(x, b.Sqrt(v)),
+)  # fmt: skip
+def over_root(x: Tensor, v: Tensor) -> Any:
+    """x / sqrt(v), elementwise, to 2 ulp: exact rounding costs optimizers dear."""
+    return x / np.sqrt(v)
+
+
+def _over_root_plus_vjp(g: Any, y: Any, x: Any, v: Any, more: Any) -> Any:
+    gx, slope = over_root_plus(g, v, more), -over_root_plus(g * y, v, more)
+    return gx, slope * 0.5 / sqrt(v), slope
+
+
+@elementwise(
+    scalar="over_root_plus({0}, {1}, {2})", promote="float", vjp=_over_root_plus_vjp,
+    onnx=lambda b, y, x, v, more: b.Div(x, b.Add(b.Sqrt(v), more)),
+    domain=("any", "positive", "positive"),
+)  # fmt: skip
+def over_root_plus(x: Tensor, v: Tensor, more: Tensor) -> Any:
+    """x / (sqrt(v) + more), elementwise, to 3 ulp."""
+    return x / (np.sqrt(v) + more)
+
+
 def _cbrt_onnx(b: Any, y: Any, x: Any) -> Any:
     third = b.scalar(1 / 3, y.dtype)
     return b.Mul(b.Sign(x), b.Pow(b.Abs(x), third))

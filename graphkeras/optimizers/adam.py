@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphkeras import ops
+from graphkeras.ops.math import over_root_plus
 from graphkeras.optimizers.optimizer import Optimizer
 from graphkeras.variables import Variable
 
@@ -98,7 +99,7 @@ class Adam(_Moments):
             slot = self._largest[self._get_variable_index(variable)]
             v = ops.maximum(slot.value, v)
             slot.assign(v)
-        variable.assign_sub(m * alpha / (ops.sqrt(v) + self.epsilon))
+        variable.assign_sub(over_root_plus(m * alpha, v, self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
@@ -195,10 +196,10 @@ class Nadam(_Moments):
         now, coming = self._momentum_at(step), self._momentum_at(step + 1.0)
         product = ops.cast(self._product.value, kind)
         m, v = self._means(gradient, variable)
-        ahead = coming * m / (1.0 - product * coming)
-        ahead = ahead + (1.0 - now) * gradient / (1.0 - product)
-        v = v / (1.0 - ops.power(ops.cast(self.beta_2, kind), step))
-        variable.assign_sub(ahead * learning_rate / (ops.sqrt(v) + self.epsilon))
+        ahead = m * (coming / (1.0 - product * coming))
+        ahead = ahead + gradient * ((1.0 - now) / (1.0 - product))
+        v = v * (1.0 / (1.0 - ops.power(ops.cast(self.beta_2, kind), step)))
+        variable.assign_sub(over_root_plus(ahead * learning_rate, v, self.epsilon))
 
 
 class Lamb(_Moments):
@@ -226,8 +227,9 @@ class Lamb(_Moments):
         """Change one variable along its gradient."""
         m, v = self._means(gradient, variable)
         step = self._step(variable)
-        root = ops.sqrt(v / (1.0 - ops.power(self.beta_2, step))) + self.epsilon
-        update = m / (1.0 - ops.power(self.beta_1, step)) / root
+        second = v * (1.0 / (1.0 - ops.power(self.beta_2, step)))
+        first = m * (1.0 / (1.0 - ops.power(self.beta_1, step)))
+        update = over_root_plus(first, second, self.epsilon)
         own, new = (ops.sqrt(ops.sum(ops.square(x))) for x in (variable.value, update))
         some = ops.logical_and(own > 0, new > 0)
         ratio = ops.where(some, own / ops.where(some, new, 1.0), 1.0)
@@ -271,9 +273,9 @@ class ScheduleFreeAdamW(_Moments):
             learning_rate *= ops.minimum(step / self.warmup_steps, 1.0)
         v = second.value + (ops.square(gradient) - second.value) * (1.0 - self.beta_2)
         second.assign(v)
-        root = ops.sqrt(v / (1.0 - ops.power(self.beta_2, step))) + self.epsilon
+        v = v * (1.0 / (1.0 - ops.power(self.beta_2, step)))
         old, near = point.value, self.beta_1
-        new = old - learning_rate * gradient / root
+        new = old - over_root_plus(learning_rate * gradient, v, self.epsilon)
         point.assign(new)
         mean = (variable.value - (1.0 - near) * old) / near
         mean = mean + (new - mean) / step

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphkeras import ops
 from graphkeras.errors import ArgumentError, message
+from graphkeras.ops.math import over_root
 from graphkeras.optimizers.optimizer import Optimizer
 from graphkeras.variables import Variable
 
@@ -110,7 +111,7 @@ class RMSprop(Optimizer):
             mean = rho * self._means[i].value + (1.0 - rho) * gradient
             self._means[i].assign(mean)
             velocity = velocity - ops.square(mean)
-        step = learning_rate * gradient / ops.sqrt(velocity + self.epsilon)
+        step = over_root(learning_rate * gradient, velocity + self.epsilon)
         if self.momentum > 0:
             step = self.momentum * self._momentums[i].value + step
             self._momentums[i].assign(step)
@@ -158,7 +159,8 @@ class Adagrad(Optimizer):
         slot = self._accumulators[self._get_variable_index(variable)]
         total = slot.value + ops.square(gradient)
         slot.assign(total)
-        variable.assign_sub(learning_rate * gradient / ops.sqrt(total + self.epsilon))
+        step = over_root(learning_rate * gradient, total + self.epsilon)
+        variable.assign_sub(step)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
@@ -202,8 +204,8 @@ class Adadelta(Optimizer):
         grads = rho * self._grads[i].value + (1.0 - rho) * ops.square(gradient)
         self._grads[i].assign(grads)
         deltas = self._deltas[i].value
-        up, down = ops.sqrt(deltas + self.epsilon), ops.sqrt(grads + self.epsilon)
-        delta = -(up * gradient / down)
+        up = ops.sqrt(deltas + self.epsilon)
+        delta = -over_root(up * gradient, grads + self.epsilon)
         self._deltas[i].assign(rho * deltas + (1.0 - rho) * ops.square(delta))
         variable.assign_add(learning_rate * delta)
 

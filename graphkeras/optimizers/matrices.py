@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphkeras import ops
+from graphkeras.ops.math import over_root, over_root_plus
 from graphkeras.optimizers.optimizer import Optimizer
 from graphkeras.variables import Variable
 
@@ -66,7 +67,7 @@ class Adafactor(Optimizer):
         velocity = self._velocity(
             gradient, variable, 1 - ops.power(step, self.beta_2_decay)
         )
-        change = gradient / ops.sqrt(velocity)
+        change = over_root(gradient, velocity)
         length = _root_mean_square(change) / self.clip_threshold
         variable.assign_sub(size * change / ops.maximum(1.0, length))
 
@@ -196,7 +197,7 @@ class Muon(Optimizer):
         first.assign(m)
         second.assign(v)
         rate = rate * ops.sqrt(powers[1]) / powers[0]
-        variable.assign_sub(m * rate / (ops.sqrt(v) + self.epsilon))
+        variable.assign_sub(over_root_plus(m * rate, v, self.epsilon))
 
     def _decay_of(self, variable: Variable) -> float | None:
         adam = self._is_for_adam(variable)

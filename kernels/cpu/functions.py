@@ -6,7 +6,7 @@ Functions of floats refuse integers: the caller says in what precision by a cast
 import math
 from collections.abc import Callable
 
-from graphkeras.kernels.cpu import libm_call, vector, vector_arcs
+from graphkeras.kernels.cpu import estimate, libm_call, vector, vector_arcs
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.random import FEWEST_ROUNDS, PARITY, ROTATIONS, ROUNDS
 from graphkeras.kernels.scalar_names import FUNCTIONS
@@ -239,6 +239,8 @@ _SINGLE: dict[str, Function] = {
 _OWN: dict[str, Function] = {
     "sqrt": sqrt,
     "rsqrt": rsqrt,
+    "over_root": estimate.over_root,
+    "over_root_plus": estimate.over_root_plus,
     "sigmoid": sigmoid,
     "sign": sign,
     "isnan": isnan,

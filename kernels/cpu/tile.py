@@ -27,6 +27,7 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 Epilogue = Callable[[Emit, Scalar, Index, Index, int], Scalar]
+WIDEST = 4  # vectors of a panel with several rows
 LATE = 64  # steps before the last in which the memory of results is asked for
 SHORT = 8  # operations that may be written once for each vector of sums
 Beside = Callable[[Index], None]
@@ -302,7 +303,14 @@ def panels(
     lanes: int,
     body: Callable[[Index, Panel], None],
 ) -> None:
-    """body(first column, panel) for every panel; the last may be narrower."""
+    """body(first column, panel) for every panel; the last may be narrower.
+
+    Of wide panels, if nobody knows how many columns there are, each is half as wide as
+    the one before, so that few lanes are in vain.
+    """
+    if known(columns) is None and vectors > WIDEST:
+        _halves(e, columns, vectors, lanes, body)
+        return
     width = vectors * lanes
     whole, rest = whole_part(e, columns, width)
     if known(columns) is None or known(whole):
@@ -314,6 +322,25 @@ def panels(
     needed = vectors if count is None else -(-count // lanes)
     with e.when(e.gt(rest, 0)):
         body(whole, Panel(needed, lanes, rest))
+
+
+def _halves(
+    e: Emit,
+    columns: Index,
+    vectors: int,
+    lanes: int,
+    body: Callable[[Index, Panel], None],
+) -> None:
+    """The panels of a number of columns that is not known."""
+    start: Index = 0
+    while vectors:
+        width = vectors * lanes
+        stop = e.mul(e.floordiv(columns, width), width)
+        with e.loop(start, stop, width) as column:
+            body(column, Panel(vectors, lanes, width))
+        start, vectors = stop, vectors // 2
+    with e.when(e.lt(start, columns)):
+        body(start, Panel(1, lanes, e.sub(columns, start)))
 
 
 def strips(

@@ -1,10 +1,13 @@
 """Error of every mathematical function, in ulp of its dtype, over all magnitudes."""
 
 import math
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pytest
 
+from graphkeras.kernels.cpu.target import forced
 from graphkeras.kernels.random import threefry2x32, threefry2x32_block
 from tests.kernels.test_emit import render
 
@@ -85,6 +88,8 @@ PAIRS = {
     "atan2(x0, x1)": (np.arctan2, 2.5),
     "fmod(x0, x1)": (np.fmod, 0.0),
     "x0 % x1": (np.remainder, 0.5),
+    "over_root(x0, x1)": (lambda x, v: x / np.sqrt(v), 2.0),
+    "over_root_plus(x0, x1, x1)": (lambda x, v: x / (np.sqrt(v) + v), 3.0),
 }
 
 
@@ -104,6 +109,24 @@ def test_functions_of_two_operands_keep_their_bounds():
     with np.errstate(all="ignore"):
         for (reference, bound), out in zip(PAIRS.values(), outs):
             compare(out, reference(x.astype("f8"), y.astype("f8")), bound)
+
+
+WIDTHS = {"host": nullcontext, "avx": partial(forced, 256, 16)}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_quotients_by_roots_of_all_magnitudes(width):
+    rng = np.random.default_rng(0)
+    v, x, more = np.exp2(rng.uniform(-150, 128, (3, 50000))).astype("float32")
+    forms = ["over_root(x0, x1)", "over_root_plus(x0, x1, x2)"]
+    with WIDTHS[width]():
+        plain, plus = render(forms, [x, v, more], "float32")
+        (shifted,) = render(forms[1:], [x[3:], v[3:], more[3:]], "float32")
+    with np.errstate(all="ignore"):
+        root, wide = np.sqrt(v.astype("f8")), x.astype("f8")
+        compare(plain, wide / root, 2.0)
+        compare(plus, wide / (root + more), 3.0)
+    np.testing.assert_array_equal(shifted, plus[3:])  # whatever lane it is in
 
 
 def test_logaddexp_keeps_its_bound():
