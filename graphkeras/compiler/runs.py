@@ -122,9 +122,9 @@ class Runs:
 
     def _run(self, first: int, stop: int) -> Run:
         every = {t.buffer: t for touches in self.touches[first:stop] for t in touches}
+        size = dims.maximum(1, _size(every.values()) * WORD)
         parts, ticks = (
-            dims.maximum(1, dims.floordiv(CACHE, dims.maximum(1, size * WORD)))
-            for size in (_size(every.values(), n) for n in (PARTS, TICKS))
+            dims.maximum(1, dims.floordiv(CACHE * n, size)) for n in (PARTS, TICKS)
         )
         return Run(first, stop, parts, ticks)
 
@@ -174,13 +174,18 @@ class Runs:
         for number, (rows, of) in self.rooms.items():
             block, life = blocks[number], lives[number]
             run = next(r for r in self.found if r.first <= life[0] < r.stop)
-            most = run.parts * dims.ceildiv(rows.cells, PARTS)
+            most = _cells(run.parts, rows, PARTS)
             if of == TICKS:
-                most = dims.minimum(most, run.ticks * dims.ceildiv(rows.cells, TICKS))
+                most = dims.minimum(most, _cells(run.ticks, rows, TICKS))
             else:  # what ticks come back to lives until the last of them
                 life = [i for step in life for i in _ends(self._together(step))]
             block.size = rows.size * most
             block.first, block.last, block.own = min(life), max(life), True
+
+
+def _cells(few: Dim, rows: Rows, of: int) -> Dim:
+    """Return how many cells a few of so many parts have at most."""
+    return dims.minimum(rows.cells, dims.ceildiv(few * rows.cells, of))
 
 
 def _ends(span: tuple[int, int]) -> tuple[int, int]:

@@ -144,3 +144,12 @@ def test_what_lives_within_a_tick_has_room_for_a_tick() -> None:
     assert ticks == 1
     samples = -(-sizes["batch"] // TICKS)
     assert rows(memory, sizes)[number] == 26 * 26 * 8 * 4 * samples
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, 1), (5, 5), (32, 28), (160, 20)])
+def test_small_batches_are_done_many_samples_at_a_time(size: int, most: int) -> None:
+    memory = memory_of(traced(network, *TYPES))
+    (number,) = memory.rooms
+    samples = rows(memory, {"batch": size})[number] // (26 * 26 * 8 * 4)
+    assert samples == most
+    assert samples * (28 * 28 * 4 + 26 * 26 * 8) * 4 <= runs.CACHE
