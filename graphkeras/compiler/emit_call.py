@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +11,19 @@ from llvmlite import ir
 from graphkeras.compiler.emit_index import Sizes
 from graphkeras.compiler.emit_loop import epilogue_of
 from graphkeras.compiler.emit_share import Parts
+from graphkeras.compiler.indexing import variables
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import Call, types_of
 from graphkeras.compiler.shares import Share
 from graphkeras.ir.dims import SymbolicDim
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Emit, Index
+from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import Epilogue, Short
 from graphkeras.kernels.cpu.value import Scalar
 from graphkeras.runtime import link
 
+LINE = 64  # bytes
 Pointers = Mapping[Any, ir.Value]
 
 
@@ -54,8 +57,12 @@ def emit_call(
         epilogue = _epilogue(e, call, pointers, sizes)
         if epilogue is not None:
             epilogue = _moved(e, epilogue, share, arrays[-1], first)
+        more = {}
+        if call.keep is not None and call.finish is not None:
+            states = elements_of(call.finish.nest, pointers)
+            more["ask"] = _asking(call.finish.nest, states, sizes, first)
         with e.when(e.gt(turns, 0)):
-            _run(e, call, own, epilogue, sizes)
+            _run(e, call, own, epilogue, sizes, **more)
 
 
 def _arrays(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> list[Array]:
@@ -82,8 +89,9 @@ def _epilogue(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> Epilogue
 
 
 def _run(
-    e: Emit, call: Call, arrays: list[Array], epilogue: Epilogue | None, sizes: Sizes
-) -> None:
+    e: Emit, call: Call, arrays: list[Array], epilogue: Epilogue | None, sizes: Sizes,
+    **more: Any,
+) -> None:  # fmt: skip
     # Attributes that only say how large a result is are seen in the arrays.
     attrs = {
         k: _attribute(v, sizes)
@@ -92,7 +100,25 @@ def _run(
     }
     if epilogue is not None:
         attrs["epilogue"] = epilogue
+    attrs |= more
     link.kernel(call.kernel)(e, *arrays, **attrs)
+
+
+def _asking(
+    nest: Loop, arrays: Mapping[Any, Array], sizes: Sizes, first: Index
+) -> Callable[[Emit, Index], None]:
+    """Return what asks for all that is read of a row, counted from `first`."""
+    width = sizes(nest.inner[-1][1])
+    rows = dict.fromkeys(s for s, place, _ in nest.tail.reads() if variables(place))
+
+    def ask(e: Emit, row: Index) -> None:
+        start = e.mul(e.add(first, row), width)
+        for source in rows:
+            array = arrays[source]
+            with e.loop(0, width, LINE // itemsize(array.dtype)) as column:
+                e.prefetch(array, e.add(start, column))
+
+    return ask
 
 
 def _attribute(value: Any, sizes: Sizes) -> Any:

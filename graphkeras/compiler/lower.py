@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graphkeras.compiler.fuse import Group, Plan
 from graphkeras.compiler.indexing import flat
 from graphkeras.compiler.loops import (
+    Axis,
     Instruction,
     Loop,
     Section,
@@ -64,12 +65,26 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Numbers of a finish that are kept, step by step; see `overdue`.
+
+    Attributes:
+        numbers: the instructions that give them.
+        history: where they are kept.
+    """
+
+    numbers: tuple[int, ...]
+    history: Buffer
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A kernel run on views of memory.
 
     Attributes:
         results: what the kernel's own result arrays hold in the end.
         share: how its arrays are cut; None: one thread does it all.
+        keep: what of its finish is kept, if only rows with a gradient are made.
     """
 
     value: Value
@@ -78,6 +93,42 @@ class Call:
     results: tuple[Place, ...]
     finish: Finish | None = None
     share: Share | None = None
+    keep: Keep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is noted about rows that are behind.
+
+    Attributes:
+        seen: how many steps each row has made.
+        due: which rows catch up now, and where they are.
+        history: so many words for each step.
+    """
+
+    seen: Buffer
+    due: Buffer
+    history: Buffer
+    words: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CatchUp:
+    """Steps that rows of a table have missed, made up for; see `overdue`.
+
+    Attributes:
+        value: the sum of gradients by which the rows are moved else.
+        first: says by numbers that are not negative which rows are named.
+        section: one step of an element without gradient.
+        axes: rows and columns.
+    """
+
+    value: Value
+    first: Place
+    section: Section
+    axes: tuple[Axis, ...]
+    ledger: Ledger
+    share: Share
 
 
 @dataclass(eq=False, slots=True)
@@ -118,7 +169,7 @@ class Barrier:
     """Where each thread waits for all others."""
 
 
-Work = Loop | Call | Repeat
+Work = Loop | Call | Repeat | CatchUp
 Step = Work | Barrier
 
 
@@ -218,6 +269,10 @@ def reads_of(step: Step) -> Iterator[Place]:
         yield from (view.source for view in step.operands)
         yield from _rooms(step, "constant")
         return
+    if isinstance(step, CatchUp):
+        yield from (step.first, step.ledger.history)
+        yield from (source for source, *_ in step.section.reads())
+        return
     if isinstance(step, Call):
         yield from (view.source for view in step.operands)
         if step.finish is not None:
@@ -235,10 +290,16 @@ def writes_of(step: Step) -> Iterator[Place]:
         yield from step.results
         yield from _rooms(step, "arena")
         return
+    if isinstance(step, CatchUp):
+        yield from (step.ledger.seen, step.ledger.due)
+        yield from (store.target for store in step.section.stores)
+        return
     if isinstance(step, Call):
         yield from step.results
         if step.finish is not None:
             yield from (store.target for store in step.finish.nest.tail.stores)
+        if step.keep is not None:
+            yield step.keep.history
         return
     for section in step.sections:
         yield from (store.target for store in section.stores)
@@ -253,7 +314,7 @@ def _rooms(step: Repeat, kind: str) -> Iterator[Buffer]:
 
 def in_place(step: Step, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written."""
-    if isinstance(step, (Barrier, Repeat)) or not _only_elements(step, source):
+    if not isinstance(step, (Loop, Call)) or not _only_elements(step, source):
         return False
     for section in _sections(step):
         places = [s.place for s in section.stores if s.target is target]

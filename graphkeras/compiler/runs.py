@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
-from graphkeras.compiler.lower import Barrier, Buffer, Repeat, Step
+from graphkeras.compiler.lower import Barrier, Buffer, CatchUp, Repeat, Step
 from graphkeras.compiler.shares import TICKS
 from graphkeras.compiler.touches import Pattern, Rows, Touch, Where, touches_of
 from graphkeras.ir import dims
@@ -91,7 +91,7 @@ class Runs:
 
     def _is_large(self, number: int, step: Step) -> bool:
         """Whether a step touches much of each sample (or much, if there are none)."""
-        if isinstance(step, (Barrier, Repeat)) or step.share is None:
+        if isinstance(step, (Barrier, Repeat, CatchUp)) or step.share is None:
             return False
         if self.lead.size is None:
             size, least = _size(self.touches[number]), CACHE
