@@ -19,8 +19,9 @@ if not os.path.isdir(os.path.join(_here, "kernels")):
 _SUBMODULES = (
     "activations", "applications", "autodiff", "backend", "callbacks", "config",
     "constraints", "data", "datasets", "dtype_policies", "export", "initializers",
-    "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
-    "quantizers", "random", "regularizers", "saving", "tree", "utils",
+    "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers",
+    "preprocessing", "quantizers", "random", "regularizers", "saving", "tree", "utils",
+    "wrappers",
 )  # fmt: skip
 
 _NAMES = {
@@ -39,6 +40,8 @@ _NAMES = {
     "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
+    "StatelessScope": "variables",
+    "name_scope": "layers.layer",
     "Variable": "variables",
 }
 

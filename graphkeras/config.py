@@ -20,6 +20,9 @@ _settings: dict[str, Any] = {
     "threads": None,
     "flash_attention": False,
     "dtype_policy": None,
+    "traceback_filtering": True,
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
     "seed": None,
     "seeds": random.Random(),
 }
@@ -75,6 +78,74 @@ def set_image_data_format(data_format: str) -> None:
 def backend() -> str:
     """Return the name of the backend; there is one."""
     return "graphkeras"
+
+
+def set_backend(backend: str) -> None:
+    """Accept the one backend there is.
+
+    Raises:
+        ValueError: for any other.
+    """
+    if backend != "graphkeras":
+        raise ValueError(
+            "set_backend: expected 'graphkeras', which compiles what it runs itself."
+            f"\n  Received backend={backend!r}."
+        )
+
+
+def is_nnx_enabled() -> bool:
+    """Return whether variables are those of Flax: never, there is no JAX here."""
+    return False
+
+
+def enable_traceback_filtering() -> None:
+    """Note that tracebacks may leave out what is inside; see below."""
+    _settings["traceback_filtering"] = True
+
+
+def disable_traceback_filtering() -> None:
+    """Note that tracebacks are wanted whole: here they always are."""
+    _settings["traceback_filtering"] = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return what the last of the two above has noted; True at first."""
+    return _settings["traceback_filtering"]
+
+
+def max_epochs() -> int | None:
+    """Return the most epochs any `fit` may run, None for no limit.
+
+    Before `set_max_epochs` is called the environment's ``KERAS_MAX_EPOCHS`` says it.
+    """
+    return _limit("max_epochs")
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limit the epochs of any `fit`, to try a script; None for no limit."""
+    _settings["max_epochs"] = max_epochs or 0
+
+
+def max_steps_per_epoch() -> int | None:
+    """Return the most batches of any epoch, evaluation or prediction, or None.
+
+    Before `set_max_steps_per_epoch` is called the environment's
+    ``KERAS_MAX_STEPS_PER_EPOCH`` says it.
+    """
+    return _limit("max_steps_per_epoch")
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limit the batches of `fit`, `evaluate` and `predict`; None for no limit."""
+    _settings["max_steps_per_epoch"] = max_steps_per_epoch or 0
+
+
+def _limit(name: str) -> int | None:
+    value = _settings[name]
+    if value is None:  # never set
+        given = os.environ.get(f"KERAS_{name.upper()}", "")
+        value = int(given) if given.isdecimal() else 0
+    return value or None
 
 
 def run_functions_eagerly(run_eagerly: bool) -> None:

@@ -387,7 +387,7 @@ glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 he_uniform, he_normal = HeUniform, HeNormal
 orthogonal = OrthogonalInitializer = Orthogonal
-IdentityInitializer, STFTInitializer = Identity, STFT
+IdentityInitializer, STFTInitializer, stft = Identity, STFT, STFT
 
 _ALIASES: dict[str, type[Initializer]] = {
     "zeros": Zeros, "zero": Zeros, "ones": Ones, "one": Ones, "constant": Constant,

@@ -36,6 +36,7 @@ from graphkeras.training.arrays import (
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
 )
+from graphkeras.training.progress import Progbar
 from graphkeras.training.py_dataset import PyDataset
 
 Sequence = PyDataset  # its name in Keras 2
@@ -43,6 +44,7 @@ Sequence = PyDataset  # its name in Keras 2
 __all__ = [
     "CustomObjectScope",
     "FeatureSpace",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",

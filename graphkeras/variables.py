@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from graphkeras import dtypes
-from graphkeras.errors import SavingError, ShapeError, message
-from graphkeras.ir.op import OPERATORS, Op, call
+from graphkeras import dtypes, ops
+from graphkeras.errors import ArgumentError, SavingError, ShapeError, message
+from graphkeras.ir.op import Op, call
 from graphkeras.ir.operators import Operators
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import current_trace
@@ -116,6 +116,13 @@ def cast_to() -> str | None:
     return _casting.to
 
 
+class _Lending(threading.local):
+    scope: StatelessScope | None = None
+
+
+_lending = _Lending()
+
+
 class Variable(Operators):
     """An array with a name that layers, metrics and optimizers read and assign.
 
@@ -154,6 +161,8 @@ class Variable(Operators):
         self._autocast = autocast
         self.path = self.name
         self.trainable = trainable
+        self.aggregation = aggregation or "none"
+        self.synchronization = synchronization or "auto"
         self.version = 0
         self.regularizer: Any = None
         self.constraint: Any = None
@@ -199,7 +208,7 @@ class Variable(Operators):
         target = self._cast_target
         if target in (None, self.stored_dtype):
             return read
-        return OPERATORS["cast"](read, dtype=target)
+        return ops.cast(read, dtype=target)
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the array."""
@@ -233,6 +242,8 @@ class Variable(Operators):
                     f"shape {list(shape)}", "A variable never changes its shape.",
                 )
             )  # fmt: skip
+        if _lending.scope is not None:
+            _lending.scope.note(self)
         trace = current_trace()
         if trace is None:
             self.set_array(np.asarray(value))
@@ -272,11 +283,7 @@ class Variable(Operators):
         return Tensor.__array_ufunc__(read[0], ufunc, method, *read, **kw)
 
     def __eq__(self, other: object) -> Any:
-        return (
-            self is other
-            if isinstance(other, Variable)
-            else OPERATORS["=="](self, other)
-        )
+        return self is other if isinstance(other, Variable) else ops.equal(self, other)
 
     __hash__ = object.__hash__
 
@@ -348,10 +355,112 @@ def _shape_of(value: Any) -> tuple:
 
 
 def _as_tensor_of(value: Any, dtype: str, trace: Any) -> Any:
-    tensor = OPERATORS["cast"](value, dtype=dtype)
+    tensor = ops.cast(value, dtype=dtype)
     if isinstance(tensor, Tensor):
         return tensor
     from graphkeras.ir.op import constant
 
     array = np.asarray(tensor)
     return trace.tensor(constant(array, dtype), array)
+
+
+class StatelessScope:
+    """A scope after which all variables are as they were before.
+
+    Inside, variables may be given other values, and be assigned; what they came to is
+    asked for afterwards.
+
+    Args:
+        state_mapping: pairs of a variable and its value inside.
+        collect_losses: kept for Keras's sake; `add_loss` always collects.
+        initialize_variables: kept for Keras's sake; variables begin with their values.
+
+    Raises:
+        ArgumentError: for a key that is no variable.
+        ShapeError: for a value of another shape, when the scope is entered.
+
+    Example:
+        >>> v = Variable(1.0)
+        >>> with StatelessScope([(v, 5.0)]) as scope:
+        ...     _ = v.assign_add(2.0)
+        >>> float(scope.get_current_value(v)), float(v)
+        (7.0, 1.0)
+    """
+
+    def __init__(
+        self,
+        state_mapping: Iterable[tuple[Variable, Any]] | None = None,
+        collect_losses: bool = False,
+        initialize_variables: bool = True,
+    ) -> None:
+        self._given = list(state_mapping or ())
+        for variable, _ in self._given:
+            if not isinstance(variable, Variable):
+                raise ArgumentError(
+                    message("StatelessScope", "expected pairs of a variable and value.",
+                            f"{variable!r} for a variable")
+                )  # fmt: skip
+        self.collect_losses = collect_losses
+        self.initialize_variables = initialize_variables
+        self.losses: list[Any] = []
+        self._before: dict[int, tuple[Variable, Any]] = {}
+        self._after: dict[int, Any] = {}
+
+    def __enter__(self) -> StatelessScope:
+        self._outer, _lending.scope = _lending.scope, self
+        try:
+            for variable, value in self._given:
+                variable.assign(value.value if isinstance(value, Variable) else value)
+        except Exception:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        _lending.scope = self._outer
+        for key, (variable, value) in self._before.items():
+            self._after[key] = variable.value
+            variable.assign(value)
+        self._before = {}
+
+    def note(self, variable: Variable) -> None:
+        """Remember what a variable holds before its first assignment."""
+        if id(variable) not in self._before:
+            self._before[id(variable)] = (variable, variable.value)
+
+    def add_loss(self, loss: Any) -> None:
+        """Collect a loss."""
+        self.losses.append(loss)
+
+    def add_update(self, update: tuple[Variable, Any]) -> None:
+        """Assign, for as long as the scope lasts: a pair of a variable and a value."""
+        update[0].assign(update[1])
+
+    def get_current_value(self, variable: Variable) -> Any:
+        """Return what a variable came to in the scope, None if it got no value."""
+        if id(variable) in self._before:
+            return variable.value
+        return self._after.get(id(variable))
+
+
+def stateless(
+    who: str, *given: tuple[str, Sequence[Variable], Sequence[Any]]
+) -> StatelessScope:
+    """Return a scope in which variables have given values.
+
+    Args:
+        who: whose they are.
+        given: names of arguments, the variables, and a value for each.
+
+    Raises:
+        ArgumentError: for another number of values.
+    """
+    pairs: list[tuple[Variable, Any]] = []
+    for name, variables, values in given:
+        if len(variables) != len(values):
+            raise ArgumentError(
+                message(who, f"expected {len(variables)} {name}.", str(len(values)),
+                        "Give a value for each, in their order.")
+            )  # fmt: skip
+        pairs += zip(variables, values)
+    return StatelessScope(pairs)

@@ -3,19 +3,20 @@
 import ctypes
 import functools
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
+from graphkeras.kernels import host
 from graphkeras.kernels.cpu import libm
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)  # releases the GIL
 ELF64 = b"\x7fELF\x02\x01"  # 64 bits, little-endian
 SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
-UNDEFINED, WEAK = 0, 2
+UNDEFINED, STRONG = 0, 1  # a section, how a name is bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Code:
 
     address: int
     symbol: str
-    object: bytes | None
+    objects: tuple[bytes, ...] | None
     texts: Mapping[str, Callable[[], str]]
     owner: Any
 
@@ -62,11 +63,8 @@ def function(code: Any, locked: bool = False) -> Callable[..., int]:
 def target() -> tuple[str, ...]:
     """What decides which code LLVM writes here: its version, the system, the CPU."""
     version = ".".join(map(str, llvm.llvm_version_info))
-    features = llvm.get_host_cpu_features().flatten()
-    return (
-        llvmlite.__version__, version, llvm.get_process_triple(),
-        llvm.get_host_cpu_name(), features,
-    )  # fmt: skip
+    triple = llvm.get_process_triple()
+    return llvmlite.__version__, version, triple, host.processor(), host.flags()
 
 
 @functools.cache
@@ -90,47 +88,56 @@ def machine() -> llvm.TargetMachine:
     )  # fmt: skip
 
 
-def load(code: bytes, symbol: str) -> Any:
+def load(codes: Sequence[bytes], symbol: str) -> Any:
     """Return the `void(i8*, i64)` function called `symbol` in relocatable code.
 
     It takes a raw address and a number, releases the GIL, and has the attributes of
-    what `jit.compile_entry` returns.
+    what `assemble.compile_entry` returns.
+
+    Args:
+        codes: of one program; the parts may call each other.
 
     Raises:
         ValueError: if the code cannot be linked: LLVM would end the process.
     """
     libm.register()
-    missing = sorted(n for n in needed(code) if not llvm.address_of_symbol(n))
+    missing = sorted(n for n in needed(*codes) if not llvm.address_of_symbol(n))
     if missing:
         raise ValueError(f"object code: nothing here is called {', '.join(missing)}")
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    for code in codes:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     address = engine.get_function_address(symbol)
     if not address:
         raise ValueError(f"object code: it has no function {symbol!r}")
     entry: Any = CALL(address)
     entry.address = address
-    entry.symbol, entry.object, entry.texts = symbol, code, {}
+    entry.symbol, entry.objects, entry.texts = symbol, tuple(codes), {}
     entry.engine = engine  # holds the memory of the code
     return entry
 
 
-def needed(code: bytes) -> set[str]:
+def needed(*codes: bytes) -> set[str]:
     """Return the names that code expects of others, as far as its format is known.
 
     Only ELF is read. Elsewhere code refers to `libm`'s names alone, as everywhere.
     """
-    if not code.startswith(ELF64):
-        return set()
-    try:
-        return set(_undefined(code))
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise ValueError(f"object code: not as ELF should be ({error})") from error
+    expected: set[str] = set()
+    given: set[str] = set()
+    for code in codes:
+        if not code.startswith(ELF64):
+            continue
+        try:
+            for name, section in _symbols(code):
+                (expected if section == UNDEFINED else given).add(name)
+        except (struct.error, IndexError, UnicodeDecodeError) as error:
+            raise ValueError(f"object code: not as ELF should be ({error})") from error
+    return expected - given
 
 
-def _undefined(code: bytes) -> Iterator[str]:
-    """Yield the strong undefined symbols of an ELF file; see elf(5) for the offsets."""
+def _symbols(code: bytes) -> Iterator[tuple[str, int]]:
+    """Yield the strong symbols of an ELF file and their sections; see elf(5)."""
     (start,) = struct.unpack_from("<Q", code, 0x28)
     size, count = struct.unpack_from("<HH", code, 0x3A)
     # kind, offset, size, number of the linked section
@@ -144,6 +151,6 @@ def _undefined(code: bytes) -> Iterator[str]:
         names = sections[link][1]
         for at in range(offset + SYMBOL.size, offset + length, SYMBOL.size):
             name, info, _, section, _, _ = SYMBOL.unpack_from(code, at)
-            if section == UNDEFINED and info >> 4 != WEAK:
+            if info >> 4 == STRONG:
                 end = code.index(b"\0", names + name)
-                yield code[names + name : end].decode()
+                yield code[names + name : end].decode(), section

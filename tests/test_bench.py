@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +43,61 @@ def test_a_rival_is_found_only_where_it_can_be_imported() -> None:
     homes = bench.found_in([sys.executable])
     assert homes["onnxruntime"] == sys.executable
     assert bench.found_in([]) == {}
+
+
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let rounds end as they are said to: figures, or something raised."""
+
+    def answer(*ends: Any) -> None:
+        rest = iter(ends)
+
+        def measured(*_: Any) -> Any:
+            end = next(rest)
+            if isinstance(end, dict):
+                return dict(end)
+            raise end
+
+        monkeypatch.setattr(bench, "measured", measured)
+
+    return answer
+
+
+FIGURES = {"version": "1", "step": 0.004}
+ONE = ["--what", "steps", "--workloads", "lstm", "--frameworks", "graphkeras"]
+
+
+def test_a_rival_that_fails_is_named_and_the_others_are_kept(
+    rounds: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds(FIGURES, bench.Failed("python failed:\nno memory"), FIGURES)
+    options = [*ONE, "onnxruntime", "--rounds", "2"]
+    assert bench.main(options) == 1
+    shown = capsys.readouterr().out
+    assert "| lstm | 4 (4-4) |" in shown and "- lstm, onnxruntime: no memory" in shown
+
+
+def test_what_was_measured_is_kept_when_stopped_by_hand(
+    rounds: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds(FIGURES, KeyboardInterrupt())
+    out = tmp_path / "bench.md"
+    assert bench.main([*ONE, "--rounds", "3", "--out", str(out)]) == 1
+    shown = capsys.readouterr().out
+    assert "| lstm | 4 |" in shown and "stopped by hand" in shown
+    assert out.read_text().strip() == shown.strip()
+
+
+def test_tables_of_other_tools_are_parts_of_the_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = os.path.relpath(tmp_path / "tool.py", bench.ROOT / "tools")
+    (tmp_path / "tool.py").write_text("print('| one | row |')\nraise SystemExit(3)")
+    monkeypatch.setitem(bench.PARTS, "images", ("Layers on images", tool))
+    assert bench.main(["--what", "images", "--frameworks", "graphkeras"]) == 1
+    shown = capsys.readouterr().out
+    assert "## Layers on images\n\n| one | row |\n" in shown
+    assert f"- images: tools/{tool} gave 3" in shown and "A training step" not in shown
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

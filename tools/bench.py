@@ -1,8 +1,10 @@
-"""Training and serving side by side with the rivals: ratios, as a Markdown table.
+"""Training, serving and preprocessing side by side with the rivals, as Markdown tables.
 
     python tools/bench.py                                  ours and onnxruntime alone
     python tools/bench.py --python ../rivals/bin/python    with what that Python has
-    python tools/bench.py --workloads lstm ticket --rounds 5 --out bench.md
+    python tools/bench.py --what steps --workloads lstm ticket --rounds 5 --out bench.md
+    python tools/bench.py --what texts images              by tools/bench_text.py, ...
+    python tools/bench.py --what files --files a.keras     by tools/bench_files.py
 
 Every measurement is a fresh process; the frameworks take turns, so that a change of the
 machine's mood meets all of them. Given are medians over the rounds, with the smallest
@@ -10,7 +12,8 @@ and the largest. A ratio is the rival's time by ours: above 1 we are faster. Run
 nothing else running; a round in which other processes took a tenth of a core is marked.
 
 Rivals are found by what the given Pythons can import: keras with tensorflow, jax or
-torch, and torch and jax by themselves. A venv of their own for each is best.
+torch, and torch and jax by themselves. A venv of their own for each is best. What fails
+is left out, and named at the end; after Ctrl-C what was measured so far is shown.
 """
 
 from __future__ import annotations
@@ -48,6 +51,13 @@ ONLY = {
     "torch-channels-last": ("cnn_small", "cnn_seed", "resnet20_cifar"),
     "jax-scan": ("mnist_mlp", "mnist_mlp_512", "lstm"),
 }
+# What other tools measure: a heading, and the tool.
+PARTS = {
+    "texts": ("Texts to numbers", "bench_text.py"),
+    "images": ("Layers on images", "bench_images.py"),
+    "files": ("Saved models", "bench_files.py"),
+}
+WHAT = ("steps", "inference", *PARTS)
 BUSY = 0.1  # of a core, by other processes
 LIMIT = 600  # seconds for one process
 
@@ -84,34 +94,131 @@ Table = dict[str, dict[str, Figures]]  # workload -> framework -> figures
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Measure and print; 1 if something failed."""
+    given = parsed(arguments)
+    homes = {OURS: sys.executable} | found_in([sys.executable, *given.python])
+    if given.frameworks:
+        homes = {name: homes[name] for name in given.frameworks if name in homes}
+    bench = Bench(given, homes)
+    try:
+        bench.run()
+    except KeyboardInterrupt:
+        bench.problems.append("stopped by hand: the rest was not measured")
+    print(bench.text())
+    bench.keep()
+    return 1 if bench.problems else 0
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return what was asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--what", nargs="+", choices=WHAT, default=WHAT)
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
     parser.add_argument("--frameworks", nargs="+", choices=(OURS, *NEEDS))
     parser.add_argument("--python", nargs="+", default=[], help="that have rivals")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of training each")
+    parser.add_argument(
+        "--files", nargs="+", type=Path, default=[], help="saved models"
+    )
     parser.add_argument("--out", type=Path, help="write the tables there, too")
-    given = parser.parse_args(arguments)
-    homes = {OURS: sys.executable} | found_in([sys.executable, *given.python])
-    if given.frameworks:
-        homes = {name: homes[name] for name in given.frameworks if name in homes}
-    table: Table = {name: {} for name in given.workloads}
-    for turn in range(given.rounds):
-        for workload in given.workloads:
-            for framework, python in homes.items():
-                if workload not in ONLY.get(framework, (workload,)):
-                    continue
-                print(f"round {turn + 1}: {workload}, {framework}", file=sys.stderr)
-                figures = table[workload].setdefault(framework, Figures())
-                figures.add(measured(python, framework, workload, given.seconds))
-    text = report(table, given.rounds)
-    print(text)
-    if given.out:
-        given.out.write_text(text)
-    return 0
+    return parser.parse_args(arguments)
+
+
+class Failed(Exception):
+    """A process that did not give its figures."""
+
+
+class Bench:
+    """What was measured so far.
+
+    Attributes:
+        table: figures of training and serving.
+        printed: by part, the lines that another tool has printed.
+        problems: what failed, a line each.
+    """
+
+    def __init__(self, given: argparse.Namespace, homes: dict[str, str]) -> None:
+        self.given, self.homes = given, homes
+        self.table: Table = {}
+        self.printed: dict[str, list[str]] = {}
+        self.problems: list[str] = []
+        self._broken: set[tuple[str, str]] = set()
+
+    def run(self) -> None:
+        """Measure everything."""
+        if {"steps", "inference"} & set(self.given.what):
+            for turn in range(self.given.rounds):
+                self._round(turn)
+        for part in PARTS:
+            if part in self.given.what:
+                self._part(part)
+
+    def _round(self, turn: int) -> None:
+        for workload in self.given.workloads:
+            for framework in self.homes:
+                if workload in ONLY.get(framework, (workload,)):
+                    print(f"round {turn + 1}: {workload}, {framework}", file=sys.stderr)
+                    self._measure(framework, workload)
+            self.keep()
+
+    def _measure(self, framework: str, workload: str) -> None:
+        """Note one round of a framework; it gets no other one if this fails."""
+        if (framework, workload) in self._broken:
+            return
+        python = self.homes[framework]
+        try:
+            found = measured(python, framework, workload, self.given.seconds)
+        except (Failed, subprocess.TimeoutExpired) as problem:
+            print(problem, file=sys.stderr)
+            self._broken.add((framework, workload))
+            self.problems.append(f"{workload}, {framework}: {last_line(problem)}")
+            return
+        row = self.table.setdefault(workload, {})
+        row.setdefault(framework, Figures()).add(found)
+
+    def _part(self, part: str) -> None:
+        """Let another tool measure, and note what it prints."""
+        _, tool = PARTS[part]
+        rival = self.homes.get("keras-tf")
+        takes = [] if part == "files" or rival is None else ["--keras", rival]
+        files = [str(path.resolve()) for path in self.given.files]
+        options = [*takes, *(files if part == "files" else ())]
+        lines = self.printed[part] = []
+        with subprocess.Popen(
+            [sys.executable, f"tools/{tool}", *options], cwd=ROOT, text=True,
+            stdout=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            for line in process.stdout or ():
+                print(line, end="", file=sys.stderr, flush=True)
+                lines.append(line.rstrip())
+                self.keep()
+        if process.returncode:
+            self.problems.append(f"{part}: tools/{tool} gave {process.returncode}")
+
+    def text(self) -> str:
+        """Return all tables as Markdown."""
+        parts = [report(self.table, self.given.rounds, self.given.what)]
+        parts += [
+            "\n".join([f"## {PARTS[part][0]}", "", *lines, ""])
+            for part, lines in self.printed.items()
+        ]
+        if self.problems:
+            named = [f"- {problem}" for problem in self.problems]
+            parts.append("\n".join(["## What failed", "", *named, ""]))
+        return "\n".join(parts)
+
+    def keep(self) -> None:
+        """Write what there is to the file asked for, if any."""
+        if self.given.out:
+            self.given.out.write_text(self.text())
+
+
+def last_line(problem: Exception) -> str:
+    """Return what a failure says at its end."""
+    return str(problem).strip().splitlines()[-1]
 
 
 def found_in(pythons: Iterable[str]) -> dict[str, str]:
@@ -147,46 +254,60 @@ def measured(
 def process(
     python: str, framework: str, workload: str, cache: str, options: Sequence[str]
 ) -> dict[str, float | str]:
-    """Run `tools/measure.py` in a fresh process."""
+    """Run `tools/measure.py` in a fresh process.
+
+    Python's bytecode files are written and read, as in every installation: without
+    them most of a start is Python reading its own sources again.
+    """
+    environment = {"GRAPHKERAS_CACHE": cache, "PYTHONDONTWRITEBYTECODE": ""}
     command = [python, "tools/measure.py", framework, workload, *options]
     ended = subprocess.run(
         [*command, "--began", str(time.time())], cwd=ROOT, capture_output=True,
-        text=True, timeout=LIMIT, env={**os.environ, "GRAPHKERAS_CACHE": cache},
+        text=True, timeout=LIMIT, env={**os.environ, **environment},
     )  # fmt: skip
     if ended.returncode:
-        raise SystemExit(f"bench: {' '.join(command)} failed:\n{ended.stderr[-2000:]}")
+        raise Failed(f"{' '.join(command)} failed:\n{ended.stderr[-2000:]}")
     return json.loads(ended.stdout.splitlines()[-1])
 
 
 # -------------------------------------------------------------------------- report
 
 
-def report(table: Table, rounds: int) -> str:
-    """Return all tables as Markdown."""
+def report(table: Table, rounds: int, what: Sequence[str] = WHAT) -> str:
+    """Return the tables of training and serving as Markdown."""
     versions = sorted(
         {f"{n} {f.version}" for row in table.values() for n, f in row.items()}
     )
-    return "\n".join(
-        [
-            f"{datetime.date.today()}, {processor()}, {os.cpu_count()} CPUs, Python "
-            f"{platform.python_version()}, {rounds} rounds, medians (smallest-largest)."
-            " A star: other processes ran meanwhile.",
-            "", "; ".join(versions), "",
-            "## A training step, ms", "", *ratios(table, "step", 1e3), "",
-            "## From process start to the end of the first step, s", "",
-            *ratios(table, "first", 1.0, warm=True), "",
-            "## Peak memory of training, MiB", "", *ratios(table, "memory", 1.0), "",
-            *(
-                line
-                for batch in (1, 32, 256)
-                for line in (
-                    f"## Inference in batches of {batch}, thousand rows a second", "",
-                    *ratios(table, f"rows_{batch}", 1e-3, more=True), "",
-                )
-            ),
-            "## Latency of one row, µs", "", *ratios(table, "one", 1e6), "",
-        ]
-    )  # fmt: skip
+    lines = [
+        f"{datetime.date.today()}, {processor()}, {os.cpu_count()} CPUs, Python "
+        f"{platform.python_version()}, {rounds} rounds, medians (smallest-largest)."
+        " A star: other processes ran meanwhile.", "",
+    ]  # fmt: skip
+    lines += ["; ".join(versions), ""] if versions else []
+    if versions and "steps" in what:
+        lines += training(table)
+    if versions and "inference" in what:
+        lines += serving(table)
+    return "\n".join(lines)
+
+
+def training(table: Table) -> list[str]:
+    """Return the tables of training."""
+    return [
+        "## A training step, ms", "", *ratios(table, "step", 1e3), "",
+        "## From process start to the end of the first step, s", "",
+        *ratios(table, "first", 1.0, warm=True), "",
+        "## Peak memory of training, MiB", "", *ratios(table, "memory", 1.0), "",
+    ]  # fmt: skip
+
+
+def serving(table: Table) -> list[str]:
+    """Return the tables of inference."""
+    lines = []
+    for batch in (1, 32, 256):
+        heading = f"## Inference in batches of {batch}, thousand rows a second"
+        lines += [heading, "", *ratios(table, f"rows_{batch}", 1e-3, more=True), ""]
+    return [*lines, "## Latency of one row, µs", "", *ratios(table, "one", 1e6), ""]
 
 
 def ratios(

@@ -2,11 +2,12 @@
 
     python tools/bench_files.py FILE.keras ... [--repeat 3]
 
-Prints a Markdown table. Each file is measured in processes of its own, and the least of
-`--repeat` rounds is shown. Memory is the most the process has had, less what it had
-when graphkeras was imported; NumPy, h5py, onnx and onnxruntime come after that, so
-about 60 MiB of each figure are theirs. Where a file `NAME.npz` with arrays `x` and `y`
-lies beside `NAME.keras`, `y` is what another program answered to `x`.
+Prints a Markdown table; without files, of two models with fresh weights. Each file is
+measured in processes of its own, and the least of `--repeat` rounds is shown. Memory is
+the most the process has had, less what it had when graphkeras was imported; NumPy,
+h5py, onnx and onnxruntime come after that, so about 60 MiB of each figure are theirs.
+Where a file `NAME.npz` with arrays `x` and `y` lies beside `NAME.keras`, `y` is what
+another program answered to `x`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 sys.path[:] = [ROOT, *(p for p in sys.path if p not in (ROOT, f"{ROOT}/tools"))]
 
 MIB = 1 << 20
+FRESH = ("MobileNetV3Small", "ResNet50")
 HEADINGS = (
     "file", "weights, MiB", "load, s", "export, s", "of the processors, s",
     "peak, MiB", "times the weights", "onnxruntime differs by", "the other program by",
@@ -34,7 +36,7 @@ HEADINGS = (
 def main() -> int:
     """Print the table, or what one file gave in this process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -43,10 +45,22 @@ def main() -> int:
         return 0
     print(f"| {' | '.join(HEADINGS)} |")
     print(f"|{'---|' * len(HEADINGS)}")
-    for file in given.files:
-        rounds = [in_a_process(file) for _ in range(given.repeat)]
-        print(row(file, {key: least(rounds, key) for key in rounds[0]}), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for file in given.files or fresh(Path(folder)):
+            rounds = [in_a_process(file) for _ in range(given.repeat)]
+            print(row(file, {key: least(rounds, key) for key in rounds[0]}), flush=True)
     return 0
+
+
+def fresh(folder: Path) -> list[Path]:
+    """Return the files of the models that are measured if none is given."""
+    from graphkeras import applications
+
+    made = []
+    for name in FRESH:
+        made.append(folder / f"{name}.keras")
+        getattr(applications, name)(weights=None).save(made[-1])
+    return made
 
 
 def in_a_process(file: Path) -> dict[str, Any]:

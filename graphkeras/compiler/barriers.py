@@ -13,20 +13,21 @@ from collections.abc import Sequence
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
 from graphkeras.compiler.loops import Loop
-from graphkeras.compiler.lower import Barrier, Buffer, Repeat, Step
+from graphkeras.compiler.lower import Barrier, Buffer, Choice, Nest, Repeat, Step
 from graphkeras.compiler.touches import (
     ANYWHERE,
     Pattern,
     Rows,
     Touch,
     Where,
+    is_heavy,
     touches_of,
 )
 from graphkeras.ir import dims
 from graphkeras.ir.value import Value
 
 # Bytes written since the last barrier after which one more pays: what is written
-# between two barriers cannot share memory, but for rows, see `runs`.
+# between two barriers cannot share memory, but for rows of steps in `runs`.
 MOST_PER_SAMPLE = 1 << 14
 MOST_BYTES = 1 << 20
 
@@ -60,7 +61,7 @@ class Schedule:
     def run(self, steps: Sequence[Step]) -> None:
         """Schedule all steps."""
         for step in steps:
-            if isinstance(step, Repeat) and step.spread:
+            if isinstance(step, Nest) and step.spread:
                 self._enclose(step)
             else:
                 self._take(step, touches_of(step, self.where))
@@ -82,8 +83,8 @@ class Schedule:
             self._wait()
         self._add(step, touches)
 
-    def _enclose(self, step: Repeat) -> None:
-        """Wait before and after turns that all threads make, with barriers of their
+    def _enclose(self, step: Repeat | Choice) -> None:
+        """Wait before and after graphs that all threads run, with barriers of their
         own."""
         while self._pending or self._put_off:
             self._wait()
@@ -118,14 +119,18 @@ class Schedule:
         self.steps.append(step)
         self.spans.append(self._span)
         for touch in touches:
-            self._note(touch)
+            self._note(touch, is_heavy(step))
 
-    def _note(self, touch: Touch) -> None:
+    def _note(self, touch: Touch, heavy: bool = False) -> None:
         known = self._pending.setdefault(touch.buffer, [])
         if touch in known:
             return
         known.append(touch)
-        if touch.writes and touch.buffer.kind == "arena" and not _is_rows(touch):
+        if (
+            touch.writes
+            and touch.buffer.kind == "arena"
+            and (heavy or not _is_rows(touch))
+        ):
             block = self.blocks[touch.buffer.number]
             each = self.lead.per_sample(block.size)
             bytes_ = (block.size if each is None else each) * block.itemsize

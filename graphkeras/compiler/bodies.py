@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from graphkeras.compiler.choices import Choices, is_choice
 from graphkeras.compiler.gathering import Gathering
 from graphkeras.ir.op import ITEM, apply_to_values, rebuild
 from graphkeras.ir.value import Graph, Value, note_origin, walk
@@ -52,10 +53,13 @@ class _Bodies:
         self.order, self.passed, self.gather = order, passed, gather
         self.done: dict[Value, Value] = {}
         self.uses: dict[Any, _Use] = {}
+        self.choices = Choices(passed)
         for value in order:
             parent = value.inputs[0] if value.op is ITEM else None
             if parent is not None and _is_scan(parent):
                 self._note(parent, value.index)
+            elif parent is not None and is_choice(parent):
+                self.choices.note(parent, value.index)
 
     def _note(self, loop: Value, index: int) -> None:
         use = self.uses.setdefault(_same(loop), _Use())
@@ -78,13 +82,24 @@ class _Bodies:
         if parent is not None and _is_scan(parent):
             results = self.uses[_same(parent)].results
             return results[self._place(parent, value.index)]
+        if parent is not None and is_choice(parent):
+            return self.choices.results[parent][value.index]
         operands = [self.done[i] for i in value.inputs]
         if _is_scan(value):
             return self._scan(value, operands)
+        if is_choice(value):
+            return self._choice(value, operands)
         if inner_graphs(value):
-            graphs = {n: self.passed(g) for n, g in inner_graphs(value).items()}
+            graphs = {
+                n: self.passed(value.attributes[n]) for n in value.op.fact("graphs")
+            }
             return _with(value, operands, graphs)
         return rebuild(value, operands)
+
+    def _choice(self, choice: Value, operands: list[Value]) -> Value:
+        results = self.choices.run(choice, operands)
+        # Only its items are asked for; if there are none, the index stands in.
+        return next(iter(results.values()), operands[0])
 
     def _place(self, loop: Value, index: int) -> int:
         """Return where a result of a loop is among those of the new one."""

@@ -51,7 +51,7 @@ def _everything(graph: Graph) -> Iterator[Value]:
     """Yield the values of a graph, and of those that its values hold."""
     for value in graph.walk():
         yield value
-        for inner in inner_graphs(value).values():
+        for inner in inner_graphs(value):
             yield from _everything(inner)
 
 

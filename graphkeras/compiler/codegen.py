@@ -19,9 +19,11 @@ from typing import Any, Protocol
 from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
+from graphkeras.compiler.emit_choice import emit_choice
 from graphkeras.compiler.emit_loop import emit_loop
+from graphkeras.compiler.emit_nest import Frame, is_alone
 from graphkeras.compiler.emit_overdue import Clock, emit_catch_up, emit_keep
-from graphkeras.compiler.emit_repeat import Frame, emit_repeat, is_alone
+from graphkeras.compiler.emit_repeat import emit_repeat
 from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import (
@@ -29,6 +31,8 @@ from graphkeras.compiler.lower import (
     Buffer,
     Call,
     CatchUp,
+    Choice,
+    Nest,
     Repeat,
     Step,
     Work,
@@ -141,6 +145,7 @@ class Codegen:
             with e.when(first if alone else YES):
                 for number, step in stretch:
                     self._watched(e, number, step, _counted(e, step, frame))
+                    e.pass_on()
         if self.watch:
             with e.when(first):
                 self.watch.ran(e)
@@ -258,7 +263,7 @@ class Codegen:
         """Return the function of a step, one for all steps that are alike."""
         slots = {b: i for i, b in enumerate(dict.fromkeys(places.values()))}
         slot_of = {place: slots[buffer] for place, buffer in places.items()}
-        key = _key(step, slot_of) if isinstance(step, (Loop, Call)) else step
+        key = _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
             if _needs_table(step):
@@ -287,6 +292,8 @@ class Codegen:
         elif isinstance(step, CatchUp):
             clock = Clock(self._control(e, "turn"), self._control(e, "all"))
             emit_catch_up(e, step, pointers, sizes, parts, clock)
+        elif isinstance(step, Choice):
+            emit_choice(self, e, step, pointers, sizes)
         else:
             emit_repeat(self, e, step, pointers, sizes)
 
@@ -309,7 +316,7 @@ class Codegen:
 def _needs_table(step: Work) -> bool:
     """Whether a step has steps inside that may wait, or must know the turn."""
     late = isinstance(step, Call) and step.keep is not None
-    return late or isinstance(step, (Repeat, CatchUp))
+    return late or isinstance(step, (Nest, CatchUp))
 
 
 def _counted(e: Emit, step: Step, frame: Frame) -> Frame:
@@ -366,13 +373,19 @@ def step_name(step: Step) -> str:
         return "barrier"
     if isinstance(step, CatchUp):
         return "catch up"
-    if isinstance(step, (Call, Repeat)):
+    if isinstance(step, (Call, Nest)):
         return step.value.op.name
     return "fold" if step.folds else "loop"
 
 
-def _key(step: Loop | Call, slots: dict[Any, int]) -> Any:
+def _key(step: Work, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
+    if isinstance(step, (Repeat, CatchUp)):
+        return step
+    if isinstance(step, Choice):
+        offsets = tuple((slots[v.source], v.offset) for v in step.operands)
+        found = tuple(slots[place] for place in (*step.results, *step.around))
+        return step.like or step, offsets, found
     if isinstance(step, Call):
         views = tuple(
             (slots[v.source], v.source.dtype, v.offset, v.strides, i.type)

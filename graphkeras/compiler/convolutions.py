@@ -39,6 +39,15 @@ def save_products(graph: Graph) -> Graph:
     return rewrite(graph, _change)
 
 
+def by_points(value: Value) -> Value | None:
+    """Return a convolution by values of its taps at points, None if it is none."""
+    if value.op is not _op(conv2d) or value.dtype in HALVES:
+        return None
+    x, w = value.inputs
+    found = _forward(value, x, w, w.shape[:2])
+    return None if found is value else found
+
+
 def _change(value: Value) -> Value:
     """Return another way to a convolution; it is looked at again."""
     if value.op not in (conv.op for conv in CONVOLUTIONS):

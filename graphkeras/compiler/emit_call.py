@@ -62,7 +62,7 @@ def emit_call(
             states = elements_of(call.finish.nest, pointers)
             more["ask"] = _asking(call.finish.nest, states, sizes, first)
         with e.when(e.gt(turns, 0)):
-            _run(e, call, own, epilogue, sizes, **more)
+            _run(e, call, own, epilogue, sizes, (share, first), **more)
 
 
 def _arrays(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> list[Array]:
@@ -89,15 +89,22 @@ def _epilogue(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> Epilogue
 
 
 def _run(
-    e: Emit, call: Call, arrays: list[Array], epilogue: Epilogue | None, sizes: Sizes,
+    e: Emit,
+    call: Call,
+    arrays: list[Array],
+    epilogue: Epilogue | None,
+    sizes: Sizes,
+    part: tuple[Share, Index] | None = None,
     **more: Any,
-) -> None:  # fmt: skip
+) -> None:
     # Attributes that only say how large a result is are seen in the arrays.
     attrs = {
         k: _attribute(v, sizes)
         for k, v in call.value.attrs
         if link.takes(call.kernel, k)
     }
+    if part is not None and part[0].moves is not None:
+        arrays, attrs = part[0].moves.part(e, arrays, attrs, part[1])
     if epilogue is not None:
         attrs["epilogue"] = epilogue
     attrs |= more

@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from llvmlite import ir
 
 from graphkeras.compiler.emit_index import Sizes
-from graphkeras.compiler.lower import (
-    Barrier,
-    Buffer,
-    Repeat,
-    Step,
-    reads_of,
-    writes_of,
-)
-from graphkeras.compiler.memory import Memory
+from graphkeras.compiler.emit_nest import Frame, Inner, Writer
+from graphkeras.compiler.lower import Buffer, Repeat
 from graphkeras.ir import dims
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Index
-from graphkeras.kernels.cpu.tile import YES
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Where steps find what they touch.
-
-    Attributes:
-        pointers: the address of each buffer.
-        sizes: address of the sizes.
-        table: address of the program's table.
-        parts: the parts that this thread does.
-    """
-
-    memory: Memory
-    pointers: dict[Buffer, ir.Value]
-    sizes: ir.Value
-    table: ir.Value
-    parts: Sequence[ir.Value]
-
-    def places(self, step: Step) -> dict[Any, Buffer]:
-        """Return the buffer of everything a step touches."""
-        touched = [*reads_of(step), *writes_of(step)]
-        return {place: self.memory.buffer(place) for place in touched}
-
-    def buffers_of(self, steps: Sequence[Step]) -> Iterator[Buffer]:
-        """Yield the buffers that steps touch."""
-        for step in steps:
-            yield from self.places(step).values()
-
-
-class Writer(Protocol):
-    """What writes steps; see `codegen`."""
-
-    def step(self, e: Emit, step: Step, frame: Frame) -> None: ...
-
-
-def is_alone(step: Step) -> bool:
-    """Return whether a step is done by one thread."""
-    if isinstance(step, Repeat):
-        return not step.spread
-    return not isinstance(step, Barrier) and step.share is None
 
 
 def emit_repeat(
@@ -79,45 +28,20 @@ def emit_repeat(
         turns.tested()
 
 
-class _Turns:
+class _Turns(Inner):
     """The loop being written."""
 
-    def __init__(
-        self, writer: Writer, e: Emit, step: Repeat,
-        pointers: Mapping[Any, ir.Value], sizes: Sizes,
-    ) -> None:  # fmt: skip
-        self.writer, self.e, self.step, self.sizes = writer, e, step, sizes
-        self.value, self.pointers = step.value, pointers
-        self.given = [
-            e.address(pointers[view.source], operand.dtype, sizes(view.offset))
-            for view, operand in zip(step.operands, step.value.inputs)
-        ]
-        self.made = [pointers[result] for result in step.results]
-        self.frames = [self._frame(i) for i in range(len(step.memories))]
+    step: Repeat
 
-    def _frame(self, number: int) -> Frame:
+    def frame(self, number: int) -> Frame:
         """Return where the steps of a graph find what does not move."""
         n = self.value.carries
-        found = {
-            own: self.pointers[around]
-            for own, around in self.step.rooms[number].items()
-        }
-        found |= {Buffer("state", i): self.made[i] for i in range(n)}
+        found = {Buffer("state", i): self.made[i] for i in range(n)}
         found |= {Buffer("first", i): self.given[i] for i in range(n)}
         found |= {Buffer("input", i): p for i, p in enumerate(self.given[n:])}
         if self.step.flag is not None:
             found[Buffer("output", 0)] = self.pointers[self.step.flag]
-        address, low, high = self.e.arguments[:3]
-        table = self.e.arguments[-1]
-        return Frame(self.step.memories[number], found, address, table, (low, high))
-
-    def run(self, steps: Sequence[Step], number: int) -> None:
-        """Write steps; what one thread does alone, for the first one."""
-        first = self.e.eq(self.e.arguments[1], 0) if self.step.spread else YES
-        for alone, stretch in groupby(steps, is_alone):
-            with self.e.when(first if alone else YES):
-                for step in stretch:
-                    self.writer.step(self.e, step, self.frames[number])
+        return self.framed(number, found)
 
     def counted(self) -> None:
         """Write a turn for each slice."""

@@ -27,7 +27,6 @@ from graphkeras.compiler import profile
 from graphkeras.compiler.codegen import Codegen, Words, call_address, wait
 from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.memory import Memory
-from graphkeras.errors import KernelError
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Counter, Emit, Index, Scalar
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
@@ -306,30 +305,20 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> En
     Raises:
         KernelError: if a step cannot be written; it names the op and the user's line.
     """
-    failures: list[KernelError] = []
     watch = profile.watch(name, memory) if config.debug("profile") else None
 
     def build(module: ir.Module) -> ir.Function:
-        try:
-            codegen = Codegen(memory, words, watch)
-            run = codegen.run_function(module)
-            late = codegen.catch_up_function(module)
-        except KernelError as error:
-            failures.append(error)  # Numba would wrap it in one of its own
-            raise
+        codegen = Codegen(memory, words, watch)
+        run = codegen.run_function(module)
+        late = codegen.catch_up_function(module)
         kind = ir.FunctionType(VOID, [POINTER, I64])
         function = ir.Function(module, kind, module.get_unique_name("program"))
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
         Driver(e, words, run, late, tracked, memory.lead.tile).write()
         return e.finish()
 
-    try:
-        entry = link.compile_entry(name, build)
-    except Exception:
-        if failures:
-            raise failures[0] from failures[0].__cause__
-        raise
-    for what, text in entry.texts.items():
-        if config.debug(what):
-            print(text(), file=sys.stderr)
+    shown = [what for what in ("llvm", "asm") if config.debug(what)]
+    entry = link.compile_entry(name, build, readable=bool(shown))
+    for what in shown:
+        print(entry.texts[what](), file=sys.stderr)
     return entry

@@ -8,9 +8,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from graphkeras.ir import dims
-from graphkeras.ir.op import as_value, is_constant, rebuild
+from graphkeras.ir.op import Op, as_value, is_constant, rebuild
 from graphkeras.ir.pattern import is_literal
 from graphkeras.ir.types import Shape
 from graphkeras.ir.value import Value
@@ -33,12 +34,16 @@ class GeneralRule:
         """The function's name, as it appears in logs and tests."""
         return self.function.__name__
 
+    def holds_of(self, op: Op) -> bool:
+        """Whether an op is of the family and states the fact."""
+        if op.family != self.family:
+            return False
+        stated = op.fact(self.fact) if self.fact else True
+        return stated is not None and stated is not False  # 0 is an identity
+
     def apply(self, value: Value) -> Value | None:
         """Return the replacement of `value`, or None if the rule does not fit."""
-        if value.op.family != self.family or not value.inputs:
-            return None
-        stated = value.op.fact(self.fact) if self.fact else True
-        if stated is None or stated is False:  # 0 is an identity
+        if not value.inputs or not self.holds_of(value.op):
             return None
         new = self.function(value)
         return None if new is value else new
@@ -201,3 +206,9 @@ GENERAL_RULES = (
     fold_before_reshape,
     fold_before_stretch,
 )
+
+
+@lru_cache(maxsize=1024)
+def rules_of(op: Op) -> tuple[GeneralRule, ...]:
+    """Return the general rules that hold of an op, in order."""
+    return tuple(rule for rule in GENERAL_RULES if rule.holds_of(op))

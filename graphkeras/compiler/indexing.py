@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Atom, Dim, Monomial, SymbolicDim
 from graphkeras.ir.value import Value
+
+MOST_KEPT = 1 << 14  # answers: a compiler asks the same questions many times
 
 Ranges = Mapping[str, Dim]  # loop variable -> number of turns
 Test = tuple[Dim, Dim, Dim]  # low <= index < high
@@ -81,6 +84,7 @@ def _divmod(a: Dim, n: Dim, ranges: Ranges) -> tuple[Dim, Dim]:
     return quotient, a - quotient * n
 
 
+@lru_cache(MOST_KEPT)
 def _split(a: Dim, n: Dim) -> tuple[Dim, Dim]:
     """Return (q, r) with a = q * n + r, taking into q what n divides.
 
@@ -119,6 +123,8 @@ def terms_of(dim: Dim) -> Iterable[Dim]:
     """Return the terms whose sum is `dim`."""
     if isinstance(dim, int):
         return [dim] if dim else []
+    if len(dim.terms) == 1:
+        return [dim]
     return [SymbolicDim({m: c}) if m else c for m, c in dim.terms.items()]
 
 
@@ -176,6 +182,7 @@ def _term_bounds(term: Dim, ranges: Ranges) -> tuple[Dim | None, Dim | None]:
     return None, None
 
 
+@lru_cache(MOST_KEPT)
 def varies(atom: Atom) -> bool:
     """Return whether an atom is, or holds, a loop variable."""
     return bool(variables(SymbolicDim({((atom, 1),): 1})))
@@ -195,6 +202,7 @@ def _atom_bounds(atom: Atom, ranges: Ranges) -> tuple[Dim, Dim] | None:
     return 0, dims.floordiv(high + 1 + n - 1, n) - 1
 
 
+@lru_cache(MOST_KEPT)
 def coefficient(dim: Dim, name: str) -> Dim | None:
     """Return c where dim = c * variable + (what is free of it); None if not so."""
     total: Dim = 0
@@ -224,6 +232,11 @@ def strides_of(shape: Sequence[Dim]) -> tuple[Dim, ...]:
 
 def flat(indices: Sequence[Dim], shape: Sequence[Dim]) -> Dim:
     """Return how many elements lie before the one at `indices`, in C order."""
+    return _flat(tuple(indices), tuple(shape))
+
+
+@lru_cache(MOST_KEPT)
+def _flat(indices: tuple[Dim, ...], shape: tuple[Dim, ...]) -> Dim:
     total: Dim = 0
     for index, stride in zip(indices, strides_of(shape), strict=True):
         total = total + index * stride

@@ -64,6 +64,10 @@ class Instruction:
             return tuple(p for test in self.detail for p in test)
         return ()
 
+    def of(self, value: Value | None) -> Instruction:
+        """Return the instruction as one that computes a value."""
+        return Instruction(self.kind, self.dtype, self.args, self.detail, value)
+
     def at(self, change: Callable[[Dim], Dim]) -> Instruction:
         """Return the instruction with every index expression changed."""
         if self.kind == "read":
@@ -219,21 +223,22 @@ class Writer:
         Iterative, for expressions of any depth: what an element needs is on the stack
         above it.
         """
+        found = self._found
         wanted: Element = (value, tuple(index), ())
         stack = [wanted]
         while stack:
             element = stack[-1]
-            if element in self._found:
+            if element in found:
                 stack.pop()
                 continue
             needs = self._needs(element)
-            missing = [n for n in needs if n not in self._found]
-            if missing:
-                stack += reversed(missing)
+            args = tuple([found.get(n, -1) for n in needs])
+            if -1 in args:
+                stack += [n for n, arg in zip(needs, args) if arg < 0][::-1]
                 continue
-            args = tuple(self._found[n] for n in needs)
-            self._found[element] = self._write(element, args)
-        return self._found[wanted]
+            found[element] = self._write(element, args)
+            stack.pop()
+        return found[wanted]
 
     def number(self, number: Any, dtype: str) -> int:
         """Return the instruction for a literal."""
@@ -241,16 +246,17 @@ class Writer:
         return self._add(Instruction("number", dtype, (), bits))
 
     def _add(self, instruction: Instruction, value: Value | None = None) -> int:
-        if instruction not in self._known:
-            self._known[instruction] = len(self.code)
-            self.code.append(replace(instruction, value=value))
-        return self._known[instruction]
+        number = self._known.setdefault(instruction, len(self.code))
+        if number == len(self.code):
+            self.code.append(instruction.of(value))
+        return number
 
     def _needs(self, element: Element) -> tuple[Element, ...]:
         """Return the elements from which one is computed."""
-        if element not in self._operands:
-            self._operands[element] = self._find_needs(*element)
-        return self._operands[element]
+        needs = self._operands.get(element)
+        if needs is None:
+            needs = self._operands[element] = self._find_needs(*element)
+        return needs
 
     def _find_needs(
         self, value: Value, index: tuple[Dim, ...], guard: Guard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphkeras.compiler.fuse import Group, Plan
 from graphkeras.compiler.indexing import flat
@@ -132,19 +132,17 @@ class CatchUp:
 
 
 @dataclass(eq=False, slots=True)
-class Repeat:
-    """Graphs run turn by turn; see `repeats`, which fills in how.
+class Nest:
+    """Graphs run as one step; see `repeats` and `branches`, which fill in how.
 
     Attributes:
-        results: where what is carried lies, then what the turns give.
-        plans: the fused graphs: a body, or a condition and a body.
+        results: where what the graphs give lies in the end.
+        plans: the fused graphs.
         memories: the same, laid out.
-        prologue: steps that give the carried values their first ones.
-        spread: whether all threads take part; else one makes all turns.
+        spread: whether all threads take part; else one does all.
         rooms: memory of the program around it that the graphs use: for each of them
             the arena's blocks and the constants.
-        flag: where the condition leaves what it finds.
-        span: number of barriers in a turn, if blocks may share memory between them.
+        span: number of barriers inside, if blocks may share memory between them.
     """
 
     value: Value
@@ -152,16 +150,54 @@ class Repeat:
     results: tuple[Place, ...]
     plans: tuple[Plan, ...] = ()
     memories: tuple[Memory, ...] = ()
-    prologue: list[Step] = field(default_factory=list)
     spread: bool = False
     rooms: tuple[dict[Buffer, Buffer], ...] = ()
-    flag: Buffer | None = None
     span: int = 0
 
     @property
     def share(self) -> None:
-        """Turns depend on one another: only steps inside of them are cut."""
+        """Only steps inside are cut."""
         return
+
+    @property
+    def around(self) -> Iterator[Buffer]:
+        """The memory of the program around it that it is lent."""
+        for rooms in self.rooms:
+            yield from rooms.values()
+
+
+@dataclass(eq=False, slots=True)
+class Repeat(Nest):
+    """Graphs run turn by turn: a body, or a condition and a body.
+
+    Its results are what is carried, then what the turns give.
+
+    Attributes:
+        prologue: steps that give the carried values their first ones.
+        flag: where the condition leaves what it finds.
+    """
+
+    prologue: list[Step] = field(default_factory=list)
+    flag: Buffer | None = None
+
+    @property
+    def around(self) -> Iterator[Buffer]:
+        """The memory of the program around it that it is lent."""
+        for rooms in self.rooms:
+            yield from rooms.values()
+        if self.flag is not None:
+            yield self.flag
+
+
+@dataclass(eq=False, slots=True)
+class Choice(Nest):
+    """Graphs of which one is run.
+
+    Attributes:
+        like: an earlier choice among the same graphs; they share plans and code.
+    """
+
+    like: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +205,26 @@ class Barrier:
     """Where each thread waits for all others."""
 
 
-Work = Loop | Call | Repeat | CatchUp
+Work = Loop | Call | Repeat | Choice | CatchUp
 Step = Work | Barrier
 
 
 def steps_of(plan: Plan) -> list[Step]:
     """Return one step a group."""
-    return [_step(plan, group) for group in plan.groups]
+    steps = [_step(plan, group) for group in plan.groups]
+    first: dict[Any, Choice] = {}
+    for step in steps:
+        if isinstance(step, Choice):
+            found = first.setdefault((step.value.branches, step.value.sizes), step)
+            step.like = None if found is step else found
+    return steps
 
 
 def _step(plan: Plan, group: Group) -> Step:
     if group.call is None:
         return plan.loop(group)
     if group.call.op.kernel is nested:
-        return _repeat(group.call)
+        return _nest(group.call)
     call = _call(group.call)
     return _finished(plan, call, group) if group.tail else call
 
@@ -214,11 +256,11 @@ def _call(value: Value) -> Call:
     return Call(value, op.kernel, operands, results)
 
 
-def _repeat(value: Value) -> Repeat:
+def _nest(value: Value) -> Repeat | Choice:
     views = tuple(view_of(operand, strided=False) for operand in value.inputs)
-    return Repeat(
-        value, views, tuple(item_of(value, i) for i in range(len(value.types)))
-    )
+    results = tuple(item_of(value, i) for i in range(len(value.types)))
+    kind = Choice if value.op.name == "chosen_branch" else Repeat
+    return kind(value, views, results)
 
 
 def _no_kernel(value: Value) -> str:
@@ -265,9 +307,9 @@ def reads_of(step: Step) -> Iterator[Place]:
     """Yield the values a step reads from memory."""
     if isinstance(step, Barrier):
         return
-    if isinstance(step, Repeat):
+    if isinstance(step, Nest):
         yield from (view.source for view in step.operands)
-        yield from _rooms(step, "constant")
+        yield from (buffer for buffer in step.around if buffer.kind == "constant")
         return
     if isinstance(step, CatchUp):
         yield from (step.first, step.ledger.history)
@@ -286,9 +328,9 @@ def writes_of(step: Step) -> Iterator[Place]:
     """Yield the values (or buffers) a step writes."""
     if isinstance(step, Barrier):
         return
-    if isinstance(step, Repeat):
+    if isinstance(step, Nest):
         yield from step.results
-        yield from _rooms(step, "arena")
+        yield from (buffer for buffer in step.around if buffer.kind == "arena")
         return
     if isinstance(step, CatchUp):
         yield from (step.ledger.seen, step.ledger.due)
@@ -303,13 +345,6 @@ def writes_of(step: Step) -> Iterator[Place]:
         return
     for section in step.sections:
         yield from (store.target for store in section.stores)
-
-
-def _rooms(step: Repeat, kind: str) -> Iterator[Buffer]:
-    """Yield the memory around a repeated graph that it uses."""
-    found = [own for rooms in step.rooms for own in rooms.values()]
-    found += [] if step.flag is None else [step.flag]
-    yield from (buffer for buffer in found if buffer.kind == kind)
 
 
 def in_place(step: Step, source: Place, target: Place) -> bool:

@@ -20,7 +20,9 @@ from graphkeras.compiler.fuse import Plan
 from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
+    Choice,
     Loop,
+    Nest,
     Place,
     Repeat,
     Step,
@@ -91,6 +93,8 @@ def lay_out(graph: Graph, roots: Roots, lead: Lead, alone: bool = False) -> Memo
     for step in roots.all:
         if isinstance(step, Repeat):
             plan_turns(step, lead, alone)
+        elif isinstance(step, Choice):
+            plan_branches(step, lead, alone)
     sharing = Sharing(lead, frozenset(old for old, _ in graph.changed))
     memory = Memory(
         roots.all if alone else sharing.steps(roots.all), roots.buffers, lead
@@ -99,7 +103,7 @@ def lay_out(graph: Graph, roots: Roots, lead: Lead, alone: bool = False) -> Memo
     kept = {place: _room(leaf) for place, leaf in roots.kept.items()}
     _Blocks(memory, {**kept, **sharing.rooms}).run()
     for number, step in enumerate(memory.steps):
-        if isinstance(step, Repeat):
+        if isinstance(step, Nest):
             repeats.take_room(step, memory, number)
     return memory
 
@@ -146,6 +150,34 @@ def _spread(step: Repeat, plan: Plan, lead: Lead, first: list[Step]) -> None:
     step.span = max(schedule.spans, default=0) + 1
     inner.steps = [*inner.steps, Barrier()]
     step.prologue = [*first, Barrier()]
+
+
+def plan_branches(step: Choice, lead: Lead, alone: bool) -> None:
+    """Plan the branches of a choice; since one of them is run, all share memory.
+
+    Args:
+        lead: what counts samples in the program around it.
+        alone: whether one thread runs all of that.
+    """
+    like = step.like
+    if like is not None:
+        step.memories, step.spread, step.span = like.memories, like.spread, like.span
+        return
+    plans = repeats.plans_of(step)
+    if not alone:
+        found = [_laid_out(plan, lead, False) for plan in plans]
+        step.spread = any(repeats.is_cut(inner) for m in found for inner in m.steps)
+    if not step.spread:
+        step.memories = tuple(_laid_out(plan, lead, True) for plan in plans)
+        return
+    step.memories = tuple(found)
+    for memory in found:
+        schedule = Schedule(lead, memory.buffer, memory.blocks)
+        schedule.run(memory.steps)
+        settle(memory, schedule)
+        for block in memory.blocks:
+            block.first, block.last = block.first + step.span, block.last + step.span
+        step.span += max(schedule.spans, default=0) + 1
 
 
 def settle(memory: Memory, schedule: Schedule) -> None:

@@ -14,6 +14,7 @@ from graphkeras.compiler.expand import expand
 from graphkeras.compiler.fold import fold
 from graphkeras.compiler.fuse import fuse
 from graphkeras.compiler.host import split_host
+from graphkeras.compiler.joined import part_joined
 from graphkeras.compiler.memory import Memory, plan_memory
 from graphkeras.compiler.pooling import share_places
 from graphkeras.compiler.programs import compile_graph
@@ -54,6 +55,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("settle", settle),
     ("places", share_places),
     ("products", save_products),
+    ("joined", part_joined),
 )
 
 
@@ -92,7 +94,7 @@ def passed(graph: Graph) -> Graph:
 
 def _link(graph: Graph, memory: Memory, name: str) -> Built:
     """Emit and jit the planned steps; return them with what they need around them."""
-    from graphkeras.compiler import codegen, epoch  # these need llvmlite and numba
+    from graphkeras.compiler import codegen, epoch  # these need llvmlite
 
     words = codegen.Words(
         {

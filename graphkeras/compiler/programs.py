@@ -14,13 +14,16 @@ from typing import Any
 
 from graphkeras import config
 from graphkeras.compiler import stored
+from graphkeras.compiler.alike import identity
 from graphkeras.compiler.binding import Binder
 from graphkeras.compiler.fingerprint import digest, graph_key
 from graphkeras.compiler.host import split_host
+from graphkeras.compiler.kept import split_kept
 from graphkeras.compiler.stored import Built
 from graphkeras.ir.dims import SymbolicDim
 from graphkeras.ir.op import INPUT, STATE
-from graphkeras.ir.value import Graph, Value, attribute_key
+from graphkeras.ir.value import Graph, Value
+from graphkeras.runtime.kept import KeptProgram
 from graphkeras.runtime.prepared import PreparedProgram
 from graphkeras.runtime.program import Code, Port, Program
 
@@ -30,12 +33,13 @@ MOST_CODE = 128  # programs whose code is kept for graphs that are alike
 _kept: OrderedDict[Any, Code] = OrderedDict()
 
 
-def compile_graph(graph: Graph, *, name: str) -> Program:
+def compile_graph(graph: Graph, *, name: str, keeps: bool = False) -> Program:
     """Return the program that computes a graph on the CPU.
 
     Args:
         graph: its string ops, if any, are run by the interpreter before the rest.
         name: for messages.
+        keeps: whether it keeps what it makes of its state alone, see `kept`.
 
     Raises:
         KernelError: if an op has no CPU kernel.
@@ -51,14 +55,23 @@ def compile_graph(graph: Graph, *, name: str) -> Program:
     """
     parts = split_host(graph)
     if parts is None:
-        return Program(name, _code(graph, name))
+        return _kept_apart(graph, name) if keeps else Program(name, _code(graph, name))
     first, rest = parts
     return PreparedProgram(name, _code(rest, name), first, len(graph.inputs))
 
 
+def _kept_apart(graph: Graph, name: str) -> Program:
+    """Return the program that makes what it can of weights when those have changed."""
+    parts = split_kept(graph)
+    if parts is None:
+        return Program(name, _code(graph, name))
+    first = Program(f"{name}_kept", _code(parts.first, f"{name}_kept"))
+    return KeptProgram(name, _code(parts.rest, name), first, parts.weights)
+
+
 def _code(graph: Graph, name: str) -> Code:
     """Return the code of a graph, that of an equal one if it is still there."""
-    key = _identity(graph)
+    key = identity(graph)
     code = _kept.pop(key, None)
     if code is None:
         code = _ready(graph, _built(graph, name))
@@ -66,29 +79,6 @@ def _code(graph: Graph, name: str) -> Code:
     if len(_kept) > MOST_CODE:
         _kept.popitem(last=False)
     return code
-
-
-def _identity(graph: Graph) -> Any:
-    """Return what two graphs share that differ only in whose variables they read."""
-    numbers: dict[Value, int] = {}
-    parts: list[Any] = []
-    for value in (*graph.inputs, *graph.state, *graph.walk()):
-        if value in numbers:
-            continue
-        numbers[value] = len(numbers)
-        leaf = value.op in (INPUT, STATE)
-        attrs = value.name if leaf else tuple((k, _held(v)) for k, v in value.attrs)
-        operands = tuple(numbers[i] for i in value.inputs)
-        parts.append((value.op, operands, attrs, value.type))
-    results = (*graph.outputs, *graph.updates)
-    counts = len(graph.inputs), len(graph.state), len(graph.outputs)
-    return tuple(parts), tuple(numbers[r] for r in results), counts
-
-
-def _held(attribute: Any) -> Any:
-    """Return the key of an attribute; graphs that are alike have one."""
-    alike = isinstance(attribute, Graph)
-    return _identity(attribute) if alike else attribute_key(attribute)
 
 
 def _built(graph: Graph, name: str) -> Built:
@@ -125,7 +115,7 @@ def feeder(source: str, target: str) -> Any:
     key, name = digest("feeder", (source, target)), f"feed_{source}_{target}"
     found = stored.read(key)
     if found is None:
-        from graphkeras.compiler import epoch  # needs llvmlite and numba
+        from graphkeras.compiler import epoch  # needs llvmlite
 
         found = Built(epoch.compile_feeder(name, source, target))
         stored.write(key, name, found)
@@ -138,7 +128,7 @@ def team() -> Any:
     key = digest("team", ())
     found = stored.read(key)
     if found is None:
-        from graphkeras.compiler import epoch  # needs llvmlite and numba
+        from graphkeras.compiler import epoch  # needs llvmlite
 
         found = Built(epoch.compile_team())
         stored.write(key, "team", found)
@@ -156,7 +146,7 @@ def _ready(graph: Graph, built: Built) -> Code:
     return Code(
         built.entry, _inputs(graph), _ports(graph.state), _ports(graph.outputs),
         built.constants, len(built.sizing.blocks),
-        Binder(graph, built.sizing, explain), feeder, team,
+        Binder(graph, built.sizing, explain), feeder, team, bool(graph.changed),
     )  # fmt: skip
 
 

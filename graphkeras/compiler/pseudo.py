@@ -11,7 +11,7 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.compiler.loops import Axis, Instruction, Loop, Section
-from graphkeras.compiler.lower import Barrier, Call, CatchUp, Repeat, Step
+from graphkeras.compiler.lower import Barrier, Call, CatchUp, Choice, Nest, Step
 from graphkeras.compiler.memory import Memory
 from graphkeras.ir.value import Value
 
@@ -28,8 +28,8 @@ def _step(memory: Memory, step: Step) -> Iterator[str]:
     if isinstance(step, Barrier):
         yield "barrier"
         return
-    if isinstance(step, Repeat):
-        yield from _repeat(memory, step)
+    if isinstance(step, Nest):
+        yield from _nest(memory, step)
         return
     if step.share is not None:
         share = step.share
@@ -70,15 +70,22 @@ def _call(memory: Memory, call: Call) -> Iterator[str]:
         yield f"        {results} = u{call.finish.arg}{origin}"
 
 
-def _repeat(memory: Memory, repeat: Repeat) -> Iterator[str]:
-    operands = ", ".join(_name(memory, view.source) for view in repeat.operands)
-    results = ", ".join(_name(memory, r) for r in repeat.results)
-    value, who = repeat.value, "all threads" if repeat.spread else "one thread"
+def _nest(memory: Memory, nest: Nest) -> Iterator[str]:
+    operands = ", ".join(_name(memory, view.source) for view in nest.operands)
+    results = ", ".join(_name(memory, r) for r in nest.results)
+    value, who = nest.value, "all threads" if nest.spread else "one thread"
     yield f"{results} = {value.op.name}({operands}), {who}{_origin(value)}"
-    for name, inner in zip(("while", "turn")[-len(repeat.memories) :], repeat.memories):
+    for name, inner in zip(_graph_names(nest), nest.memories, strict=True):
         yield f"    {name}:"
         for step in inner.steps:
             yield from (f"        {line}" for line in _step(inner, step))
+
+
+def _graph_names(nest: Nest) -> list[str]:
+    count = len(nest.memories)
+    if isinstance(nest, Choice):
+        return [f"branch {i}" for i in range(count)]
+    return ["while", "turn"][-count:]
 
 
 def _loop(memory: Memory, loop: Loop) -> Iterator[str]:

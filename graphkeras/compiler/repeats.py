@@ -15,18 +15,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.fuse import Plan, fuse
 from graphkeras.compiler.loops import Loop
-from graphkeras.compiler.lower import Barrier, Buffer, Repeat, Step, steps_of
+from graphkeras.compiler.lower import (
+    Barrier,
+    Buffer,
+    Choice,
+    Nest,
+    Repeat,
+    Step,
+    steps_of,
+)
 from graphkeras.ir.value import Graph, Value
 
 if TYPE_CHECKING:
     from graphkeras.compiler.memory import Memory
 
 
-def turns_of(value: Value) -> tuple[Graph, ...]:
-    """Return the graphs that a loop runs each turn, carried values as their state."""
+def graphs_of(value: Value) -> tuple[Graph, ...]:
+    """Return the graphs that a step runs; of a loop, carried values as their state."""
+    if value.op.name == "chosen_branch":
+        return tuple(value.branches)
     n = value.carries
     if value.op.name == "while_steps":
         body, test = value.body, value.condition
@@ -40,32 +52,38 @@ def turns_of(value: Value) -> tuple[Graph, ...]:
     return (Graph(body.inputs[n:], outputs, body.inputs[:n], body.outputs[:n]),)
 
 
-def plans_of(step: Repeat) -> tuple[Plan, ...]:
-    """Return the fused graphs of a loop."""
+def plans_of(step: Nest) -> tuple[Plan, ...]:
+    """Return the fused graphs of a step."""
+    if isinstance(step, Choice) and step.like is not None:
+        return plans_of(step.like)
     if not step.plans:
-        step.plans = tuple(fuse(graph) for graph in turns_of(step.value))
+        step.plans = tuple(fuse(graph) for graph in graphs_of(step.value))
     return step.plans
 
 
 def loops_of(steps: Sequence[Step]) -> Iterator[Loop]:
-    """Yield all loop nests, those of bodies too."""
+    """Yield all loop nests, those of graphs within steps too."""
     for step in steps:
         if isinstance(step, Loop):
             yield step
-        elif isinstance(step, Repeat):
+        elif isinstance(step, Nest) and not _is_again(step):
             for plan in plans_of(step):
                 yield from loops_of(steps_of(plan))
 
 
+def _is_again(step: Nest) -> bool:
+    return isinstance(step, Choice) and step.like is not None
+
+
 def is_cut(step: Step) -> bool:
     """Return whether several threads take part in a step."""
-    if isinstance(step, Repeat):
+    if isinstance(step, Nest):
         return step.spread
     return not isinstance(step, Barrier) and step.share is not None
 
 
-def take_room(step: Repeat, around: Memory, number: int) -> None:
-    """Give the graphs of a loop their part of the memory of the program around it.
+def take_room(step: Nest, around: Memory, number: int) -> None:
+    """Give the graphs of a step their part of the memory of the program around it.
 
     Args:
         number: of the step in that program.
@@ -76,12 +94,20 @@ def take_room(step: Repeat, around: Memory, number: int) -> None:
         for i, block in enumerate(inner.blocks):
             own[Buffer("arena", i)] = _new(around, block, number)
         for i, array in enumerate(inner.constants):
-            own[Buffer("constant", i)] = Buffer("constant", len(around.constants))
-            around.constants.append(array)
+            own[Buffer("constant", i)] = _held(around, array)
         rooms.append(own)
     step.rooms = tuple(rooms)
-    if len(step.memories) > 1:
+    if isinstance(step, Repeat) and len(step.memories) > 1:
         step.flag = _new(around, Block(1, 1, 0, 0), number)
+
+
+def _held(around: Memory, array: np.ndarray) -> Buffer:
+    """Return where a constant lies; the same array is held once."""
+    for number, other in enumerate(around.constants):
+        if other is array:
+            return Buffer("constant", number)
+    around.constants.append(array)
+    return Buffer("constant", len(around.constants) - 1)
 
 
 def _new(around: Memory, block: Block, number: int) -> Buffer:
@@ -91,15 +117,15 @@ def _new(around: Memory, block: Block, number: int) -> Buffer:
 
 def span_of(step: Step) -> int:
     """Return how many barriers a step holds itself."""
-    return step.span if isinstance(step, Repeat) else 0
+    return step.span if isinstance(step, Nest) else 0
 
 
 def lives(step: Step) -> dict[Buffer, tuple[int, int]]:
     """Return between which of its own barriers a step uses memory that it is lent."""
-    if not isinstance(step, Repeat) or not step.span:
+    if not isinstance(step, Nest) or not step.span:
         return {}
-    (inner,), (rooms,) = step.memories, step.rooms
     return {
         rooms[Buffer("arena", i)]: (block.first, block.last)
+        for inner, rooms in zip(step.memories, step.rooms, strict=True)
         for i, block in enumerate(inner.blocks)
     }

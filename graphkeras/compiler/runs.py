@@ -21,16 +21,23 @@ from typing import NamedTuple
 
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead
-from graphkeras.compiler.lower import Barrier, Buffer, CatchUp, Repeat, Step
+from graphkeras.compiler.lower import Barrier, Buffer, CatchUp, Nest, Step
 from graphkeras.compiler.shares import TICKS
-from graphkeras.compiler.touches import Pattern, Rows, Touch, Where, touches_of
+from graphkeras.compiler.touches import (
+    WORD,
+    Pattern,
+    Rows,
+    Touch,
+    Where,
+    is_heavy,
+    touches_of,
+)
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.kernels.cpu.cut import PARTS
 
 CACHE = 1 << 20  # bytes that all steps of a run may touch at a time
 LARGE = 1 << 14  # bytes a sample from which it pays to keep them in the cache
-WORD = 4  # bytes of an element, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class FewRows(NamedTuple):
 
 def is_fine(step: Step) -> bool:
     """Whether a step may do less than a part at a time."""
-    if isinstance(step, (Barrier, Repeat)) or step.share is None:
+    if isinstance(step, (Barrier, Nest)) or step.share is None:
         return False
     return not step.share.parts
 
@@ -91,7 +98,11 @@ class Runs:
 
     def _is_large(self, number: int, step: Step) -> bool:
         """Whether a step touches much of each sample (or much, if there are none)."""
-        if isinstance(step, (Barrier, Repeat, CatchUp)) or step.share is None:
+        if isinstance(step, (Barrier, Nest, CatchUp)) or step.share is None:
+            return False
+        if step.share.together:
+            return False
+        if is_heavy(step):
             return False
         if self.lead.size is None:
             size, least = _size(self.touches[number]), CACHE

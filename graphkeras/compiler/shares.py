@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim, SymbolicDim
-from graphkeras.kernels.cpu.cut import PARTS
+from graphkeras.kernels.cpu.cut import PARTS, Moves
 
 TICKS = 16 * PARTS  # what a part is too large for the cache may be done by; see `runs`
 
@@ -29,6 +29,8 @@ class Share:
         variable: of the loop that is cut.
         axes: (position, axis) of the arrays of a call that are cut.
         parts: 0, or the number of parts each of which leaves a partial result.
+        moves: what else changes in a part of a call, see `kernels.cpu.cut`.
+        together: whether all parts of a thread are best done in one go.
     """
 
     size: Dim
@@ -36,6 +38,8 @@ class Share:
     variable: str = ""
     axes: tuple[tuple[int, int], ...] = ()
     parts: int = 0
+    moves: Moves | None = None
+    together: bool = False
 
     @property
     def cells(self) -> Dim:

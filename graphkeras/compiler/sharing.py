@@ -35,8 +35,12 @@ PART = "@part"  # the variable that counts partial results
 SMALL = 1 << 14  # instructions that are not worth sharing
 THIN_FOLD = 128  # ... per sample
 DEEP = 1 << 12  # ... per sample that are worth partial results in any case
+SAMPLES = 32  # a batch has about so many, or more
+FEW_SUMS = 2  # elements that are read for each partial result, at least
 THICK = 512  # elements of a sample whose call is worth partial results
 SMALL_CALL = 1 << 12  # elements of a call's arrays that are not
+SMALL_ALONE = 1 << 15  # ... of one sample alone, where all is over in microseconds
+READ = 16  # operations that take as long as reading an element
 ENOUGH_CELLS = 8
 WIDE = 2 * STRIP  # columns of a fold that are cut rather than what it folds
 # Elements of a result -> how many partial ones there may be.
@@ -44,6 +48,7 @@ PARTIAL_CALLS = ((1 << 16, 16), (1 << 63, 4))
 TRAVELLING = 1 << 16  # elements of trained weights that are worth keeping in place
 LONG = 4  # rows a column, from which sums are few beside them
 SPREAD = 4  # parts of such a product
+ENOUGH_COLUMNS = 128  # of which one row's product is cut between columns
 SUM = ast.parse("x0 + x1", mode="eval").body
 
 
@@ -178,9 +183,11 @@ class Sharing:
 
     def _call(self, call: Call) -> Iterator[Step]:
         found = [way for cut in link.cuts(call.kernel) for way in self._way(call, cut)]
+        if self.lead.size is None:
+            found = [share for share in found if _cells(share) > 1]
         enough = (share for share in found if _cells(share) >= ENOUGH_CELLS)
         share = next(enough, None) or max(found, key=_cells, default=None)
-        share = self._spread(call) or share
+        share = self._spread(call) or self._own_samples(call, found) or share
         if share is None or self._is_small_call(call):
             yield call
         elif share.parts:
@@ -189,25 +196,45 @@ class Sharing:
             yield replace(call, share=share)
 
     def _spread(self, call: Call) -> Share | None:
-        """Return the share of a product with many rows of weights that are trained.
+        """Return the share of a product with many rows of weights, between those.
 
-        Cut between samples, every thread would read all weights, of which another one
-        has just written most: they would travel from core to core in each step. Cut
-        between rows of weights, as their update is, only sums travel.
+        If they are trained: cut between samples, every thread would read all weights,
+        of which another one has just written most: they would travel from core to core
+        in each step. Cut between rows of weights, as their update is, only sums travel.
+        And if there is one sample, and too few columns to cut between.
         """
-        if call.kernel != "matmul.gemm" or call.operands[1].source not in self.changed:
+        if call.kernel != "matmul.gemm":
             return None
         (x, w, _), finish = shapes_of(call), call.finish
-        if len(x) != 2 or (finish is not None and finish.own is None):
+        if (len(x), len(w)) != (2, 2) or (finish is not None and finish.own is None):
             return None
         rows, columns = w
         if not (isinstance(rows, int) and isinstance(columns, int)):
+            return None
+        trained = call.operands[1].source in self.changed
+        if not trained and (x[0] != 1 or columns >= ENOUGH_COLUMNS):
             return None
         whole = tuple(call.operands[1].strides) == (columns, 1)
         if not whole or rows * columns < TRAVELLING or rows < LONG * columns:
             return None
         grain = grain_of(rows, w, self.lead, False)
-        return Share(rows, grain, axes=((0, 1), (1, 0)), parts=SPREAD)
+        parts = SPREAD if trained else PARTS
+        return Share(rows, grain, axes=((0, 1), (1, 0)), parts=parts)
+
+    def _own_samples(self, call: Call, ways: Sequence[Share]) -> Share | None:
+        """Return the share of a call whose samples are many beside its partial results.
+
+        Cut between results, every thread would read samples that others have made.
+        """
+        shapes = shapes_of(call)
+        for share in ways:
+            read = sum((dims.product(shapes[p]) for p, _ in share.axes), start=0)
+            each = self.lead.per_sample(read)
+            read = read if each is None else each * SAMPLES
+            made = dims.product(shapes[-1]) * share.parts
+            if share.parts and isinstance(read, int) and read >= FEW_SUMS * made:
+                return share
+        return None
 
     def _way(self, call: Call, cut: Cut) -> Iterator[Share]:
         """Yield how a call is cut in one way, if it can be."""
@@ -226,8 +253,11 @@ class Sharing:
         if cut.sums:
             yield from self._sum(call, cuts, size, shape)
         elif self._is_whole(call, cuts, axis, shape):
+            if cut.moves is not None and any(n != 1 for n in shape[:axis]):
+                return
             grain = grain_of(size, shape[axis:], self.lead, False)
-            yield Share(size, _multiple(grain, cut.grain), axes=cuts)
+            grain = _multiple(grain, cut.grain_for(attrs))
+            yield Share(size, grain, axes=cuts, moves=cut.moves, together=cut.together)
 
     def _is_whole(
         self, call: Call, cuts: Sequence[tuple[int, int]], axis: int, shape: Shape
@@ -251,7 +281,9 @@ class Sharing:
             return
         operands = [s for p, s in enumerate(shapes_of(call)) if p in dict(cuts)]
         elements = sum((dims.product(s) for s in operands), start=0)
-        each = dims.floordiv(elements, size)
+        each = self.lead.per_sample(elements)
+        if each is None:
+            each = dims.floordiv(elements, size)
         if isinstance(each, int) and each < THICK:
             return
         if result.dtype in ("float32", "float64"):
@@ -276,7 +308,12 @@ class Sharing:
 
     def _is_small_call(self, call: Call) -> bool:
         sizes = [dims.product(shape) for shape in shapes_of(call)]
-        return all(isinstance(n, int) for n in sizes) and max(sizes) < SMALL_CALL
+        least = SMALL_CALL
+        if self.lead.size is None:
+            least = SMALL_ALONE
+            count = call.value.op.fact("operations")
+            sizes += [dims.floordiv(count(call.value), READ)] if count else []
+        return all(isinstance(n, int) for n in sizes) and max(sizes) < least
 
 
 def _shape_of(stores: Sequence[Store]) -> Shape:

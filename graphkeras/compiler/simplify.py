@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from graphkeras import dtypes
 from graphkeras.compiler import pooling
-from graphkeras.compiler.facts import GENERAL_RULES, stretched
+from graphkeras.compiler.facts import rules_of, stretched
 from graphkeras.ir.op import constant, is_constant
 from graphkeras.ir.pattern import Rule, RuleSet, is_literal, rewrite, rule, wildcard
 from graphkeras.ir.value import Graph, Value
@@ -49,7 +49,7 @@ def _change(value: Value) -> Value:
     """Apply rules to one value until none fits."""
     while True:
         new = RULES.rewrite(value)
-        for general_rule in GENERAL_RULES:
+        for general_rule in rules_of(new.op):
             new = general_rule.apply(new) or new
         if new is value:
             return value

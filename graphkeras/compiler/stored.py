@@ -1,6 +1,7 @@
 """Compiled code as it is kept in the cache: object code, sizes and constants.
 
-Of the three parts of a file the first is JSON. A symbolic size is written as
+The first part of a file is JSON, the second has the constants, the others are the code,
+which is compiled and linked in parts. A symbolic size is written as
 ``[[coefficient, [[atom, power], ...]], ...]``, an atom as a name or ``[kind, a, b]``.
 """
 
@@ -44,10 +45,10 @@ def read(key: str | None) -> Built | None:
     if parts is None:
         return None
     try:
-        about, code, data = parts
+        about, data, *codes = parts
         said = json.loads(about)
         constants = _constants(said["constants"], data)
-        return Built(link.load(code, said["symbol"]), _sizing(said), constants)
+        return Built(link.load(codes, said["symbol"]), _sizing(said), constants)
     except WRONG:
         return None  # compiled anew, and replaced
 
@@ -55,8 +56,8 @@ def read(key: str | None) -> Built | None:
 def write(key: str | None, name: str, built: Built) -> None:
     """Keep compiled code, if there is a cache and the code can be kept."""
     place = cache.current() if key else None
-    code = built.entry.object
-    if place is None or key is None or code is None or not fingerprint.is_current():
+    codes = built.entry.objects
+    if place is None or key is None or codes is None or not fingerprint.is_current():
         return
     said = {
         "symbol": built.entry.symbol,
@@ -70,7 +71,7 @@ def write(key: str | None, name: str, built: Built) -> None:
         "constants": [[dtypes.of_array(c), c.shape] for c in built.constants],
     }
     data = b"".join(np.require(c, requirements="C").tobytes() for c in built.constants)
-    place.write(key, name, [json.dumps(said).encode(), code, data])
+    place.write(key, name, [json.dumps(said).encode(), data, *codes])
 
 
 def _constants(said: Sequence[Any], data: bytes) -> tuple[np.ndarray, ...]:

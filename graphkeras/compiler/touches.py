@@ -30,6 +30,8 @@ from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.kernels.cpu.cut import PARTS
 
+WORD = 4  # bytes of an element, about
+HEAVY = 1 << 20  # bytes of weights that are not read again for every few samples
 ANYWHERE = "anywhere"  # each thread may touch any element
 ALONE = "alone"  # only the thread that has part 0 does
 
@@ -174,3 +176,13 @@ def finished_rows(call: Call, share: Share) -> Share:
         return Share(share.size, share.grain)
     often = dims.product(shape[axis + 1 : -1])
     return Share(share.size * often, share.grain * often, nest.outer[-1][0])
+
+
+def is_heavy(step: Step) -> bool:
+    """Whether each part of a call reads much that is the same for all."""
+    if not isinstance(step, Call) or step.share is None:
+        return False
+    cut = dict(step.share.axes)
+    sizes = [dims.product(i.shape) for i in step.value.inputs]
+    whole = sum((n for i, n in enumerate(sizes) if i not in cut), start=0)
+    return isinstance(whole, int) and whole * WORD > HEAVY

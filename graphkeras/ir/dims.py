@@ -18,6 +18,11 @@ Monomial = tuple[tuple[Atom, int], ...]  # ((atom, power), ...), sorted
 Dim = Union[int, "SymbolicDim"]
 
 
+# Programs have few sizes, and a compiler asks for the same sums of them many times.
+_MOST_KEPT = 1 << 14
+
+
+@functools.lru_cache(_MOST_KEPT)
 def _key(item: object) -> str:
     return str(item)
 
@@ -109,15 +114,14 @@ class SymbolicDim:
 
 
 def _is_dim(value: object) -> bool:
-    return isinstance(value, (int, SymbolicDim)) and not isinstance(value, bool)
+    kind = type(value)
+    if kind is SymbolicDim or kind is int:
+        return True
+    return isinstance(value, (int, SymbolicDim)) and kind is not bool
 
 
 def _terms(dim: Dim) -> Mapping[Monomial, int]:
     return dim.terms if isinstance(dim, SymbolicDim) else {(): int(dim)}
-
-
-# Programs have few sizes, and a compiler asks for the same sums of them many times.
-_MOST_KEPT = 1 << 14
 
 
 @functools.lru_cache(_MOST_KEPT)
@@ -264,16 +268,21 @@ def _evaluate_atom(atom: Atom, sizes: Mapping[str, int]) -> int:
     return x // y if y else 0  # nothing is in no parts
 
 
-def symbols(dim: Dim) -> set[str]:
+def symbols(dim: Dim) -> frozenset[str]:
     """Return the names of the symbols in `dim`."""
+    return _symbols(dim) if isinstance(dim, SymbolicDim) else frozenset()
+
+
+@functools.lru_cache(_MOST_KEPT)
+def _symbols(dim: SymbolicDim) -> frozenset[str]:
     names: set[str] = set()
-    for monomial in _terms(dim):
+    for monomial in dim.terms:
         for atom, _ in monomial:
             if isinstance(atom, str):
                 names.add(atom)
             else:
                 names |= symbols(atom[1]) | symbols(atom[2])
-    return names
+    return frozenset(names)
 
 
 def substitute(dim: Dim, sizes: Mapping[str, Dim]) -> Dim:

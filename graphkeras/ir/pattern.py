@@ -179,7 +179,13 @@ Settled = dict[Value, Value]
 
 
 def _settle(value: Value, change: Callable[[Value], Value], done: Settled) -> None:
-    new = change(rebuild(value, [done[i] for i in value.inputs]))
+    known = rebuild(value, [done[i] for i in value.inputs])
+    new = change(known)
+    if new is known:  # nothing to change: neither in a second look
+        if new not in done and value.origin and new.inputs:
+            note_origin(new, value.origin)
+        done[value] = done.setdefault(new, new)
+        return
     for part in walk([new], stop=done):  # what the change built anew, itself last
         done[part] = change(rebuild(part, [done[i] for i in part.inputs]))
         done.setdefault(done[part], done[part])

@@ -7,6 +7,7 @@ that ``0.0`` would merge with ``-0.0`` and ``axis=1`` with ``axis=True``.
 
 from __future__ import annotations
 
+import itertools
 import struct
 import weakref
 from collections.abc import Container, Iterable, Iterator
@@ -30,6 +31,7 @@ _interned: weakref.WeakValueDictionary[tuple[Any, ...], Value] = (
     weakref.WeakValueDictionary()
 )
 _origins: weakref.WeakKeyDictionary[Value, Origin] = weakref.WeakKeyDictionary()
+_serials = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,16 @@ class Value(Operators):
     """One node: `op` applied to `inputs` with static `attrs`, of known `type`.
 
     ``value.axis`` reads the attribute called ``axis``. Two values are equal only if
-    they are the same object.
+    they are the same object; `serial` counts them in the order in which they came.
     """
 
-    __slots__ = ("__weakref__", "attrs", "inputs", "op", "type")
+    __slots__ = ("__weakref__", "attrs", "inputs", "op", "serial", "type")
 
     op: Op
     inputs: tuple[Value, ...]
     attrs: Attrs
     type: ValueType
+    serial: int
 
     __op_priority__ = 10
     __array_ufunc__ = None  # NumPy leaves `array + value` to the value
@@ -70,6 +73,7 @@ class Value(Operators):
             return found
         self = object.__new__(cls)
         self.op, self.inputs, self.attrs, self.type = op, inputs, attrs, type_
+        self.serial = next(_serials)
         _interned[key] = self
         return self
 
@@ -130,6 +134,11 @@ def type_text(type_: ValueType) -> str:
     if isinstance(type_, tuple):
         return "(" + ", ".join(map(str, type_)) + ")"
     return str(type_)
+
+
+def next_serial() -> int:
+    """Return the serial of a value that might come now."""
+    return next(_serials)
 
 
 def note_origin(value: Value, origin: Origin) -> None:

@@ -8,6 +8,7 @@ from graphkeras import activations, constraints, initializers, ops, regularizers
 from graphkeras.errors import ArgumentError, ShapeError, message
 from graphkeras.layers.input_spec import InputSpec
 from graphkeras.layers.layer import Layer
+from graphkeras.layers.tuned import Tuned
 from graphkeras.layers.validation import image_format, int_tuple, one_of, positive_int
 
 
@@ -102,7 +103,7 @@ class Convolution(Layer):
         return self.activation(x)
 
 
-class _Conv(Convolution):
+class _Conv(Tuned, Convolution):
     """activation(conv(x, kernel) + bias).
 
     Args:
@@ -118,6 +119,7 @@ class _Conv(Convolution):
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: as for `enable_lora`, which is called when built.
     """
 
     def __init__(
@@ -138,6 +140,8 @@ class _Conv(Convolution):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -149,6 +153,7 @@ class _Conv(Convolution):
             activation, use_bias, bias_initializer, bias_regularizer, bias_constraint
         )
         self._keep_kernel(kernel_initializer, kernel_regularizer, kernel_constraint)
+        self._keep_tuning(lora_rank, lora_alpha)
         self._check_groups(self.filters, "filters")
 
     def _check_groups(self, number: int, what: str) -> None:
@@ -165,8 +170,14 @@ class _Conv(Convolution):
         channels = self._channels(input_shape)
         self._check_groups(channels, "the input channels")
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self._add_kernel(shape)
+        self._matrix = self._add_kernel(shape)
         self._add_bias(self.filters)
+        self._finish_matrix()
+
+    @property
+    def kernel(self) -> Any:
+        """The kernel: a variable, or with LoRA a tensor."""
+        return self._tuned()
 
     def call(self, inputs: Any) -> Any:
         """Return the feature maps."""

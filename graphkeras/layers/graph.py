@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from graphkeras import dtypes, naming, tree
+from graphkeras import dtypes, naming, ops, tree
 from graphkeras.errors import (
     ArgumentError,
     GraphKerasError,
@@ -114,6 +114,14 @@ class SymbolicTensor(Operators):
     def ndim(self) -> int:
         """Number of axes."""
         return self.type.rank
+
+    def reshape(self, newshape: Any) -> Any:
+        """Return `ops.reshape` of it."""
+        return ops.reshape(self, newshape)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Return `ops.squeeze` of it."""
+        return ops.squeeze(self, axis)
 
     @property
     def _keras_mask(self) -> Any:

@@ -23,7 +23,7 @@ from graphkeras.layers.input_spec import InputSpec, check_inputs
 from graphkeras.layers.shapes import tree_of_shapes, unpacked
 from graphkeras.layers.state import State, checked_name
 from graphkeras.saving.registry import init_arguments
-from graphkeras.variables import Variable, cast_to, casting
+from graphkeras.variables import Variable, cast_to, casting, stateless
 
 
 class _Context(threading.local):
@@ -36,6 +36,50 @@ class _Context(threading.local):
 
 
 _context = _Context()
+
+
+class name_scope:
+    """A scope whose name is part of the paths of the layers built in it.
+
+    Args:
+        name: the part of the path, without a slash.
+        caller, deduplicate: kept for Keras's sake.
+        override_parent: a path that takes the place of what is around the scope.
+
+    Raises:
+        ArgumentError: for another name.
+
+    Example:
+        >>> from graphkeras.layers import Dense
+        >>> dense = Dense(2, name="dense")
+        >>> with name_scope("inner"):
+        ...     dense.build((None, 3))
+        >>> dense.kernel.path
+        'inner/dense/kernel'
+    """
+
+    def __init__(
+        self,
+        name: str,
+        caller: Any = None,
+        deduplicate: bool = True,
+        override_parent: str | None = None,
+    ) -> None:
+        if not isinstance(name, str) or "/" in name:
+            raise ArgumentError(
+                message("name_scope", "expected a name without slash.", repr(name))
+            )
+        self.name, self.override_parent = name, override_parent
+
+    def __enter__(self) -> name_scope:
+        parent = self.override_parent
+        if parent is None:
+            parent = _context.paths[-1][1] if _context.paths else ""
+        _context.paths.append((self, f"{parent}/{self.name}".strip("/")))
+        return self
+
+    def __exit__(self, *unused: Any) -> None:
+        _context.paths.pop()
 
 
 def _with_bookkeeping(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -287,30 +331,37 @@ class Layer(ConfiguredLayer, State):
         Raises:
             ArgumentError: for a layer that is not built, or another number of values.
         """
-        names = ("trainable_variables", "non_trainable_variables")
-        given = (trainable_variables, non_trainable_variables)
-        pairs: list[tuple[Variable, Any]] = []
-        for name, values in zip(names, given):
-            held = getattr(self, name)
-            if not self.built or len(held) != len(values):
-                raise ArgumentError(
-                    message(
-                        self.name, f"expected a built layer, and a value for each of "
-                        f"its {len(held)} {name}.", f"{len(values)}",
-                    )
-                )  # fmt: skip
-            pairs += zip(held, values)
-        before = [variable.value for variable, _ in pairs]
-        try:
-            for variable, value in pairs:
-                variable.assign(value)
+        if not self.built:
+            raise ArgumentError(
+                message(self.name, "stateless_call expected a built layer.",
+                        f"{self!r}", "Call it on data first.")
+            )  # fmt: skip
+        held = self.non_trainable_variables
+        scope = stateless(
+            self.name,
+            ("trainable_variables", self.trainable_variables, trainable_variables),
+            ("non_trainable_variables", held, non_trainable_variables),
+        )
+        with scope:
             outputs = self(*args, **kwargs)
-            after = [variable.value for variable in self.non_trainable_variables]
             losses = (self.losses,) if return_losses else ()
-        finally:
-            for (variable, _), old in zip(pairs, before):
-                variable.assign(old)
-        return outputs, after, *losses
+        return outputs, [scope.get_current_value(v) for v in held], *losses
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what a call on symbolic tensors gives, of which no model knows."""
+        return self.compute_output_spec(*args, **kwargs)
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: Keras 3 has no metrics of layers.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            message(self.name, "add_metric is not part of Keras 3.", "",
+                    "Give metrics to Model.compile, or update one in call() that the"
+                    " layer holds.")
+        )  # fmt: skip
 
     def _check_initialized(self) -> None:
         if "_layer_initialized" not in self.__dict__:

@@ -18,7 +18,7 @@ from graphkeras.losses.loss import (
 from graphkeras.naming import auto_name
 from graphkeras.saving.hdf5 import assign_all
 from graphkeras.saving.registry import deserialize_keras_object
-from graphkeras.variables import Variable
+from graphkeras.variables import StatelessScope, Variable, stateless
 
 
 class Metric:
@@ -112,6 +112,40 @@ class Metric:
         """Set all variables to zero."""
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape, dtypes.to_numpy(variable.dtype)))
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
+    ) -> list[Any]:
+        """Return values of the variables after `update_state`; they stay as they are.
+
+        Args:
+            metric_variables: a value for each of `variables`.
+            args, kwargs: as for `update_state`.
+
+        Raises:
+            ArgumentError: for another number of values.
+        """
+        with self._lent(metric_variables) as scope:
+            self.update_state(*args, **kwargs)
+        return [scope.get_current_value(v) for v in self.variables]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """Return the result for given values of `variables`.
+
+        Raises:
+            ArgumentError: for another number of values.
+        """
+        with self._lent(metric_variables):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[Any]:
+        """Return the values the variables have after `reset_state`; they stay."""
+        with self._lent([v.value for v in self.variables]) as scope:
+            self.reset_state()
+        return [scope.get_current_value(v) for v in self.variables]
+
+    def _lent(self, values: Sequence[Any]) -> StatelessScope:
+        return stateless(self.name, ("metric_variables", self.variables, values))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Gather from one batch and return the value so far."""

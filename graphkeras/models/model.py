@@ -14,6 +14,8 @@ from graphkeras.layers.graph import SymbolicTensor
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
 from graphkeras.models.about import described, logit_outputs
+from graphkeras.models.pickling import reduced
+from graphkeras.models.state_tree import set_state_tree, state_tree
 from graphkeras.models.summary import print_summary
 from graphkeras.models.tracing import trace_model
 from graphkeras.saving.files import (
@@ -125,6 +127,38 @@ class Model(Trainer, Layer):
         found = super().saved_children()
         found |= {"layers": self.layers, "optimizer": self.optimizer}
         return found | ({"_shuffler": self._shuffler} if self.compiled else {})
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether steps are compiled: unless they run eagerly."""
+        return not self.run_eagerly
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return the values of all variables, nested by their paths.
+
+        Args:
+            value_format: "backend_tensor" or "numpy_array".
+
+        Returns:
+            Dict of "trainable_variables", "non_trainable_variables",
+            "optimizer_variables" and "metrics_variables".
+
+        Raises:
+            ArgumentError: if two variables of a kind have one path.
+        """
+        return state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: Mapping[str, Any]) -> None:
+        """Assign what `get_state_tree` returned, or part of it.
+
+        Raises:
+            ArgumentError: for a path the model has not.
+        """
+        set_state_tree(self, state_tree)
+
+    def __reduce__(self) -> Any:
+        """Be pickled and copied as what `save` writes."""
+        return reduced(self)
 
     def save(
         self,

@@ -1,8 +1,7 @@
 """Choices and loops over tensors, and where gradients stop or are replaced.
 
-A choice traces all its branches and selects among their results. A loop of few known
-turns is written out, any other is an op that holds its body. Eagerly both are Python's
-own.
+A choice is an op that holds its branches. A loop of few known turns is written out, any
+other is an op that holds its body. Eagerly both are Python's own.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from graphkeras import tree
-from graphkeras.errors import ArgumentError, ShapeError, TraceError, message
+from graphkeras.errors import ShapeError, TraceError, message
 from graphkeras.ir.definers import composite, elementwise
 from graphkeras.ir.interpret import evaluate
 from graphkeras.ir.op import CONSTANT
 from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import current_trace, user_location
 from graphkeras.ir.value import Value, walk
-from graphkeras.ops.compare import equal, less, logical_and, where
+from graphkeras.ops.compare import less, logical_and, logical_not
 from graphkeras.ops.creation import cast
 from graphkeras.ops.shape import (
     concatenate,
@@ -33,13 +32,14 @@ from graphkeras.ops.shape import (
     shape_of,
     stack,
 )
-from graphkeras.ops.symbolic_loops import holds_symbols, on_symbols
+from graphkeras.ops.symbolic_loops import holds_symbols, is_symbolic, on_symbols
+from graphkeras.ops.traced_choices import require_alike, select, traced_choice
 from graphkeras.ops.traced_loops import (
     NotALoop,
     is_traced,
-    outline,
     traced_scan,
     traced_while,
+    value_of,
 )
 
 MOST_WRITTEN_OUT = 4  # turns of a loop
@@ -124,45 +124,20 @@ def known_number(x: Any) -> Any:
     return evaluate([value], {}, {})[0]
 
 
-def _traced_branches(branches: Sequence[Callable[[], Any]]) -> list[tuple[Any, dict]]:
-    """Run each branch from the same state; return results and what they assign."""
-    trace = current_trace()
-    before = dict(trace.current) if trace else {}
-    found = []
-    for branch in branches:
-        if trace:
-            trace.current = dict(before)
-        result = branch()
-        found.append((result, dict(trace.current) if trace else {}))
-    if trace:
-        trace.current = before
-    return found
-
-
-def _merge_state(
-    choose: Callable[..., Any], outcomes: Sequence[tuple[Any, dict]]
-) -> None:
-    """Give each variable that some branch read or assigned its chosen value."""
-    trace = current_trace()
-    if trace is None:
-        return
-    touched = dict.fromkeys(v for _, state in outcomes for v in state)
-    for variable in touched:
-        start = trace.read(variable)
-        ends = [state.get(variable, start) for _, state in outcomes]
-        if builtins.any(e.value is not start.value for e in ends):
-            trace.assign(variable, choose(*ends))
-
-
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """Return ``true_fn()`` where `pred` holds, else ``false_fn()``.
 
-    While tracing both run, and the results (and assigned variables) are selected.
+    Both are traced, but a compiled program runs only the one that is chosen, with its
+    assignments and losses; so does the gradient.
+    Of symbolic tensors, of which a model is being made, both are computed.
 
     Args:
         pred: a scalar.
         true_fn: function without arguments.
         false_fn: one that returns the same structure, shapes and dtypes.
+
+    Raises:
+        ArgumentError: while tracing, if the two return something different in kind.
 
     Example:
         >>> cond(np.array(True), lambda: 1, lambda: 2)
@@ -171,27 +146,20 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     number = known_number(pred)
     if number is not None:
         return true_fn() if bool(number) else false_fn()
-    outcomes = _traced_branches([true_fn, false_fn])
-    _merge_state(lambda a, b: where(pred, a, b), outcomes)
-    (first, _), (second, _) = outcomes
-    _require_alike("cond", first, second)
-    return tree.map_structure(lambda a, b: _choose(pred, a, b), first, second)
-
-
-def _choose(pred: Any, a: Any, b: Any) -> Any:
-    return None if a is None and b is None else where(pred, a, b)
-
-
-def _require_alike(who: str, first: Any, second: Any) -> None:
-    if not tree.same_structure(first, second):
-        raise ArgumentError(
-            message(who, "expected branches that return one structure.",
-                    f"{outline(first)} and {outline(second)}")
-        )  # fmt: skip
+    if is_symbolic(pred):
+        return _selected("cond", cast(logical_not(pred), "int32"), [true_fn, false_fn])
+    number = cast(logical_not(value_of(pred)), "int32")
+    return traced_choice("cond", number, [true_fn, false_fn])
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """Return ``branches[index](*operands)``; an index outside means the nearest.
+
+    All branches are traced, a compiled program runs only the chosen one; see `cond`.
+
+    Raises:
+        ArgumentError: while tracing, if the branches return something different in
+            kind.
 
     Example:
         >>> switch(1, [lambda x: x + 1, lambda x: x * 10], 5)
@@ -201,19 +169,19 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     number = known_number(index)
     if number is not None:
         return branches[min(max(int(number), 0), last)](*operands)
-    outcomes = _traced_branches([partial(f, *operands) for f in branches])
-    _merge_state(lambda *ends: _select(index, ends), outcomes)
-    results = [result for result, _ in outcomes]
-    for other in results[1:]:
-        _require_alike("switch", results[0], other)
-    return tree.map_structure(lambda *parts: _select(index, parts), *results)
+    calls = [partial(branch, *operands) for branch in branches]
+    if is_symbolic(index):
+        return _selected("switch", index, calls)
+    return traced_choice("switch", index, calls)
 
 
-def _select(index: Any, parts: Sequence[Any]) -> Any:
-    chosen = parts[-1]
-    for i in reversed(range(1, len(parts) - 1)):
-        chosen = where(equal(index, i), parts[i], chosen)
-    return where(index < 1, parts[0], chosen) if len(parts) > 1 else chosen
+def _selected(who: str, index: Any, branches: Sequence[Callable[[], Any]]) -> Any:
+    """Choose among symbolic tensors: each branch is a part of the layer DAG."""
+    results = [branch() for branch in branches]
+    require_alike(who, results)
+    return tree.map_structure(
+        lambda *parts: None if parts[0] is None else select(index, parts), *results
+    )
 
 
 # --------------------------------------------------------------------------- loops

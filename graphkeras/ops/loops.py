@@ -8,7 +8,7 @@ are the carried values of the next turn and what each turn gives.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ def _is_free(value: Value) -> bool:
     return True
 
 
-def _sizes_of(*graphs: Graph) -> Sizes:
+def sizes_of(*graphs: Graph) -> Sizes:
     """Return every symbol of these graphs as a size that is known at run time."""
     names: set[str] = set()
     for graph in graphs:
@@ -128,16 +128,16 @@ def _dims_in(attribute: Any) -> list[Dim]:
     return [attribute] if isinstance(attribute, dims.SymbolicDim) else []
 
 
-def _at(type_: TensorType, sizes: Sizes) -> TensorType:
+def at_sizes(type_: TensorType, sizes: Sizes) -> TensorType:
     return type_.at(dict(sizes))
 
 
-def _require_types(
+def require_types(
     leaves: Sequence[Value], types: Sequence[TensorType], sizes: Sizes
 ) -> None:
     require(len(leaves) == len(types), f"expected {len(leaves)} operands")
     for value, type_ in zip(leaves, types):
-        expected = _at(value._tensor_type, sizes)
+        expected = at_sizes(value._tensor_type, sizes)
         require(expected == type_, f"expected {expected} for {value.name}, got {type_}")
 
 
@@ -146,7 +146,7 @@ def _require_types(
 
 def _scan_canonical(*types: TensorType, **attrs: Any) -> dict[str, Any]:
     if attrs.get("sizes") is None:
-        attrs["sizes"] = _sizes_of(attrs["body"])
+        attrs["sizes"] = sizes_of(attrs["body"])
     return attrs
 
 
@@ -159,8 +159,8 @@ def _scan_type(
         require(type_.rank and type_.shape[0] == length, f"expected {length} slices")
     rows = [type_.with_shape(type_.shape[1:]) for type_ in slices]
     given = [*types[:carries], *rows, *types[carries + sequences :]]
-    _require_types(body.inputs, given, sizes)
-    after = [_at(value._tensor_type, sizes) for value in body.outputs]
+    require_types(body.inputs, given, sizes)
+    after = [at_sizes(value._tensor_type, sizes) for value in body.outputs]
     require(tuple(after[:carries]) == types[:carries], "expected carries to keep type")
     made = [*after[carries:], *(types[i] for i in stash)]
     stacked = (t.with_shape((length, *t.shape)) for t in made)
@@ -208,7 +208,7 @@ def scan_steps(
 
 
 def _room(length: int, value: Value, sizes: Sizes) -> np.ndarray:
-    type_ = _at(value._tensor_type, sizes)
+    type_ = at_sizes(value._tensor_type, sizes)
     return np.empty((length, *type_.shape), dtypes.to_numpy(type_.dtype))
 
 
@@ -309,16 +309,16 @@ def repeat(operands: Sequence[Value], **attrs: Any) -> tuple[Value, ...]:
 
 def _while_canonical(*types: TensorType, **attrs: Any) -> dict[str, Any]:
     if attrs.get("sizes") is None:
-        attrs["sizes"] = _sizes_of(attrs["condition"], attrs["body"])
+        attrs["sizes"] = sizes_of(attrs["condition"], attrs["body"])
     return attrs
 
 
 def _while_type(
     *types: TensorType, condition: Graph, body: Graph, carries: int, sizes: Sizes
 ) -> tuple[TensorType, ...]:
-    _require_types(body.inputs, types, sizes)
-    _require_types(condition.inputs, types, sizes)
-    after = tuple(_at(value._tensor_type, sizes) for value in body.outputs)
+    require_types(body.inputs, types, sizes)
+    require_types(condition.inputs, types, sizes)
+    after = tuple(at_sizes(value._tensor_type, sizes) for value in body.outputs)
     require(after == types[:carries], "expected carries to keep their type")
     require(
         condition.outputs[0].type == TensorType("bool", ()), "expected a scalar bool"
@@ -355,6 +355,11 @@ def while_steps(
         carried = evaluate(body.outputs, found, known)
 
 
-def inner_graphs(value: Value) -> Mapping[str, Graph]:
-    """Return the graphs that a value holds, by attribute."""
-    return {name: value.attributes[name] for name in value.op.fact("graphs", ())}
+def inner_graphs(value: Value) -> list[Graph]:
+    """Return the graphs that a value holds."""
+    held = [value.attributes[name] for name in value.op.fact("graphs", ())]
+    return [graph for one in held for graph in _each(one)]
+
+
+def _each(held: Graph | Sequence[Graph]) -> Sequence[Graph]:
+    return (held,) if isinstance(held, Graph) else held

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphkeras.errors import ArgumentError, message
-from graphkeras.optimizers import schedules
+from graphkeras.optimizers import legacy, schedules
 from graphkeras.optimizers.adam import (
     Adam,
     Adamax,

@@ -17,7 +17,7 @@ from graphkeras.optimizers.options import with_options
 from graphkeras.optimizers.schedules import LearningRateSchedule
 from graphkeras.saving.hdf5 import assign_all
 from graphkeras.saving.registry import deserialize_keras_object
-from graphkeras.variables import Variable
+from graphkeras.variables import Variable, stateless
 
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
@@ -290,6 +290,41 @@ class Optimizer:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
         self._iterations.assign_add(1)
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what a step makes of given values; the variables stay as they are.
+
+        Args:
+            optimizer_variables: a value for each of `variables`.
+            grads: a gradient for each trainable variable.
+            trainable_variables: a value for each variable it was built with.
+
+        Returns:
+            Values of the trainable variables, and of the optimizer's own.
+
+        Raises:
+            ArgumentError: if it is not built, or for another number of values.
+        """
+        if not self.built:
+            raise ArgumentError(
+                message(self.name, "stateless_apply expected a built optimizer.", "",
+                        "Call build(trainable_variables) first.")
+            )  # fmt: skip
+        trained, own = self._trainable_variables, self.variables
+        scope = stateless(
+            self.name,
+            ("trainable_variables", trained, trainable_variables),
+            ("optimizer_variables", own, optimizer_variables),
+        )
+        with scope:
+            self.apply(grads)
+        found = scope.get_current_value
+        return [found(v) for v in trained], [found(v) for v in own]
 
     def _known(self, grads: Sequence[Any], given: Any) -> list[Variable]:
         if given is None:

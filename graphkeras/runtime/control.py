@@ -68,3 +68,13 @@ def feeder_word(inputs: int, outputs: int) -> int:
 def block_size(inputs: int, outputs: int) -> int:
     """Return how many words the control block has."""
     return feeder_word(inputs, outputs) + len(FEEDER)
+
+
+class Written:
+    """Counts the runs of programs that wrote into variables, of this process."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+written = Written()

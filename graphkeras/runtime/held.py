@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,7 @@ class HeldState:
         self.shapes: tuple[Shape, ...] = ((),) * len(ports)
         self.places: set[int] = set()
         self._places = [0] * len(ports)
+        self._named: list[int] = []  # `id` of each array, empty if one may be gone
         self._arrays: list[Callable[[], np.ndarray | None]] = [_nothing] * len(ports)
 
     def take(self, state: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
@@ -42,22 +44,25 @@ class HeldState:
         Raises:
             DTypeError: if compiled code cannot write into one.
         """
+        named = list(map(id, state))
+        if named == self._named:  # of arrays that are still there: it is they
+            return
+        forget = partial(_forget, self._named)
         others = [
             i for i, (a, old) in enumerate(zip(state, self._arrays)) if old() is not a
         ]
-        if not others:
-            return
         for number in others:  # all of them before any is taken
             self._check(state[number], self.ports[number])
         for number in others:
             array = state[number]
-            self._arrays[number] = weakref.ref(array)
+            self._arrays[number] = weakref.ref(array, forget)
             self._places[number] = cpu.address(array)
             yield number, self._places[number]
         shapes = tuple([array.shape for array in state])
         if shapes != self.shapes:  # else it stays the same object: quick to compare
             self.shapes = shapes
         self.places = set(self._places)
+        self._named[:] = named
 
     def _check(self, array: np.ndarray, port: Port) -> None:
         fits = array.dtype == port.kind and array.flags.c_contiguous
@@ -74,3 +79,8 @@ class HeldState:
 
 def _nothing() -> None:
     return None
+
+
+def _forget(named: list[int], _: object) -> None:
+    """An array is gone: another one may get its number."""
+    named.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -18,13 +18,13 @@ class Entry(Protocol):
     Attributes:
         address: where it begins.
         symbol: its name in the object code.
-        object: its object code, None if that cannot be had.
+        objects: the parts of its object code, None if that cannot be had.
         texts: how it can be read, "llvm" and "asm"; none of it once it was stored.
     """
 
     address: int
     symbol: str
-    object: bytes | None
+    objects: tuple[bytes, ...] | None
     texts: Mapping[str, Callable[[], str]]
 
     def __call__(self, table: int, mode: int, /) -> None: ...
@@ -64,10 +64,12 @@ def cuts(name: str) -> tuple[Any, ...]:
     return importlib.import_module(f"{CPU}.cut").cuts_of(kernel(name))
 
 
-def compile_entry(name: str, build: Callable[..., Any]) -> Entry:
-    """Jit the function that `build` adds to an LLVM module; see `kernels.jit`."""
-    jit = importlib.import_module("graphkeras.kernels.jit")
-    return jit.compile_entry(name, build)
+def compile_entry(
+    name: str, build: Callable[..., Any], readable: bool = False
+) -> Entry:
+    """Compile the function `build` adds to an LLVM module; see `kernels.assemble`."""
+    module = importlib.import_module("graphkeras.kernels.assemble")
+    return module.compile_entry(name, build, readable)
 
 
 def compile_function(name: str) -> Any:
@@ -82,10 +84,10 @@ def function(code: Any, locked: bool = False) -> Callable[..., int]:
     return module.function(code, locked)
 
 
-def load(code: bytes, symbol: str) -> Entry:
+def load(codes: Sequence[bytes], symbol: str) -> Entry:
     """Return a function of stored object code; see `kernels.object`."""
     module = importlib.import_module("graphkeras.kernels.object")
-    return module.load(code, symbol)
+    return module.load(codes, symbol)
 
 
 def target() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ more time it took, and is given up as soon as it goes badly.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 TRIAL, STRETCH = 0.004, 0.030  # seconds: of a trial, and between two decisions
 PROBES = 4  # stretches of a trial that goes well
@@ -16,10 +17,13 @@ BETTER = 0.97  # more threads must save that much
 BAD = 1.5  # times as slow as the best: no need to go on
 WORSE = 1.2  # times the best of this count: something has changed
 SOON, LATE = 0.1, 2.0  # seconds between two trials, while they fail
+RARELY = 5e-4  # a step: of shorter ones, as many trials a step
 LOSS = 0.02  # of all time may be lost by trials
 CALLS = 16  # the fewest that settle anything
+SMALL = 0.7  # of the least that is worth it: surely too small
 
 
+@cache
 def levels(most: int) -> list[int]:
     """Return the counts that are tried: 1, 2, 4 ... and the most.
 
@@ -76,6 +80,8 @@ class Pace:
 
     def _next_trial(self, choice: int) -> int | None:
         """Return a count to try although another one is faster, as far as is known."""
+        if self._left > 0 and len(self.seconds) == len(self._counts):
+            return None
         at = self._counts.index(choice)
         above = self._counts[at + 1] if at + 1 < len(self._counts) else None
         if above is not None and above not in self.seconds:
@@ -131,7 +137,8 @@ class Pace:
         self._interval = min(2 * self._interval, LATE)
         if self._choice() == threads:
             self._interval = SOON
-        self._left = max(self._interval, (total - made * best) / LOSS)
+        wait = self._interval * min(1.0, total / made / RARELY)
+        self._left = max(wait, (total - made * best) / LOSS)
 
     def _take(self, threads: int, each: float, weight: float) -> None:
         """Move what is known of a count towards what was measured."""
@@ -140,4 +147,4 @@ class Pace:
         self.best[threads] = min(self.best.get(threads, each), each)
         self._notes += 1
         alone = self.seconds.get(1, self.least)
-        self.settled = self._notes >= CALLS and alone < self.least / 2
+        self.settled = self._notes >= CALLS and alone < SMALL * self.least

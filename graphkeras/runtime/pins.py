@@ -20,7 +20,7 @@ from typing import Any
 def _current_core() -> Any:
     """Return a function that tells the calling thread's core, None if none does."""
     try:
-        return ctypes.CDLL(None).sched_getcpu
+        return ctypes.PyDLL(None).sched_getcpu
     except (AttributeError, OSError, TypeError):
         return None
 
@@ -29,7 +29,8 @@ class Pins:
     """Remembers where the threads were put."""
 
     def __init__(self) -> None:
-        self._held: tuple[Any, ...] = ()
+        self._why: tuple[Any, ...] = ()
+        self._here: tuple[int, set[int]] | None = None
 
     @contextlib.contextmanager
     def held(self, threads: Sequence[int | None]) -> Iterator[bool]:
@@ -38,36 +39,41 @@ class Pins:
         Yields:
             Whether there is a core for each of them.
         """
-        where = _current_core()
-        if where is None or not hasattr(os, "sched_setaffinity"):
-            yield len(threads) < (os.cpu_count() or 1)
+        apart = self.apart(threads)
+        if not apart or self._here is None:
+            yield apart
             return
-        allowed = os.sched_getaffinity(0)
-        if len(threads) >= len(allowed):
-            self._put(threads, [allowed] * len(threads), (allowed,))
-            yield False
-            return
-        here = where()
-        self._put(threads, _places(allowed, here, len(threads)), (here, allowed))
+        here, allowed = self._here
         _move(0, {here})
         try:
             yield True
         finally:
             _move(0, allowed)
 
-    def _put(
-        self,
-        threads: Sequence[int | None],
-        places: Sequence[set[int]],
-        why: tuple[Any, ...],
-    ) -> None:
-        """Move threads, unless they are there."""
-        if self._held == (*threads, *why):
-            return
-        for thread, place in zip(threads, places, strict=True):
-            if thread is not None:
-                _move(thread, place)
-        self._held = (*threads, *why)
+    def apart(self, threads: Sequence[int | None]) -> bool:
+        """Keep these threads off the core of the calling one, which may move on.
+
+        For work of microseconds: to hold the calling thread, too, would take longer.
+
+        Returns:
+            Whether there is a core for each of them.
+        """
+        where = _current_core()
+        if where is None or not hasattr(os, "sched_setaffinity"):
+            return len(threads) < (os.cpu_count() or 1)
+        allowed = os.sched_getaffinity(0)
+        enough = len(threads) < len(allowed)
+        here = where() if enough else -1
+        why = (*threads, here, allowed)
+        if self._why != why:
+            places = [allowed] * len(threads)
+            if enough:
+                places = _places(allowed, here, len(threads))
+            for thread, place in zip(threads, places, strict=True):
+                if thread is not None:
+                    _move(thread, place)
+            self._why, self._here = why, (here, allowed)
+        return enough
 
 
 def _places(allowed: set[int], here: int, count: int) -> list[set[int]]:

@@ -31,11 +31,12 @@ from graphkeras.runtime.control import (
 from graphkeras.runtime.held import HeldState
 from graphkeras.runtime.link import Entry
 from graphkeras.runtime.pace import Pace
+from graphkeras.runtime.team import Tables
 
 Shapes = Sequence[tuple[int, ...]]
 Arrays = Sequence[np.ndarray]
 # Seconds of a step on one thread that a second one may shorten.
-WORTH_WAKING, WORTH_WAITING = 2e-4, 5e-5  # if it has to be woken; if it is awake
+WORTH_CALLING, WORTH_WAITING = 1.2e-5, 5e-5  # of a single run, in an epoch
 MOST_BINDINGS = 8  # sizes remembered, so that train and test batches can alternate
 
 
@@ -93,6 +94,7 @@ class Code:
         blocks: number of blocks in the arena.
         feeder: from (dtype of rows, dtype of batch) to the function that gathers them.
         team: gives the function by which threads find together.
+        writes: whether it changes its state.
     """
 
     entry: Entry
@@ -104,6 +106,7 @@ class Code:
     layout: Layout
     feeder: Callable[[str, str], Any]
     team: Callable[[], Entry]
+    writes: bool = True
 
 
 class _Binding(NamedTuple):
@@ -128,6 +131,8 @@ class Program:
         self._bindings: dict[Any, _Binding] = {}
         self._bound: Any = None  # the key of the binding that is in the table
         self._arena = cpu.aligned(0)
+        self._tables: Tables | None = None  # for a team
+        self._copied: Any = None  # the binding whose control words are in all of them
         counts = (code.inputs, code.state, code.outputs, code.constants)
         self._first = [1]
         for ports in counts:
@@ -138,6 +143,7 @@ class Program:
         self._words = memoryview(self._table)  # type: ignore[arg-type]
         self._start = cpu.address(self._table)
         self._kinds = [p.kind for p in code.inputs]
+        self._made = [p.kind for p in code.outputs]
         self._state = HeldState(name, code.state)
         self._set("high", PARTS)
         self._constants = [np.require(c, requirements="C") for c in code.constants]
@@ -157,16 +163,23 @@ class Program:
         """
         self._check_counts(inputs, state)
         arrays = [cpu.as_input(a, kind) for a, kind in zip(inputs, self._kinds)]
+        words, first = self._words, self._first
         with self._lock:
             self._hold(state)
-            arrays = cpu.apart(arrays, self._state.places)
+            places = [cpu.address(a) for a in arrays]
+            if not self._state.places.isdisjoint(places):
+                arrays = cpu.apart(arrays, self._state.places)
+                places = [cpu.address(a) for a in arrays]
             binding = self._bind((tuple([a.shape for a in arrays]),))
-            ports = zip(binding.cases[0].outputs, self.code.outputs)
-            outputs = [cpu.empty(shape, port.kind) for shape, port in ports]
-            self._point(0, arrays)
-            self._point(2, outputs)
-            self._words[0] = binding.first
+            shapes = zip(binding.cases[0].outputs, self._made)
+            outputs = [cpu.empty(shape, kind) for shape, kind in shapes]
+            for word, place in enumerate(places, first[0]):
+                words[word] = place
+            for word, array in enumerate(outputs, first[2]):
+                words[word] = cpu.address(array)
+            words[0] = binding.first
             self._call(ONCE, binding, 1)
+            control.written.count += self.code.writes
         return outputs
 
     def _call(self, mode: int, binding: _Binding, steps: int) -> None:
@@ -186,13 +199,23 @@ class Program:
         """Run the code on several threads; whether they were free to do it."""
         if arena.size + arena.own * threads > len(self._arena):
             self._make_room(arena)  # more threads were allowed meanwhile
-        tables = np.repeat(self._table[np.newaxis], threads, 0)
+        tables = self._tables
+        if tables is None or tables.members != threads:
+            self._tables = tables = Tables(threads, len(self._table), self._control)
+            self._copied = None
+        brief = mode == ONCE
+        if brief and self._copied is self._bound:  # the control words are as they were
+            tables.point(self._words)
+        else:
+            tables.fill(self._table)
+            self._copied = self._bound if brief else None
         entry = self.code.entry.address
-        if not team.run(self.code.team, entry, mode, tables, self._control):
+        if not team.run(self.code.team, entry, mode, tables, brief):
             return False
-        self._table[:] = tables[0]
-        for name, value in (("low", 0), ("high", PARTS), ("team", 0)):
-            self._set(name, value)
+        if not brief:
+            self._table[:] = tables.rows[0]
+            for name, value in (("low", 0), ("high", PARTS), ("team", 0)):
+                self._set(name, value)
         return True
 
     def _hold(self, state: Arrays) -> None:
@@ -232,10 +255,13 @@ class Program:
         found, arena = self.code.layout.bind(whole)
         while len(self._bindings) >= MOST_BINDINGS:
             del self._bindings[next(iter(self._bindings))]
-        paces = Pace(WORTH_WAKING), Pace(WORTH_WAITING)
+        paces = Pace(WORTH_CALLING), Pace(WORTH_WAITING)
         return _Binding(found, arena, cpu.address(found[0].words), paces)
 
     def _check_counts(self, inputs: Sequence[Any], state: Sequence[Any]) -> None:
+        code = self.code
+        if len(inputs) == len(code.inputs) and len(state) == len(code.state):
+            return
         for what, given, ports in (
             ("inputs", inputs, self.code.inputs),
             ("state arrays", state, self.code.state),
@@ -326,6 +352,7 @@ class Program:
             made = self._words[self._control + CONTROL.index("done")]
             self._set("shuffle", 0)
             going = made == stop < epoch.steps
+            control.written.count += self.code.writes
         return made
 
     def _catch_up(self, binding: _Binding) -> None:

@@ -32,12 +32,58 @@ TABLE, NAPS = 2, 3
 WAIT, WORK, LEAD = 0, 1, 2
 
 
+class Tables:
+    """The table of a program, once for each thread of a team.
+
+    Args:
+        members: how many threads.
+        words: of a table.
+        control: where its control words begin.
+
+    Attributes:
+        rows: the tables, that of the leading thread first.
+    """
+
+    def __init__(self, members: int, words: int, control: int) -> None:
+        self.members, self.words, self.control = members, words, control
+        self.rows = np.zeros((members, words), np.int64)
+        self._all = memoryview(self.rows.reshape(-1))  # type: ignore[arg-type]
+        first, step = cpu.address(self.rows), self.rows.strides[0]
+        self.places = [first + seat * step for seat in range(members)]
+        self._seated: Team | None = None
+
+    def fill(self, table: np.ndarray) -> None:
+        """Take a whole table, for all."""
+        self.rows[:] = table
+        self._seated = None
+
+    def point(self, words: memoryview) -> None:
+        """Take what stands before the control words of a table, for all."""
+        control, step = self.control, self.words
+        for start in range(0, step * self.members, step):
+            self._all[start : start + control] = words[:control]
+
+    def seat(self, team: Team) -> None:
+        """Tell each thread its parts and its team, unless they know."""
+        if self._seated is team:
+            return
+        seats = np.arange(self.members)
+        for name, value in (
+            ("low", seats * PARTS // self.members), ("seat", 4 * seats + WAIT),
+            ("high", (seats + 1) * PARTS // self.members),
+            ("team", team.place), ("wait", team.function.address),
+        ):  # fmt: skip
+            self.rows[:, self.control + CONTROL.index(name)] = value
+        self._seated = team
+
+
 class Team:
     """Threads, and the memory they share.
 
     Attributes:
         function: compiled from `kernels.cpu.team`.
         block: the shared words.
+        place: their address.
     """
 
     def __init__(self, function: Entry) -> None:
@@ -45,32 +91,39 @@ class Team:
         self.block = cpu.empty((SEATS + PARTS * LINE,), np.dtype(np.int64))
         self.block[:] = 0
         self.block[SYSTEM], self.block[NAP] = _system_call(), FIRST_NAP
+        self.place = cpu.address(self.block)
         self.threads: list[threading.Thread] = []
+        self._words = memoryview(self.block)  # type: ignore[arg-type]
+        self._others: dict[int, list[int | None]] = {}  # by how many they are
         self._pins = Pins()
 
-    def run(self, entry: int, mode: int, tables: np.ndarray, control: int) -> None:
+    def run(self, entry: int, mode: int, tables: Tables, brief: bool) -> None:
         """Run the code at an address, on one thread for each table.
 
         Args:
-            tables: int64, a row each; the calling thread takes the first.
-            control: where their control words begin.
+            tables: the calling thread takes the first.
+            brief: whether it takes microseconds.
         """
-        members, words = len(tables), self.block
-        self._grow(members - 1)
-        seats = np.arange(members)
-        for name, value in (
-            ("low", seats * PARTS // members), ("seat", 4 * seats + WAIT),
-            ("high", (seats + 1) * PARTS // members),
-            ("team", cpu.address(words)), ("wait", self.function.address),
-        ):  # fmt: skip
-            tables[:, control + CONTROL.index(name)] = value
-        words[MEMBERS], words[ENTRY], words[MODE] = members, entry, mode
-        places = cpu.address(tables) + seats * tables.strides[0]
-        words[SEATS + TABLE : SEATS + members * LINE : LINE] = places
-        others = [thread.native_id for thread in self.threads[: members - 1]]
+        count = tables.members - 1
+        others = self._others.get(count) or self._grown(count)
+        tables.seat(self)
+        words = self._words
+        words[MEMBERS], words[ENTRY], words[MODE] = count + 1, entry, mode
+        for at, place in zip(range(SEATS + TABLE, len(words), LINE), tables.places):
+            words[at] = place
+        if brief:
+            words[PATIENCE] = SPINS if self._pins.apart(others) else 0
+            self.function(self.place, LEAD)
+            return
         with self._pins.held(others) as apart:
             words[PATIENCE] = SPINS if apart else 0
-            self.function(cpu.address(words), LEAD)
+            self.function(self.place, LEAD)
+
+    def _grown(self, count: int) -> list[int | None]:
+        """Return the system's numbers of so many threads, which there are then."""
+        self._grow(count)
+        self._others[count] = [t.native_id for t in self.threads[:count]]
+        return self._others[count]
 
     def _grow(self, count: int) -> None:
         usual = threading.stack_size(STACK)
@@ -79,7 +132,7 @@ class Team:
                 seat = len(self.threads) + 1
                 number = 4 * seat + WORK
                 thread = threading.Thread(
-                    target=self.function, args=(cpu.address(self.block), number),
+                    target=self.function, args=(self.place, number),
                     name=f"graphkeras.team-{seat}", daemon=True,
                 )  # fmt: skip
                 thread.start()
@@ -90,7 +143,7 @@ class Team:
     def close(self) -> None:
         """Let all threads end."""
         self.block[QUIT], self.block[MEMBERS] = 1, len(self.threads) + 1
-        self.function(cpu.address(self.block), LEAD)
+        self.function(self.place, LEAD)
         for thread in self.threads:
             thread.join()
 
@@ -115,7 +168,7 @@ _team: Team | None = None
 
 
 def run(
-    make: Callable[[], Entry], entry: int, mode: int, tables: np.ndarray, control: int
+    make: Callable[[], Entry], entry: int, mode: int, tables: Tables, brief: bool
 ) -> bool:
     """Run code on as many threads as there are tables, if the team is free.
 
@@ -131,7 +184,7 @@ def run(
     try:
         if _team is None:
             _team = Team(make())
-        _team.run(entry, mode, tables, control)
+        _team.run(entry, mode, tables, brief)
     finally:
         _lock.release()
     return True

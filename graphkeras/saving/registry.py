@@ -8,6 +8,7 @@ code is stored or run.
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib
 import inspect
 import marshal
@@ -65,6 +66,7 @@ class _Scopes(threading.local):
         self.safe: bool | None = None  # in a load: whether stored code is refused
         self.shared: Mapping[int, int] = {}  # id of an object -> number in configs
         self.read: dict[Any, Any] | None = None  # number -> object made
+        self.met: dict[str, Any] | None = None  # name -> what is the user's own
 
 
 _scopes = _Scopes()
@@ -234,6 +236,24 @@ def _tagged(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
     return {"class_name": class_name, "config": config}
 
 
+@contextlib.contextmanager
+def noting_own() -> Iterator[dict[str, Any]]:
+    """Collect the user's own classes and functions that configs name from now on.
+
+    The dict is what `custom_objects` must be to read the configs again.
+    """
+    before, _scopes.met = _scopes.met, {}
+    try:
+        yield _scopes.met
+    finally:
+        _scopes.met = before
+
+
+def _note(name: str, target: Any) -> None:
+    if _scopes.met is not None:
+        _scopes.met[name] = target
+
+
 def serialize_function(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the config of a named function; its code is not stored."""
     name = get_registered_name(function)
@@ -246,6 +266,16 @@ def serialize_function(function: Callable[..., Any]) -> dict[str, Any]:
             )
         )  # fmt: skip
     module = public_module(function) or function.__module__
+    if "<locals>" in function.__qualname__ and public_module(function):
+        raise SavingError(
+            message(
+                "serialize", "expected functions that a file can name.",
+                "a loop or a branch over symbolic tensors",
+                "Write that loop or branch in the call() of a registered Layer.",
+            )
+        )  # fmt: skip
+    if not public_module(function):
+        _note(name, function)
     return {
         "module": module, "class_name": "function", "config": name,
         "registered_name": name,
@@ -265,6 +295,8 @@ def serialize_instance(obj: Any) -> dict[str, Any]:
         )  # fmt: skip
     cls = type(obj)
     module = public_module(cls)
+    if not module:
+        _note(get_registered_name(cls), cls)
     config = {
         "module": module or cls.__module__,
         "class_name": _WRITTEN_AS.get(cls.__name__, cls.__name__),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import tree
+from graphkeras import config, tree
 from graphkeras.data.arrays import as_arrays, holds_arrays, map_arrays
 from graphkeras.data.dataset import Dataset
 from graphkeras.data.steps import RowBatches
@@ -342,6 +342,21 @@ def adapt(
     _check_counts(batch_size=batch_size, steps=steps)
     if isinstance(x, (ArrayData, StreamData)):
         return x
+    samples = (x, y, sample_weight)
+    data = _adapted(samples, batch_size, steps, shuffle, class_weight, seeds)
+    limit = config.max_steps_per_epoch()
+    if limit is not None and (data.num_batches is None or data.num_batches > limit):
+        warnings.warn(f"Limiting steps_per_epoch to {limit}.", stacklevel=3)
+        data.steps = limit
+    return data
+
+
+def _adapted(
+    samples: tuple[Any, Any, Any], batch_size: int | None, steps: int | None,
+    shuffle: bool | str, class_weight: Mapping[int, float] | None,
+    seeds: SeedGenerator | None,
+) -> Data:  # fmt: skip
+    x, y, sample_weight = samples
     if not holds_arrays(x):
         _check_stream(x, y, sample_weight)
         rows = x.row_batches() if isinstance(x, Dataset) else None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphkeras import tree
+from graphkeras import config, tree
 from graphkeras.data.workers import closing_if_can
 from graphkeras.errors import message
 from graphkeras.training.callbacks.callback import CallbackList
@@ -145,7 +145,8 @@ class Pass:
     def collected(self) -> Any:
         """Run the pass and return the outputs of all rows."""
         if isinstance(self.data, ArrayData) and self._is_native():
-            compiled = self.step.compiled_for(self.data.batch, self.data.arrays)
+            rows = self.data.batch_size
+            compiled = self.step.compiled_for(self.data.batch, self.data.arrays, rows)
             split = compiled.needs_batches
             whole = self.data.steps is None
             if whole and not split and not self.callbacks.needs_batches(self.mode):
@@ -247,3 +248,12 @@ def warn_of_nan(losses: np.ndarray | None, epoch: int) -> bool:
         RuntimeWarning, stacklevel=3,
     )  # fmt: skip
     return True
+
+
+def epochs_allowed(epochs: int) -> int:
+    """Return how many epochs to run, given what `config.set_max_epochs` allows."""
+    limit = config.max_epochs()
+    if limit is None or epochs <= limit:
+        return epochs
+    warnings.warn(f"Limiting epochs to {limit}.", stacklevel=3)
+    return limit

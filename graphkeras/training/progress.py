@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras import config
+from graphkeras.errors import ArgumentError, message
 from graphkeras.training.callbacks.callback import Callback
 
 _REDRAW = 0.1  # seconds between two drawings
@@ -110,10 +111,18 @@ class Bar:
     Args:
         total: number of steps, None if unknown.
         verbose: 0 nothing, 1 a bar (live on a terminal), 2 one line at the end.
+        width: cells of the bar.
+        interval: seconds between two drawings; a tenth if None.
+        unit: what a step is called.
     """
 
-    def __init__(self, total: int | None, verbose: int) -> None:
+    def __init__(
+        self, total: int | None, verbose: int, width: int = _WIDTH,
+        interval: float | None = None, unit: str = "step",
+    ) -> None:  # fmt: skip
         self.total, self.verbose = total, verbose
+        self._width, self._unit = width, unit
+        self._interval = _REDRAW if interval is None else interval
         self.done, self._logs = 0, dict[str, Any]()
         self._start = time.monotonic()
         self._drawn = self._start
@@ -122,12 +131,12 @@ class Bar:
         self._can_live = verbose == 1 and is_live()
 
     def update(self, done: int, logs: dict[str, Any]) -> None:
-        """Note progress; redraw at most ten times a second."""
+        """Note progress; redraw, but not too often."""
         self.done, self._logs = done, logs or self._logs
         now = time.monotonic()
         if self._first is None and done:
             self._first = (now, done)
-        if self._can_live and now - self._drawn >= _REDRAW:
+        if self._can_live and now - self._drawn >= self._interval:
             self._drawn = now
             self._draw()
 
@@ -155,8 +164,8 @@ class Bar:
         seconds = time.monotonic() - self._start
         parts = [f"{self.done}/{self.total if self.total else 'unknown'}"]
         if self.verbose == 1 and self.total:
-            full = int(_WIDTH * min(self.done / self.total, 1.0))
-            parts[0] += " " + "━" * full + "╌" * (_WIDTH - full)
+            full = int(self._width * min(self.done / self.total, 1.0))
+            parts[0] += " " + "━" * full + "╌" * (self._width - full)
         parts.append(f"{seconds:.0f}s {self._per_step(seconds)}")
         parts += [f"{name}: {_number(value)}" for name, value in logs.items()]
         return " - ".join(parts)
@@ -169,10 +178,86 @@ class Bar:
             steps -= self._first[1]
         each = seconds / max(steps, 1)
         if each >= 1:
-            return f"{each:.0f}s/step"
-        return (
-            f"{each * 1e3:.0f}ms/step" if each >= 1e-3 else f"{each * 1e6:.0f}us/step"
-        )
+            return f"{each:.0f}s/{self._unit}"
+        if each >= 1e-3:
+            return f"{each * 1e3:.0f}ms/{self._unit}"
+        return f"{each * 1e6:.0f}us/{self._unit}"
+
+
+class Progbar:
+    """A progress bar for loops of one's own.
+
+    Args:
+        target: number of steps, None if unknown.
+        width: cells of the bar.
+        verbose: 0 nothing, 1 a bar, 2 one line at the end.
+        interval: seconds between two drawings at least.
+        stateful_metrics: names whose latest value is shown; of others the mean.
+        stateless_metrics: names of which the mean is shown; of others the latest.
+        unit_name: what a step is called.
+
+    Raises:
+        ArgumentError: if both kinds of names are given.
+
+    Example:
+        >>> bar = Progbar(2, verbose=2)
+        >>> bar.update(1, [("loss", 4.0)])
+        >>> bar.add(1, [("loss", 2.0)])  # doctest: +ELLIPSIS
+        2/2 - 0s ... - loss: 3.0000
+    """
+
+    def __init__(
+        self,
+        target: int | None,
+        width: int = _WIDTH,
+        verbose: int = 1,
+        interval: float = 0.05,
+        stateful_metrics: Any = None,
+        stateless_metrics: Any = None,
+        unit_name: str = "step",
+    ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ArgumentError(
+                message("Progbar", "expected stateful_metrics or stateless_metrics.",
+                        "both", "The names not given are of the other kind.")
+            )  # fmt: skip
+        self.target, self.verbose, self.unit_name = target, verbose, unit_name
+        self._latest = None if stateful_metrics is None else set(stateful_metrics)
+        self._means = None if stateless_metrics is None else set(stateless_metrics)
+        self._sums: dict[str, tuple[float, int]] = {}
+        self._bar = Bar(target, verbose, width, interval, unit_name)
+
+    def update(
+        self, current: int, values: Any = None, finalize: bool | None = None
+    ) -> None:
+        """Show that `current` steps are done.
+
+        Args:
+            current: steps done so far.
+            values: ``(name, value)`` pairs; those of the last steps.
+            finalize: whether it is the end; if None, when `target` is reached.
+        """
+        steps = max(current - self._bar.done, 1)
+        for name, value in values or ():
+            mean = float(np.mean(value))
+            total, count = self._sums.get(name, (0.0, 0))
+            keep = self._is_averaged(name)
+            self._sums[name] = (
+                (total + mean * steps, count + steps) if keep else (mean, 1)
+            )
+        logs = {name: total / count for name, (total, count) in self._sums.items()}
+        self._bar.update(current, logs)
+        if finalize or (finalize is None and self.target and current >= self.target):
+            self._bar.finish(logs)
+
+    def add(self, n: int, values: Any = None) -> None:
+        """Show that `n` more steps are done."""
+        self.update(self._bar.done + n, values)
+
+    def _is_averaged(self, name: str) -> bool:
+        if self._means is not None:
+            return name in self._means
+        return name not in (self._latest or ())
 
 
 def is_live() -> bool:

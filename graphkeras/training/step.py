@@ -26,6 +26,7 @@ from graphkeras.losses.labels import LabelRange
 from graphkeras.variables import Variable
 
 MOST_MET = 64  # shapes whose program is found at once
+BATCH = dims.symbol("batch")
 
 _PARTS = ("x", "y", "sample_weight")
 
@@ -102,7 +103,11 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One program of a step: its graph, variables, outputs and checks of its data."""
+    """One program of a step: its graph, variables, outputs and checks of its data.
+
+    Attributes:
+        lead: the size that counts rows: a symbol, or 1 of a program for one row.
+    """
 
     graph: Graph
     variables: list[Variable]
@@ -110,6 +115,7 @@ class Compiled:
     labels: list[LabelRange]
     program: Any
     tracks_loss: bool  # output 0 is the scalar loss
+    lead: dims.Dim = BATCH
 
     @property
     def state(self) -> list[np.ndarray]:
@@ -149,8 +155,9 @@ class Compiled:
         """Return arrays for the outputs of so many rows; None if they are not rows."""
         sizes: dict[str, int] = {}
         for leaf, array in zip(self.graph.inputs, sources):
-            bind_sizes(str(leaf.name), leaf.type, array.shape, sizes)
-        if any(not _is_rows(o.type) for o in self.graph.outputs):
+            shape = array.shape if self.lead == BATCH else (1, *array.shape[1:])
+            bind_sizes(str(leaf.name), leaf.type, shape, sizes)
+        if any(not _is_rows(o.type, self.lead) for o in self.graph.outputs):
             return None
         return [
             np.empty(
@@ -165,10 +172,9 @@ def _symbols_of(value: Value) -> set[str]:
     return {name for size in dims_of(value) for name in dims.symbols(size)}
 
 
-def _is_rows(type_: Any) -> bool:
-    batch = dims.symbol("batch")
+def _is_rows(type_: Any, lead: dims.Dim) -> bool:
     rest = [dims.symbols(d) for d in type_.shape[1:]]
-    return bool(type_.shape) and type_.shape[0] == batch and {"batch"} not in rest
+    return bool(type_.shape) and type_.shape[0] == lead and {"batch"} not in rest
 
 
 class Step:
@@ -180,25 +186,35 @@ class Step:
         eager: run the Python for every batch instead.
         free: ``free(x)``, for each array of the model's inputs which axes have no
             fixed size.
+        serves: whether it only answers: one row has a program of its own, where threads
+            share what is done to it rather than rows; and what is made of weights alone
+            is kept until they change.
     """
 
     def __init__(
         self, function: Callable[[Any], Any], name: str, *, eager: bool = False,
         free: Callable[[Any], list[tuple[bool, ...]]] = lambda x: [],
+        serves: bool = False,
     ) -> None:  # fmt: skip
         self.function, self.name, self.eager, self._free = function, name, eager, free
+        self.serves = serves
         self._sizes: dict[Any, Sizes] = {}  # by layout: structure, dtypes and ranks
         self._compiled: dict[Any, Compiled] = {}
         self._met: dict[Any, Compiled] = {}  # by structure, dtypes and exact shapes
 
-    def compiled_for(self, batch: Any, arrays: Sequence[np.ndarray]) -> Compiled:
+    def compiled_for(
+        self, batch: Any, arrays: Sequence[np.ndarray], rows: int | None = None
+    ) -> Compiled:
         """Return the program for batches like this one.
 
         Args:
             batch: the structure, its leaves arrays or None.
             arrays: the leaves that are arrays, in order.
+            rows: of a batch, if there are more in the arrays.
         """
-        layout = (_paths(batch), tuple((batch_dtype(a), a.ndim) for a in arrays))
+        lead = self._lead(arrays, rows)
+        kinds = tuple((batch_dtype(a), a.ndim) for a in arrays)
+        layout = lead, _paths(batch), kinds
         sizes = tuple(size for a in arrays for size in a.shape[1:])
         exact, known = Sizes.of(sizes), self._sizes.get(layout)
         if known is None:
@@ -213,18 +229,24 @@ class Step:
         self._compiled[layout, used.dims()] = compiled
         return compiled
 
+    def _lead(self, arrays: Sequence[np.ndarray], rows: int | None) -> dims.Dim:
+        """Return 1 for one row that has a program of its own, else a symbol."""
+        counts = {len(a) if a.ndim else 0 for a in arrays} if rows is None else {rows}
+        return 1 if self.serves and counts == {1} else BATCH
+
     def _widest(
         self, batch: Any, arrays: Sequence[np.ndarray], layout: Any, wide: Sizes,
         exact: Sizes,
     ) -> tuple[Sizes, Compiled]:  # fmt: skip
         """Compile for free sizes, or if the model needs them fixed for these."""
+        lead = layout[0]
         try:
-            compiled = self._compile(batch, _types(arrays, wide))
+            compiled = self._compile(batch, _types(arrays, wide, lead), lead)
         except Exception:  # whatever the user's Python does with a size it lacks
             if wide.dims() == exact.dims():
                 raise
             # What is wrong with these very sizes is what the user wants to read.
-            return exact, self._compile(batch, _types(arrays, exact))
+            return exact, self._compile(batch, _types(arrays, exact, lead), lead)
         self._sizes[layout] = wide
         return wide, compiled
 
@@ -245,7 +267,9 @@ class Step:
             found += [is_free and size not in taken for size, is_free in pairs]
         return found
 
-    def _compile(self, batch: Any, types: Sequence[TensorType]) -> Compiled:
+    def _compile(
+        self, batch: Any, types: Sequence[TensorType], lead: dims.Dim
+    ) -> Compiled:
         with Trace() as trace:
             rest = iter(types)
             leaves = [
@@ -257,7 +281,8 @@ class Step:
             graph, variables = trace.graph(values)
         return Compiled(
             graph, variables, outputs, trace.notes.get(LABELS, []),
-            compile_graph(graph, name=self.name), _tracks_loss(result, graph),
+            compile_graph(graph, name=self.name, keeps=self.serves),
+            _tracks_loss(result, graph), lead,
         )  # fmt: skip
 
     def run_eagerly(self, batch: Any) -> Any:
@@ -302,11 +327,12 @@ def _exactly(batch: Any, arrays: list[np.ndarray]) -> Any:
     return type(batch), tuple(pairs)
 
 
-def _types(arrays: Sequence[np.ndarray], sizes: Sizes) -> list[TensorType]:
+def _types(
+    arrays: Sequence[np.ndarray], sizes: Sizes, lead: dims.Dim
+) -> list[TensorType]:
     rest = iter(sizes.dims())
-    lead = (dims.symbol("batch"),)
     return [
-        TensorType(batch_dtype(a), (*lead, *(next(rest) for _ in a.shape[1:])))
+        TensorType(batch_dtype(a), (lead, *(next(rest) for _ in a.shape[1:])))
         for a in arrays
     ]
 

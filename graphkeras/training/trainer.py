@@ -31,7 +31,7 @@ from graphkeras.training.arrays import (
 from graphkeras.training.callbacks.callback import CallbackList, History, pythonify_logs
 from graphkeras.training.compiled import CompileLoss, CompileMetrics
 from graphkeras.training.data import Data, adapt, common_length, split_off
-from graphkeras.training.loop import Pass, warn_of_nan
+from graphkeras.training.loop import Pass, epochs_allowed, warn_of_nan
 from graphkeras.training.progress import ProgressBar
 from graphkeras.training.step import Step
 
@@ -354,7 +354,10 @@ class Trainer:
         if force or mode not in settled.steps or settled.steps[mode][0] != key:
             name = f"{self.name}_{mode}"  # type: ignore[attr-defined]
             checked = self._checked(function)
-            step = Step(checked, name, eager=self.run_eagerly, free=self._free_axes)
+            step = Step(
+                checked, name, eager=self.run_eagerly, free=self._free_axes,
+                serves=mode == "predict",
+            )  # fmt: skip
             settled.steps[mode] = (key, step)
         return settled.steps[mode][1]
 
@@ -438,11 +441,11 @@ class Trainer:
         validation = self._validation_data(
             validation_data, validation_batch_size or batch_size, validation_steps
         )
+        epochs = epochs_allowed(epochs)
         listed = self._callbacks(callbacks, verbose, epochs, data, add_history=True)
-        self.stop_training = False
+        self.stop_training = told = False
         listed.on_train_begin()
         logs: dict[str, Any] = {}
-        told = False
         try:
             # A callback may have restored what earlier epochs of this fit reached.
             initial_epoch = self.__dict__.pop("_initial_epoch", initial_epoch)

@@ -33,8 +33,10 @@ def capture(function: ir.Function) -> list[ir.Value]:
 
 def _is_foreign(value: ir.Value, function: ir.Function) -> bool:
     """Whether a value belongs to some other function."""
+    if type(value) is ir.Constant:  # most are
+        return False
     if isinstance(value, instructions.Instruction):
-        return value.function is not function
+        return value.parent.parent is not function
     return isinstance(value, ir.Argument) and value.parent is not function
 
 
@@ -45,7 +47,10 @@ def _rewire(
     if isinstance(instruction, instructions.PhiInstr):
         instruction.incomings = [(inside(v), b) for v, b in instruction.incomings]
         return
-    instruction.operands = [inside(operand) for operand in instruction.operands]
+    operands = [inside(operand) for operand in instruction.operands]
+    if operands == instruction.operands:
+        return
+    instruction.operands = operands
     if isinstance(instruction, instructions.GEPInstr):
         instruction.pointer, *instruction.indices = instruction.operands
     instruction._clear_string_cache()

@@ -20,12 +20,13 @@ from graphkeras.kernels.cpu.loop import zero
 from graphkeras.kernels.cpu.matmul import multiply_tiled
 from graphkeras.kernels.cpu.tile import DTYPES, Epilogue
 from graphkeras.kernels.cpu.value import Index, known
-from graphkeras.kernels.cpu.window import Geometry, Padding, axes
+from graphkeras.kernels.cpu.window import ROWS, Geometry, Padding, axes
 
 Pair = tuple[Index, Index]
 
 
 @cut(x=0, out=0)
+@cut(out=1, moves=ROWS)
 @cut(w=3, out=3, grain=32, where={"groups": 1})
 @kernel
 def conv2d(
@@ -150,12 +151,14 @@ def _is_product(shape: Geometry, padding: Padding, *arrays: Array) -> bool:
 
 def _rows_touch(array: Array) -> bool:
     """Whether every pixel follows the one before: the image is one long matrix."""
-    _, height, width, channels = (known(size) for size in array.shape)
+    images, height, width, channels = (known(size) for size in array.shape)
     image, line, pixel = (known(step) for step in array.strides[:3])
-    if height is None or width is None or pixel is None:
+    if width is None or pixel is None:
         return False
-    line_touches = line == width * pixel
-    return pixel == channels and line_touches and image == height * width * pixel
+    lines_touch = pixel == channels and line == width * pixel
+    if images == 1:
+        return lines_touch
+    return height is not None and lines_touch and image == height * width * pixel
 
 
 def _is_depthwise(shape: Geometry) -> bool:

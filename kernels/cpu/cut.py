@@ -5,6 +5,7 @@ whoever runs it gives each thread arrays that begin and end elsewhere::
 
     @cut(x=0, out=0)             samples: out[i] is made of x[i] and of all the rest
     @cut(w=3, out=3, grain=64)   output channels, in whole panels of 64
+    @cut(out=1, moves=ROWS)      rows of results: x is the same, its windows move along
     @summed(x=0, g=0)            out is the sum of what parts of the samples give
     @kernel
     def conv(e, x, w, out): ...
@@ -27,7 +28,8 @@ An axis may be given as the name of an attribute that holds it; with `beside`, t
 the first array named must differ from the attribute. An array without the axis, or with
 another size along it than the last array named, is left whole: it is stretched, or not
 there. If the last one has no such axis, or an attribute is not what `where` asks, the
-cut is none of this call's.
+cut is none of this call's. What `moves` is for arrays whose sizes before the cut axis
+are all 1: one sample.
 """
 
 from __future__ import annotations
@@ -35,11 +37,27 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.emit import Emit
+from graphkeras.kernels.cpu.value import Index
 
 PARTS = 16  # the work of a step is cut in so many; a thread takes neighbouring ones
 
 F = TypeVar("F", bound=Callable[..., None])
+
+
+class Moves(Protocol):
+    """What else changes where a part begins elsewhere."""
+
+    def grain(self, attributes: Mapping[str, Any]) -> int:
+        """At multiples of what a part may begin."""
+
+    def part(
+        self, e: Emit, arrays: list[Array], attributes: dict[str, Any], first: Index
+    ) -> tuple[list[Array], dict[str, Any]]:
+        """Arrays, the result being cut already, and attributes of a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,8 @@ class Cut:
         sums: whether the results of parts are added up.
         beside: the attribute from which the axis must differ.
         where: attributes and what they must be.
+        moves: what else changes in a part, if anything does.
+        together: whether a part is best done in one go, even if the cache holds less.
     """
 
     axes: tuple[tuple[str, int | str], ...]
@@ -59,6 +79,12 @@ class Cut:
     sums: bool = False
     beside: str = ""
     where: tuple[tuple[str, Any], ...] = ()
+    moves: Moves | None = None
+    together: bool = False
+
+    def grain_for(self, attributes: Mapping[str, Any]) -> int:
+        """At multiples of what the parts of a call may begin."""
+        return self.grain if self.moves is None else self.moves.grain(attributes)
 
 
 def cut(
@@ -66,11 +92,15 @@ def cut(
     grain: int = 1,
     beside: str = "",
     where: Mapping[str, Any] | None = None,
+    moves: Moves | None = None,
+    together: bool = False,
     **axes: int | str,
 ) -> Callable[[F], F]:
     """Say that a kernel can run on parts of these arrays."""
     conditions = tuple((where or {}).items())
-    return _adding(Cut(tuple(axes.items()), grain, False, beside, conditions))
+    ways = tuple(axes.items())
+    made = Cut(ways, grain, False, beside, conditions, moves, together)
+    return _adding(made)
 
 
 def summed(**axes: int | str) -> Callable[[F], F]:

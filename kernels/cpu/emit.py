@@ -29,8 +29,12 @@ from graphkeras.kernels.cpu.target import (
     native_lanes,
     register_type,
     suffix,
+    undefined,
+    whole,
+    wholes,
 )
 from graphkeras.kernels.cpu.value import Index, Scalar, known
+from graphkeras.kernels.stream import Stream
 
 if TYPE_CHECKING:
     from graphkeras.kernels.cpu.array import Array
@@ -125,6 +129,11 @@ class Emit:
         self.builder.ret_void()
         return self.builder.function
 
+    def pass_on(self) -> None:
+        """Say that all other functions are finished: they may be compiled now."""
+        if isinstance(self.module, Stream):
+            self.module.pass_on(self.builder.function)
+
     def call(self, function: ir.Function, arguments: Sequence[ir.Value]) -> None:
         """Call a function that returns nothing."""
         self.builder.call(function, arguments)
@@ -180,7 +189,7 @@ class Emit:
 
     def index(self, index: Index) -> ir.Value:
         """An index as an i64 value."""
-        return ir.Constant(I64, index) if isinstance(index, int) else index
+        return whole(64, index) if isinstance(index, int) else index
 
     def add(self, a: Index, b: Index) -> Index:
         """a + b"""
@@ -438,11 +447,9 @@ class Emit:
         """One value in every lane."""
         if scalar.lanes == lanes:
             return scalar
-        kind = register_type(scalar.dtype, lanes)
-        empty = ir.Constant(kind, ir.Undefined)
-        zero = ir.Constant(I32, 0)
-        single = self.builder.insert_element(empty, scalar.value, zero)
-        mask = ir.Constant(ir.VectorType(I32, lanes), [zero] * lanes)
+        empty = undefined(scalar.dtype, lanes)
+        single = self.builder.insert_element(empty, scalar.value, whole(32, 0))
+        mask = wholes(32, (0,) * lanes)
         spread = self.builder.shuffle_vector(single, empty, mask)
         return Scalar(spread, scalar.dtype, lanes)
 
@@ -450,7 +457,7 @@ class Emit:
         """One lane of a vector."""
         if scalar.lanes == 1:
             return scalar
-        at = ir.Constant(I32, position)
+        at = whole(32, position)
         return Scalar(self.builder.extract_element(scalar.value, at), scalar.dtype)
 
     def gather(self, parts: Sequence[Scalar]) -> Scalar:
@@ -458,19 +465,18 @@ class Emit:
         if len(parts) == 1:
             return parts[0]
         dtype = parts[0].dtype
-        value = ir.Constant(register_type(dtype, len(parts)), ir.Undefined)
+        value = undefined(dtype, len(parts))
         for position, part in enumerate(parts):
-            at = ir.Constant(I32, position)
+            at = whole(32, position)
             value = self.builder.insert_element(value, part.value, at)
         return Scalar(value, dtype, len(parts))
 
     def shuffle(self, a: Scalar, b: Scalar, lanes: Sequence[int]) -> Scalar:
         """The named lanes of a and b laid end to end."""
-        places = [ir.Constant(I32, lane) for lane in lanes]
-        mask = ir.Constant(ir.VectorType(I32, len(lanes)), places)
+        mask = wholes(32, tuple(lanes))
         mixed = self.builder.shuffle_vector(a.value, b.value, mask)
         if len(lanes) == 1:
-            mixed = self.builder.extract_element(mixed, ir.Constant(I32, 0))
+            mixed = self.builder.extract_element(mixed, whole(32, 0))
         return Scalar(mixed, a.dtype, len(lanes))
 
     def cast(self, scalar: Scalar, dtype: str) -> Scalar:
@@ -487,8 +493,7 @@ class Emit:
         """index, index + 1, ... as values."""
         value = self.splat(Scalar(self.index(index), "int64"), lanes)
         if lanes > 1:
-            steps = [ir.Constant(I64, lane) for lane in range(lanes)]
-            ramp = ir.Constant(ir.VectorType(I64, lanes), steps)
+            ramp = wholes(64, tuple(range(lanes)))
             value = Scalar(self.builder.add(value.value, ramp), "int64", lanes)
         return self.cast(value, dtype)
 
@@ -531,7 +536,7 @@ class Emit:
         function = self.external("llvm.prefetch.p0", VOID, kinds)
         place = self.address(array.pointer, array.dtype, offset)
         kind = (1, 3, 1) if write else (0, 2, 1)  # write?, how near, data
-        self.builder.call(function, [place, *(ir.Constant(I32, n) for n in kind)])
+        self.builder.call(function, [place, *(whole(32, n) for n in kind)])
 
     def load_some(
         self, array: "Array", offset: Index, lanes: int, live: Index
@@ -543,7 +548,7 @@ class Emit:
         kind = memory_type(array.dtype, lanes)
         mask = self._mask(lanes, live)
         place = self.address(array.pointer, array.dtype, offset)
-        align = ir.Constant(I32, itemsize(array.dtype))
+        align = whole(32, itemsize(array.dtype))
         name = f"llvm.masked.load.{suffix(kind)}.p0"
         load = self.external(name, kind, [POINTER, I32, mask.type, kind])
         zero = ir.Constant(kind, None)
@@ -562,7 +567,7 @@ class Emit:
         raw = to_memory(self.builder, scalar)
         mask = self._mask(scalar.lanes, live)
         place = self.address(array.pointer, array.dtype, offset)
-        align = ir.Constant(I32, itemsize(array.dtype))
+        align = whole(32, itemsize(array.dtype))
         name = f"llvm.masked.store.{suffix(raw.type)}.p0"
         store = self.external(name, VOID, [raw.type, POINTER, I32, mask.type])
         self.builder.call(store, [raw, place, align, mask])
@@ -571,8 +576,7 @@ class Emit:
         """<lanes x i1>, true in the first `live`."""
         count = known(live)
         if count is not None:
-            ones = [ir.Constant(I1, int(lane < count)) for lane in range(lanes)]
-            return ir.Constant(ir.VectorType(I1, lanes), ones)
+            return wholes(1, tuple(int(lane < count) for lane in range(lanes)))
         ramp = self.from_index(0, "int64", lanes).value
         limit = self.splat(Scalar(self.index(live), "int64"), lanes).value
         return self.builder.icmp_signed("<", ramp, limit)

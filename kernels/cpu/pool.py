@@ -20,7 +20,7 @@ from graphkeras.kernels.cpu.loop import cover, nest
 from graphkeras.kernels.cpu.target import accumulator
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
-from graphkeras.kernels.cpu.window import Padding, axes
+from graphkeras.kernels.cpu.window import ROWS, Padding, axes
 
 UNROLLED = 5  # taps of an axis written out one by one
 
@@ -103,6 +103,7 @@ class _Windows:
 
 
 @cut(x=0, out=0)
+@cut(out=1, moves=ROWS)
 @kernel
 def max_pool2d(
     e: Emit, x: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding
@@ -209,6 +210,7 @@ def pool_at_places2d(
 
 
 @cut(x=0, out=0)
+@cut(out=1, moves=ROWS)
 @kernel
 def average_pool2d(
     e: Emit, x: Array, out: Array, *, window: Pair, strides: Pair, padding: Padding

@@ -249,7 +249,7 @@ def _total(steps: Steps, at: Place, dh: Array, g_states: Array) -> Term:
 # ----------------------------------------------------------------------------- simple
 
 
-@cut(x=0, h=0, mask=0, scale=0, states=0, room=0, last=0)
+@cut(together=True, x=0, h=0, mask=0, scale=0, states=0, room=0, last=0)
 @kernel
 def simple_loop(
     e: Emit,
@@ -281,7 +281,7 @@ def simple_loop(
     zero(e, room)
 
 
-@cut(states=0, mask=0, scale=0, g_states=0, g_h=0, dx=0, room=0, dh=0)
+@cut(together=True, states=0, mask=0, scale=0, g_states=0, g_h=0, dx=0, room=0, dh=0)
 @kernel
 def simple_loop_backward(
     e: Emit,
@@ -319,6 +319,7 @@ def simple_loop_backward(
 
 
 @cut(
+    together=True,
     x=0,
     h=0,
     c=0,
@@ -384,6 +385,7 @@ def lstm_loop(
 
 
 @cut(
+    together=True,
     gates=0,
     carries=0,
     c=0,
@@ -485,7 +487,9 @@ class Gru:
         return at.read(_gates(steps.e, self.scale, steps.h, 3)[gate])
 
 
-@cut(x=0, h=0, mask=0, scale=0, states=0, gates=0, inner=0, room=0, last=0)
+@cut(
+    together=True, x=0, h=0, mask=0, scale=0, states=0, gates=0, inner=0, room=0, last=0
+)
 @kernel
 def gru_loop(
     e: Emit,
@@ -587,6 +591,7 @@ def _before(
 
 
 @cut(
+    together=True,
     gates=0,
     inner=0,
     earlier=0,

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core import config
+
+from graphkeras.kernels.host import features
 
 I1 = ir.IntType(1)
 I8 = ir.IntType(8)
@@ -48,6 +48,7 @@ def itemsize(dtype: str) -> int:
     return bits(dtype) // 8
 
 
+@functools.cache
 def memory_type(dtype: str, lanes: int = 1) -> ir.Type:
     """LLVM type of `lanes` elements in memory."""
     scalar = _MEMORY.get(dtype) or ir.IntType(bits(dtype))
@@ -56,6 +57,7 @@ def memory_type(dtype: str, lanes: int = 1) -> ir.Type:
     return scalar if lanes == 1 else ir.VectorType(scalar, lanes)
 
 
+@functools.cache
 def register_type(dtype: str, lanes: int = 1) -> ir.Type:
     """LLVM type of `lanes` elements being worked on."""
     scalar = _REGISTER.get(dtype) or memory_type(dtype)
@@ -65,20 +67,6 @@ def register_type(dtype: str, lanes: int = 1) -> ir.Type:
 def accumulator(dtype: str) -> str:
     """dtype in which sums of `dtype` are kept."""
     return "float32" if dtype in HALVES else dtype
-
-
-@functools.cache
-def features() -> frozenset[str]:
-    """Features LLVM may use here: the host's, within Numba's own settings."""
-    named_by_user = getattr(config, "CPU_FEATURES", None)
-    if named_by_user is not None:
-        named = named_by_user.split(",")
-        return frozenset(f[1:] for f in named if f.startswith("+"))
-    host = llvm.get_host_cpu_features()
-    found = {name for name, present in host.items() if present}
-    if not getattr(config, "ENABLE_AVX", True):
-        found = {name for name in found if not name.startswith("avx")}
-    return frozenset(found)
 
 
 @functools.cache
@@ -157,3 +145,27 @@ def suffix(kind: ir.Type) -> str:
     if isinstance(kind, ir.IntType):
         return f"i{kind.width}"
     return {"half": "f16", "float": "f32", "double": "f64"}[str(kind)]
+
+
+# Constants are written again and again; made once, they also keep their text. Nothing
+# may be changed in them.
+_MOST_CONSTANTS = 1 << 12
+
+
+@functools.lru_cache(_MOST_CONSTANTS)
+def whole(bits: int, number: int) -> ir.Constant:
+    """A whole number of some bits."""
+    return ir.Constant(ir.IntType(bits), number)
+
+
+@functools.lru_cache(_MOST_CONSTANTS)
+def wholes(bits: int, numbers: tuple[int, ...]) -> ir.Constant:
+    """A vector of whole numbers."""
+    kind = ir.VectorType(ir.IntType(bits), len(numbers))
+    return ir.Constant(kind, [whole(bits, number) for number in numbers])
+
+
+@functools.lru_cache(_MOST_CONSTANTS)
+def undefined(dtype: str, lanes: int) -> ir.Constant:
+    """A vector being worked on that nothing was put in yet."""
+    return ir.Constant(register_type(dtype, lanes), ir.Undefined)

@@ -27,6 +27,8 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 Epilogue = Callable[[Emit, Scalar, Index, Index, int], Scalar]
+WIDEST = 4  # vectors of a panel with several rows
+LATE = 64  # steps before the last in which the memory of results is asked for
 SHORT = 8  # operations that may be written once for each vector of sums
 Beside = Callable[[Index], None]
 DTYPES = ("float32", "float64")
@@ -126,8 +128,12 @@ def tile(
         [e.local(zero.dtype, zero, panel.lanes) for _ in range(panel.vectors)]
         for _ in range(rows)
     ]
-    _announce(e, rows, panel, result)
-    _walk(e, panel, sums, (a, 0, a_row), (b, 0), list(walks), beside)
+    besides = [] if beside is None else [beside]
+    if len(walks) == 1 and _is_long(walks[0]) and rows > 1:
+        besides.append(_announcing(e, rows, panel, result, walks[0].count))
+    else:
+        _announce(e, rows, panel, result)
+    _walk(e, panel, sums, (a, 0, a_row), (b, 0), list(walks), besides)
     with e.when(e.invert(result.fresh)):
         _add(e, panel, sums, result)
     if result.epilogue is None:
@@ -153,7 +159,7 @@ def _add(e: Emit, panel: Panel, sums: Sums, result: Result) -> None:
 
 
 def _announce(e: Emit, rows: int, panel: Panel, result: Result) -> None:
-    """Ask for the memory of the results while they are computed.
+    """Ask for the memory of the results before they are computed.
 
     A store that misses the cache holds up those behind it.
     """
@@ -163,6 +169,27 @@ def _announce(e: Emit, rows: int, panel: Panel, result: Result) -> None:
             e.prefetch(result.out, place, write=True)
 
 
+def _is_long(walk: Walk) -> bool:
+    """Whether what is asked for when a walk begins may be gone when it ends."""
+    steps = known(walk.count)
+    return steps is None or steps > LATE
+
+
+def _announcing(
+    e: Emit, rows: int, panel: Panel, result: Result, steps: Index
+) -> Beside:
+    """The same row by row in the last steps: a long k would drive it out again."""
+    start = e.maximum(0, e.sub(steps, LATE))
+
+    def announce(k: Index) -> None:
+        row = e.clamp(e.sub(k, start), 0, rows - 1)
+        for vector in range(panel.vectors):
+            place = e.add(e.mul(result.row_step, row), vector * panel.lanes)
+            e.prefetch(result.out, place, write=True)
+
+    return announce
+
+
 def _walk(
     e: Emit,
     panel: Panel,
@@ -170,7 +197,7 @@ def _walk(
     left: tuple[Array, Index, Index],
     right: tuple[Array, Index],
     walks: list[Walk],
-    beside: Beside | None,
+    besides: Sequence[Beside],
 ) -> None:
     """Nested loops over k; at the bottom one multiplication of each sum."""
     (a, a_offset, a_row), (b, b_offset) = left, right
@@ -179,9 +206,9 @@ def _walk(
         with e.loop(0, walk.count) as k:
             a_next = e.add(a_offset, e.mul(k, walk.a_step))
             b_next = e.add(b_offset, e.mul(k, walk.b_step))
-            if beside is not None and not inner:
+            for beside in () if inner else besides:
                 beside(k)
-            _walk(e, panel, sums, (a, a_next, a_row), (b, b_next), inner, beside)
+            _walk(e, panel, sums, (a, a_next, a_row), (b, b_next), inner, besides)
         return
     lanes = panel.lanes
     columns = [
@@ -276,7 +303,14 @@ def panels(
     lanes: int,
     body: Callable[[Index, Panel], None],
 ) -> None:
-    """body(first column, panel) for every panel; the last may be narrower."""
+    """body(first column, panel) for every panel; the last may be narrower.
+
+    Of wide panels, if nobody knows how many columns there are, each is half as wide as
+    the one before, so that few lanes are in vain.
+    """
+    if known(columns) is None and vectors > WIDEST:
+        _halves(e, columns, vectors, lanes, body)
+        return
     width = vectors * lanes
     whole, rest = whole_part(e, columns, width)
     if known(columns) is None or known(whole):
@@ -288,6 +322,25 @@ def panels(
     needed = vectors if count is None else -(-count // lanes)
     with e.when(e.gt(rest, 0)):
         body(whole, Panel(needed, lanes, rest))
+
+
+def _halves(
+    e: Emit,
+    columns: Index,
+    vectors: int,
+    lanes: int,
+    body: Callable[[Index, Panel], None],
+) -> None:
+    """The panels of a number of columns that is not known."""
+    start: Index = 0
+    while vectors:
+        width = vectors * lanes
+        stop = e.mul(e.floordiv(columns, width), width)
+        with e.loop(start, stop, width) as column:
+            body(column, Panel(vectors, lanes, width))
+        start, vectors = stop, vectors // 2
+    with e.when(e.lt(start, columns)):
+        body(start, Panel(1, lanes, e.sub(columns, start)))
 
 
 def strips(

@@ -16,7 +16,7 @@ class Scalar:
 
     def __init__(self, value: ir.Value, dtype: str, lanes: int = 1) -> None:
         expected = register_type(dtype, lanes)
-        if value.type != expected:
+        if value.type is not expected and value.type != expected:
             raise TypeError(f"{dtype} x {lanes} is {expected}, not {value.type}")
         self.value, self.dtype, self.lanes = value, dtype, lanes
 

@@ -1,8 +1,10 @@
 """Which input cells a window of a convolution or a pool covers, and the reverse."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit
 from graphkeras.kernels.cpu.value import Index, known
 
@@ -129,3 +131,36 @@ def axes(
         Axis(image[0], window[0], strides[0], top, dilation[0], bottom),
         Axis(image[1], window[1], strides[1], left, dilation[1], right),
     )
+
+
+class Rows:
+    """Rows of results of one image, which are under windows of the same image.
+
+    Those of a later part begin further down: it is as if there were less padding above.
+    Where windows are cells, and all there are, the rows are cut like their results:
+    what is a product of matrices stays one.
+    """
+
+    def grain(self, attributes: Mapping[str, Any]) -> int:
+        """Any row may be the first."""
+        return 1
+
+    def part(
+        self, e: Emit, arrays: list[Array], attributes: dict[str, Any], first: Index
+    ) -> tuple[list[Array], dict[str, Any]]:
+        """x, ..., out and the attributes of the rows from `first` on."""
+        x, *others, out = arrays
+        down, _ = attributes.get("strides", (1, 1))
+        window = attributes.get("window") or others[0].shape[:2]
+        (top, bottom), across = attributes["padding"]
+        cells = [known(n) for n in (*window, down)] == [1, 1, 1]
+        if cells and [known(n) for n in (top, bottom, *across)] == [0] * 4:
+            shape = (x.shape[0], out.shape[1], *x.shape[2:])
+            place = e.address(x.pointer, x.dtype, e.mul(first, x.strides[1]))
+            x = replace(x, pointer=place, shape=shape)
+            return [x, *others, out], attributes
+        above = e.sub(top, e.mul(first, down))
+        return arrays, {**attributes, "padding": ((above, bottom), across)}
+
+
+ROWS = Rows()

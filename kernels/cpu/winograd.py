@@ -17,8 +17,9 @@ Source: Lavin and Gray, arXiv:1509.09308.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llvmlite import ir
 
@@ -44,7 +45,7 @@ from graphkeras.kernels.cpu.tile import (
     vectors_for,
 )
 from graphkeras.kernels.cpu.value import Scalar
-from graphkeras.kernels.cpu.window import Padding
+from graphkeras.kernels.cpu.window import Padding, Rows
 from graphkeras.kernels.cpu.winograd_tiles import (
     CHANNELS,
     Cells,
@@ -184,7 +185,16 @@ def weights_gradient(e: Emit, u: Array, out: Array) -> None:
 # ------------------------------------------------------------------------ forward
 
 
+class _RowsOfTiles(Rows):
+    """Rows of results, in whole tiles."""
+
+    def grain(self, attributes: Mapping[str, Any]) -> int:
+        """A tile may not begin elsewhere: its results would be rounded otherwise."""
+        return _sides(attributes["window"])[0].results
+
+
 @cut(x=0, out=0)
+@cut(out=1, moves=_RowsOfTiles())
 @kernel
 def conv2d(
     e: Emit,

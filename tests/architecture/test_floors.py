@@ -47,8 +47,10 @@ TOP = (
     "demo",
     "callbacks",
     "datasets",
+    "mixed_precision",
     "preprocessing",
     "utils",
+    "wrappers",
 )
 
 # Rules finer than the floors: a module -> what it may take from another unit.

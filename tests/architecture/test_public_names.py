@@ -29,4 +29,4 @@ def test_distance_to_keras_names_what_is_missing(
     names.write_text(json.dumps({"keras.ops": ["exp", "no_such_op"]}))
     check_api.main(["--keras", str(names)])
     shown = capsys.readouterr().out
-    assert "graphkeras.ops: 1 of 2\n    no_such_op\n" in shown
+    assert "keras.ops: 1 of 2\n    no_such_op\n" in shown

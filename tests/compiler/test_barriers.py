@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graphkeras import ops
+from graphkeras.autodiff import gradient
 from graphkeras.compiler.binding import Binder, Sizing
 from graphkeras.compiler.fuse import fuse
 from graphkeras.compiler.lower import Barrier, Call
@@ -57,6 +58,22 @@ def test_a_sum_over_samples_is_cut_along_them() -> None:
     assert not isinstance(first, (Barrier, Call)) and first.share is not None
     assert first.share.parts == 16 and isinstance(barrier, Barrier)
     assert not isinstance(second, Barrier) and second.share is None
+
+
+@pytest.mark.parametrize(("length", "axis"), [(64, 0), (8, 3)])
+def test_weights_of_many_pixels_are_summed_up_where_these_are(
+    length: int, axis: int
+) -> None:
+    def slopes(x: Any, w: Any) -> Any:
+        y = ops.conv(x, w, strides=2)
+        return gradient(ops.sum(y * y).value, [w.value])[0]
+
+    images = floats(BATCH, length, length, 32)
+    memory = plan(slopes, images, floats(5, 5, 32, 128))
+    calls = [step for step in memory.steps if isinstance(step, Call)]
+    assert calls[-1].kernel == "conv.conv2d_backward_weights"
+    share = calls[-1].share
+    assert share and {a for _, a in share.axes} == {axis}
 
 
 def test_a_single_number_is_made_by_one_thread() -> None:

@@ -11,11 +11,13 @@ from graphkeras import ops
 from graphkeras.autodiff import gradient
 from graphkeras.compiler import runs
 from graphkeras.compiler.agree import sample
+from graphkeras.compiler.lower import Call
 from graphkeras.compiler.memory import Memory
 from graphkeras.compiler.shares import TICKS
 from graphkeras.ir import dims
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph
+from graphkeras.ops.recurrent import simple_rnn
 from tests.compiler.machine import BATCH, assert_agrees, compiled, floats, traced
 from tests.compiler.test_memory import memory_of
 
@@ -63,6 +65,24 @@ def test_small_steps_run_whole() -> None:
     memory = memory_of(traced(small, floats(BATCH, 50), floats(50, 50)))
     assert not memory.runs
     assert not memory.rooms
+
+
+def test_steps_in_time_take_all_samples_of_a_thread_together() -> None:
+    def layer(*given: Any) -> Any:
+        states, _ = simple_rnn(*given, activation="tanh", reverse=False)
+        return ops.max_pool(states, 4)
+
+    kernels = floats(64, 64), floats(64, 64), floats(64)
+    state, mask = floats(BATCH, 64), TensorType("bool", (0,))
+    graph = traced(layer, floats(BATCH, 100, 64), *kernels, state, mask)
+    loops = [
+        (number, step.share)
+        for number, step in enumerate(memory_of(graph).steps)
+        if isinstance(step, Call) and step.kernel == "recurrent.simple_loop"
+    ]
+    ((number, share),) = loops
+    assert share and share.together
+    assert not any(r.first <= number < r.stop for r in memory_of(graph).runs)
 
 
 def test_what_is_wanted_later_is_kept_whole() -> None:

@@ -17,6 +17,7 @@ from graphkeras.compiler import programs, sharing
 from graphkeras.runtime import team
 from graphkeras.runtime.control import CONTROL, PARTS
 from graphkeras.runtime.pace import Pace
+from graphkeras.runtime.team import Tables
 
 ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
 Order = Callable[[int], list[int]]
@@ -47,21 +48,21 @@ class Turns:
         self.leave()
         self.enter(seat)
 
-    def run(self, entry: int, mode: int, tables: np.ndarray, control: int) -> None:
+    def run(self, entry: int, mode: int, tables: Tables, _brief: bool) -> None:
         """Run the code at an address, as `Team.run` does."""
-        seats = np.arange(len(tables))
+        seats, rows, control = np.arange(tables.members), tables.rows, tables.control
         block, wait = np.zeros(64, np.int64), ENTRY(self.wait)
         for name, value in (
-            ("low", seats * PARTS // len(tables)), ("seat", seats),
-            ("high", (seats + 1) * PARTS // len(tables)),
+            ("low", seats * PARTS // len(rows)), ("seat", seats),
+            ("high", (seats + 1) * PARTS // len(rows)),
             ("team", block.ctypes.data),
             ("wait", ctypes.cast(wait, ctypes.c_void_p).value),
         ):  # fmt: skip
-            tables[:, control + CONTROL.index(name)] = value
+            rows[:, control + CONTROL.index(name)] = value
 
         def work(seat: int) -> None:
             self.enter(seat)
-            ENTRY(entry)(tables[seat].ctypes.data, mode)
+            ENTRY(entry)(rows[seat].ctypes.data, mode)
             self.leave()
 
         threads = [threading.Thread(target=work, args=(int(s),)) for s in seats]
@@ -69,6 +70,7 @@ class Turns:
             thread.start()
         for thread in threads:
             thread.join()
+        tables.fill(rows[0])  # no team is in them
 
 
 @contextmanager
@@ -90,7 +92,9 @@ def taking_turns(count: int, order: Order) -> Iterator[None]:
 def sharing_all() -> Iterator[None]:
     """Have the compiler share whatever it can, however small."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SMALL", "THIN", "THIN_FOLD", "THICK", "SMALL_CALL", "DEEP"):
+        for name in (
+            "SMALL", "THIN", "THIN_FOLD", "THICK", "SMALL_CALL", "SMALL_ALONE", "DEEP",
+        ):  # fmt: skip
             patch.setattr(sharing, name, 0)
         patch.setattr(programs, "_kept", OrderedDict())
         yield

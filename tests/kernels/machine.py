@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from llvmlite import ir
 
+from graphkeras.kernels.assemble import compile_entry
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID
-from graphkeras.kernels.jit import compile_entry
 
 Case = Callable[..., None]
 

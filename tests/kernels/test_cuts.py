@@ -128,6 +128,40 @@ SAMPLES = {
 }  # fmt: skip
 
 
+def one(kernel, strides=(1, 1), padding=((0, 0), (0, 0)), size=(13, 9), **more):
+    """A convolution of one image, by Keras's rule of sizes."""
+    dilation = more.get("dilation", (1, 1))
+    rows = zip(size, kernel, strides, padding, dilation)
+    out = [(n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in rows]
+    inputs = kernel[2] * more.get("groups", 1)
+    how = {"strides": strides, "padding": padding, "dilation": (1, 1), "groups": 1}
+    return [(1, *size, inputs), kernel], (1, *out, kernel[3]), {**how, **more}
+
+
+SAME = ((1, 1), (1, 1))
+MOVING = {
+    "conv.conv2d": [
+        one((3, 3, 3, 40), padding=SAME),
+        one((3, 3, 16, 20), (2, 2), ((0, 1), (0, 1)), (12, 10)),
+        one((5, 2, 4, 33), dilation=(2, 1), padding=((4, 4), (0, 1))),
+        one((1, 1, 300, 20)),  # a product of matrices
+        one((1, 1, 8, 20), (2, 2)),
+        one((1, 1, 8, 20), padding=SAME),
+        one((3, 3, 64, 2), padding=SAME),  # along what is summed
+        one((3, 3, 1, 40), padding=SAME, groups=40),
+    ],
+    "pool.max_pool2d": [
+        ([(1, 13, 9, 20)], (1, 7, 5, 20), POOL),
+        ([(1, 13, 9, 3)], (1, 6, 4, 3), {**POOL, "padding": ((0, 0), (0, 0))}),
+    ],
+    "pool.average_pool2d": [([(1, 13, 9, 20)], (1, 7, 5, 20), POOL)],
+    "winograd.conv2d": [
+        ([(1, 13, 9, 9), (36, 9, 20)], (1, 13, 9, 20), POINTS),
+        ([(1, 6, 7, 9), (36, 9, 20)], (1, 6, 7, 20), POINTS),
+    ],
+}
+
+
 def calls(name):
     """The calls of a kernel, with arrays."""
     for operands, results, attributes in SAMPLES[name]:
@@ -157,10 +191,44 @@ def hidden(function, arrays, attributes):
     """The axes of each array that are cut in some way: their sizes are not known."""
     found = [set() for _ in arrays]
     for way in cuts_of(function):
+        if way.moves:
+            continue
         ranks = [array.ndim for array in arrays]
         for number, axis in (axes_of(function, way, ranks, attributes) or {}).items():
             found[number].add(axis)
     return found
+
+
+def moving(function, way, call):
+    """The kernel on a part that begins where an array more says."""
+    operands, results, attributes = call
+
+    def kernel(e, where, *arrays):
+        first = e.load(where, 0).value
+        found, told = way.moves.part(e, [*arrays], dict(attributes), first)
+        function(e, *found, **told)
+
+    axes = axes_of(function, way, [a.ndim for a in (*operands, *results)], attributes)
+    unknown = [{axes[i]} if i in axes else set() for i in range(len(operands) + 1)]
+    machine = Machine(hidden=[set(), *unknown])
+    machine.add(kernel, places(1, 1), *operands, *results)
+    return machine.compile()
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_parts_that_move_give_the_whole(name):
+    function = link.kernel(name)
+    (way,) = (way for way in cuts_of(function) if way.moves)
+    for operands, results, attributes in MOVING[name]:
+        operands, made = [numbers(*o) for o in operands], numbers(*results)
+        whole = made.copy()
+        machine = Machine()
+        machine.add(functools.partial(function, **attributes), *operands, whole)
+        machine.compile()(*operands, whole)
+        run = moving(function, way, (operands, [made], attributes))
+        for span in spans(made.shape[1], way.grain_for(attributes)):
+            run(np.array(span[:1]), *operands, made[:, slice(*span)])
+        np.testing.assert_array_equal(made, whole)
 
 
 def check(function, run, way, call):
@@ -186,7 +254,7 @@ def check(function, run, way, call):
 @pytest.mark.parametrize("name", list(kernels()))
 def test_parts_give_the_whole(name):
     function = link.kernel(name)
-    ways, tried = cuts_of(function), set()
+    ways, tried = [way for way in cuts_of(function) if not way.moves], set()
     assert bool(ways) != (name in UNCUT)
     for operands, results, attributes in calls(name) if ways else ():
         machine = Machine(hidden=hidden(function, [*operands, *results], attributes))

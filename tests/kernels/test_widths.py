@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
+from graphkeras.kernels.assemble import optimised
 from graphkeras.kernels.cpu import conv, matmul, pool, winograd
 from graphkeras.kernels.cpu.array import contiguous
 from graphkeras.kernels.cpu.emit import Emit
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID, forced
-from graphkeras.kernels.jit import optimised
 from tests.kernels import reference
 from tests.kernels.test_every_kernel import Sweep, numbers
 
@@ -84,7 +84,7 @@ def assembly(build: Callable[[Emit], None], triple: str, processor: str) -> str:
     e.finish()
     target = llvm.Target.from_triple(triple)
     machine = target.create_target_machine(cpu=processor, opt=2)
-    return machine.emit_assembly(optimised(module, machine))
+    return machine.emit_assembly(optimised(str(module), machine))
 
 
 def inner_loops(text: str) -> Iterator[str]:

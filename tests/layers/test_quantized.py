@@ -31,12 +31,20 @@ CASES: dict[str, Case] = {
     "untied back": (lambda: layers.ReversibleEmbedding(9, 6, tie_weights=False), X,
                     {"reverse": True}),
 }  # fmt: skip
+CONVOLUTIONS: dict[str, Case] = {  # which are tuned, but never in eight bits
+    "Conv1D": (lambda: layers.Conv1D(4, 3), X, {}),
+    "Conv2D in groups": (lambda: layers.Conv2D(4, 2, strides=2, groups=2),
+                         X[..., None] * np.ones(4, "float32"), {}),
+    "Conv3D": (lambda: layers.Conv3D(3, 2, activation="tanh"),
+               X[..., None, None] * np.ones((2, 1), "float32"), {}),
+}  # fmt: skip
+TUNABLE = {**CASES, **CONVOLUTIONS}
 EVERY = pytest.mark.parametrize("name", CASES)
 
 
 def built(name: str) -> tuple[Layer, Callable[[], np.ndarray]]:
     """A layer with random weights, and what it gives."""
-    make, inputs, call = CASES[name]
+    make, inputs, call = TUNABLE[name]
     layer = make()
     layer(inputs, **call)
     for weight in layer.weights:
@@ -61,7 +69,7 @@ def test_eight_bits_stay_near_the_floats(name: str, config: Any) -> None:
     assert layer.dtype_policy.name == "int8_from_float32"
 
 
-@EVERY
+@pytest.mark.parametrize("name", TUNABLE)
 def test_a_tuning_is_a_product_added_to_the_matrix(name: str) -> None:
     layer, output = built(name)
     plain = output()
@@ -73,12 +81,13 @@ def test_a_tuning_is_a_product_added_to_the_matrix(name: str) -> None:
     assert {n.split("_")[0] for n in trained} == {"lora"}
 
 
-@EVERY
-@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize(
+    ("name", "quantized"), [*((n, False) for n in TUNABLE), *((n, True) for n in CASES)]
+)
 def test_files_hold_the_matrix_with_its_tuning(
     name: str, quantized: bool, tmp_path: Path
 ) -> None:
-    _, inputs, call = CASES[name]
+    _, inputs, call = TUNABLE[name]
     layer, output = built(name)
     if quantized:
         layer.quantize("int8", config=WEIGHT_ONLY)
@@ -136,6 +145,7 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     (lambda: layers.Dense(3, dtype="gptq/4/8_from_float32"), "quantization to int8"),
     (lambda: layers.Dense(3).enable_lora(2), "a built layer"),
     (lambda: layers.Dense(3, lora_rank=0), "lora_rank"),
+    (lambda: layers.Conv2D(3, 2, lora_rank=0), "lora_rank"),
     (lambda: quantizers.AbsMaxQuantizer(value_range=(-200, 200)), "value_range"),
     (lambda: quantizers.Int8QuantizationConfig(
         quantizers.AbsMaxQuantizer(output_dtype="int16")), "weights of int8"),

@@ -1,12 +1,16 @@
-"""Samples of the ops that hold a body and run it turn by turn."""
+"""Samples of the ops that hold graphs: turns of a loop, branches of a choice."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from graphkeras.ir.op import constant
 from graphkeras.ir.types import type_of
 from graphkeras.ir.value import Graph, Value
 from graphkeras.ops.compare import less
+from graphkeras.ops.linalg import gemm
 from graphkeras.ops.loops import leaf
 from graphkeras.ops.math import add, multiply, tanh
 from graphkeras.ops.reduce import sum as sum_of
@@ -50,8 +54,27 @@ def _while() -> Sample:
     return s([state, weight], condition=condition, body=body, carries=1)
 
 
+def _choice(index: int) -> Sample:
+    """Of x and w: tanh(x w), x + 1 or w, and a number that tells which."""
+    line, weight = _x(4), _x(4)
+    e, w = inputs = _leaves(line, weight)
+    branches = [(tanh(multiply(e, w)), 0), (add(e, 1.0), 1), (w, 2)]
+    graphs = tuple(Graph(inputs, (y, constant(n, "int32"))) for y, n in branches)
+    return s([np.int32(index), line, weight], branches=graphs)
+
+
+def _heavy(index: int) -> Sample:
+    """Of x and w: a product, or the sums of rows: too much to do both."""
+    rows, weight = _x(3, 4), _x(4, 4)
+    e, w = inputs = _leaves(rows, weight)
+    branches = gemm(tanh(e), w), multiply(e, sum_of(w, axis=0))
+    graphs = tuple(Graph(inputs, (y,)) for y in branches)
+    return s([np.int32(index), rows, weight], branches=graphs)
+
+
 LOOPS: dict[str, list[Sample]] = {
     "run_loop": [s([_x(4)], run=lambda xs: (tanh(xs[0]), multiply(xs[0], 2.0)))],
     "scan_steps": [_scan(), _scan(reverse=True), _scan(stash=(0,)), _fixed()],
     "while_steps": [_while()],
+    "chosen_branch": [*map(_choice, (-3, 0, 1, 2, 9)), *map(_heavy, (0, 1))],
 }

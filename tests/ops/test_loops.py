@@ -13,7 +13,13 @@ import graphkeras as keras
 from graphkeras import config, ops, random, tree
 from graphkeras.autodiff import GradientTape
 from graphkeras.compiler.pipeline import compile_graph
-from graphkeras.errors import ArgumentError, GradientError, ShapeError, TraceError
+from graphkeras.errors import (
+    ArgumentError,
+    GradientError,
+    SavingError,
+    ShapeError,
+    TraceError,
+)
 from graphkeras.export.onnx import export_graph
 from graphkeras.ir import dims
 from graphkeras.ir.interpret import interpret
@@ -250,6 +256,14 @@ def test_a_loop_over_symbolic_tensors_is_one_call_of_the_model() -> None:
     assert [f.tolist() for f in found] == [
         [[4, 4, 4]] * 2, [2, 2, 2], [[0, 0, 0], [1, 1, 1]], [3, 3]
     ]  # fmt: skip
+
+
+def test_a_model_whose_loop_no_file_can_hold_is_not_saved(tmp_path: Path) -> None:
+    x = keras.Input((3,))
+    model = keras.Model(x, ops.while_loop(lambda y: ops.sum(y) < 20, ops.square, x))
+    with pytest.raises(SavingError, match="a loop or a branch over symbolic tensors"):
+        model.save(tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
 
 
 # ------------------------------------------------------------------------------ errors

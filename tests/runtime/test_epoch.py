@@ -75,13 +75,15 @@ def test_rows_are_visited_in_order_and_the_last_batch_is_smaller(task: Any) -> N
     np.testing.assert_allclose(state[0], expected[0], rtol=1e-4, atol=1e-6)
 
 
-def test_last_partial_batch_compiles_nothing_new(task: Any) -> None:
+def test_last_partial_batch_compiles_nothing_new(
+    task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry = task.program.code.entry
+    monkeypatch.delattr("graphkeras.runtime.link.compile_entry")
     for rows in (ROWS, 64, 17, 1):
         sources = [task.x[:rows], task.y[:rows]]
         task.program.run_epoch(sources, task.fresh(), batch_size=SIZE)
     assert task.program.code.entry is entry
-    assert len(entry.overloads) == 1
 
 
 def test_shuffle_is_a_permutation_and_equals_its_reference(task: Any) -> None:

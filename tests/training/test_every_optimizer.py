@@ -430,3 +430,9 @@ def test_arguments_of_all_optimizers_may_go_by_place_as_in_keras() -> None:
     names = [*inspect.signature(optimizers.Muon).parameters]
     assert names[5:7] == ["weight_decay", "clipnorm"]
     assert names[-3:] == ["nesterov", "rms_rate", "kwargs"]
+
+
+@pytest.mark.parametrize("name", optimizers.legacy.__all__)
+def test_optimizers_of_keras_2_say_what_to_use(name: str) -> None:
+    with pytest.raises(ImportError, match=f"Use keras.optimizers.{name}, with"):
+        getattr(optimizers.legacy, name)(lr=0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -388,3 +388,34 @@ def test_compile_comes_back_from_its_config() -> None:
     other.compile_from_config(model.get_compile_config())
     assert other.optimizer.get_config() == model.optimizer.get_config()
     assert other.loss == "mse" and other.optimizer.built
+
+
+@pytest.fixture
+def limits() -> Iterator[None]:
+    keras.config.set_max_epochs(2)
+    keras.config.set_max_steps_per_epoch(3)
+    yield
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
+
+
+def test_a_script_is_tried_with_few_epochs_and_steps(limits: None) -> None:
+    x = np.ones((40, 3), "float32")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(
+        UserWarning, match=r"Limiting (epochs to 2|steps_per_epoch to 3)"
+    ):
+        history = model.fit(x, x[:, 0], batch_size=4, epochs=5, verbose=0)
+    assert len(history.history["loss"]) == 2
+    assert model.optimizer.iterations.numpy() == 6
+    with pytest.warns(UserWarning, match="Limiting steps_per_epoch to 3"):
+        assert model.predict(x, batch_size=4, verbose=0).shape == (12, 1)
+
+
+def test_limits_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(keras.config._settings, "max_epochs", None)
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "7")
+    assert keras.config.max_epochs() == 7
+    keras.config.set_max_epochs(None)
+    assert keras.config.max_epochs() is None

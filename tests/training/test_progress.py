@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphkeras as keras
+from graphkeras.errors import ArgumentError
 from graphkeras.training import progress
 from graphkeras.training.loop import _watched
 from tests.training.models import inputs, line
@@ -139,3 +140,27 @@ def test_an_interrupt_asks_the_epoch_to_stop() -> None:
     with pytest.raises(KeyboardInterrupt):
         _watched(work, interrupt, words)
     assert words[1] == 1
+
+
+SHOWN = {  # arguments of Progbar -> what is shown of (4, 2) and of (1, 3)
+    (): "loss: 3.0000 - rate: 2.0000",
+    ("stateful_metrics", "rate"): "loss: 3.0000 - rate: 3.0000",
+    ("stateless_metrics", "rate"): "loss: 2.0000 - rate: 2.0000",
+}
+
+
+@pytest.mark.parametrize("given", SHOWN)
+def test_a_bar_of_ones_own_shows_means_or_latest_values(
+    given: Any, capsys: Any
+) -> None:
+    named = {given[0]: [given[1]]} if given else {}
+    bar = keras.utils.Progbar(2, verbose=2, unit_name="row", **named)
+    bar.update(1, [("loss", 4.0), ("rate", 1.0)])
+    bar.add(1, [("loss", np.float32(2.0)), ("rate", 3.0)])
+    (found,) = lines(capsys)
+    assert re.match(r"2/2 - 0s \d+us/row - ", found) and found.endswith(SHOWN[given])
+
+
+def test_a_bar_takes_one_kind_of_names() -> None:
+    with pytest.raises(ArgumentError, match="Progbar: expected stateful_metrics or"):
+        keras.utils.Progbar(2, stateful_metrics=["a"], stateless_metrics=["b"])

@@ -88,18 +88,26 @@ class RandomCrop(RandomImageLayer):
         x = self._float(images)
         if not training or transformation is None:
             return x
-        rows, columns, _ = self._axes(x)
+        rows, *_ = self._axes(x)
         sizes, target = self._size(x), (self.height, self.width)
         if dims.is_static(sizes) and all(s >= n for s, n in zip(sizes, target)):
-            for axis, count, start in zip((rows, columns), target, transformation):
-                places = ops.add(ops.arange(count, dtype="int32"), start)
-                x = ops.take(x, places, axis=axis)
-            return x
+            return self._window(x, rows, transformation)
         tables: list[Any] = []
         for size, count, first in zip(sizes, target, transformation):
             places, share = self._table(sizes, size, count, first)
             tables += [places, share]
         return ops.cast(bilinear(x, *tables, axis=rows), x.dtype)
+
+    def _window(self, x: Any, axis: int, starts: Any) -> Any:
+        """The window, taken in one go: rows and columns are read as one axis."""
+        before, (_, width), after = x.shape[:axis], self._size(x), x.shape[axis + 2 :]
+        lines = [
+            ops.add(ops.arange(count, dtype="int32"), start)
+            for count, start in zip((self.height, self.width), starts)
+        ]
+        places = ops.expand_dims(ops.multiply(lines[0], width), 1) + lines[1]
+        flat = ops.reshape(x, (*before, x.shape[axis] * width, *after))
+        return ops.take(flat, places, axis=axis)
 
     def _table(self, sizes: Any, size: Any, count: int, first: Any) -> tuple[Any, Any]:
         """What is left of the window, resized; or the window, if it is all there."""
