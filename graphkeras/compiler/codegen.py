@@ -395,7 +395,8 @@ def _key(step: Work, slots: dict[Any, int]) -> Any:
         attrs = tuple((k, attribute_key(v)) for k, v in step.value.attrs)
         finish = step.finish
         after = finish and (_loop_key(finish.nest, slots), finish.arg)
-        keep = step.keep and (step.keep.numbers, slots[step.keep.history])
+        kept = step.keep
+        keep = kept and (kept.numbers, slots[kept.late], slots[kept.history])
         return step.kernel, views, results, attrs, after, step.share, keep
     return _loop_key(step, slots)
 

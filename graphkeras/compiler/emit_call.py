@@ -57,12 +57,33 @@ def emit_call(
         epilogue = _epilogue(e, call, pointers, sizes)
         if epilogue is not None:
             epilogue = _moved(e, epilogue, share, arrays[-1], first)
-        more = {}
-        if call.keep is not None and call.finish is not None:
-            states = elements_of(call.finish.nest, pointers)
-            more["ask"] = _asking(call.finish.nest, states, sizes, first)
         with e.when(e.gt(turns, 0)):
-            _run(e, call, own, epilogue, sizes, (share, first), **more)
+            if call.keep is None:
+                _run(e, call, own, epilogue, sizes, (share, first))
+            else:
+                _run_late(e, call, own, epilogue, sizes, (share, first), pointers)
+
+
+def _run_late(
+    e: Emit,
+    call: Call,
+    arrays: list[Array],
+    epilogue: Epilogue | None,
+    sizes: Sizes,
+    part: tuple[Share, Index],
+    pointers: Pointers,
+) -> None:
+    """Make the rows that are named, or all if none may be behind; see `overdue`."""
+    assert call.keep is not None and call.finish is not None
+    nest = call.finish.nest
+    ask = _asking(nest, elements_of(nest, pointers), sizes, part[1])
+    note = Array(pointers[call.keep.late], "int32", (), ())
+    late = e.ne(e.to_index(e.load(note, 0)), 0)
+    with e.when_else(late) as (named, every):
+        with named:
+            _run(e, call, arrays, epilogue, sizes, part, ask=ask)
+        with every:
+            _run(e, call, arrays, epilogue, sizes, part)
 
 
 def _arrays(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> list[Array]:

@@ -22,7 +22,7 @@ from graphkeras.compiler.emit_index import Indices, Sizes
 from graphkeras.compiler.emit_loop import Arrays, Code, Level, Target
 from graphkeras.compiler.emit_share import Parts
 from graphkeras.compiler.lower import Call, CatchUp
-from graphkeras.compiler.overdue import KEPT, WORD
+from graphkeras.compiler.overdue import FEW, KEPT, WORD
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Index, Local, Scalar, native_lanes
 from graphkeras.kernels.cpu.loop import whole_part
@@ -69,12 +69,28 @@ def emit_catch_up(
     parts: Parts, clock: Clock,
 ) -> None:  # fmt: skip
     """Let rows catch up: those that are named, or all of a thread's."""
-    first, count = parts.turns(e, step.share, sizes)
-    rows = _Rows(e, step, pointers, sizes, clock)
-    due = rows.listed(first, count)
-    with e.loop(0, due) as number:
-        rows.ask(first, e.minimum(e.add(number, AHEAD), e.sub(due, 1)))
-        rows.catch_up(first, number)
+    late = _is_late(e, step, pointers, sizes, clock)
+    with e.when(late):
+        first, count = parts.turns(e, step.share, sizes)
+        rows = _Rows(e, step, pointers, sizes, clock)
+        due = rows.listed(first, count)
+        with e.loop(0, due) as number:
+            rows.ask(first, e.minimum(e.add(number, AHEAD), e.sub(due, 1)))
+            rows.catch_up(first, number)
+
+
+def _is_late(
+    e: Emit, step: CatchUp, pointers: Mapping[Any, ir.Value], sizes: Sizes,
+    clock: Clock,
+) -> ir.Value:  # fmt: skip
+    """Return whether rows may be behind: the first of some steps decides for all."""
+    note = Array(pointers[step.ledger.late], "int32", (), ())
+    few = e.lt(e.mul(sizes(step.named), FEW), sizes(step.share.size))
+    few, begins = e.both(few, e.eq(clock.every, 0)), e.eq(clock.turn, 0)
+    with e.when(e.both(begins, e.eq(e.arguments[1], 0))):
+        e.store(note, 0, e.from_index(e.choose(few, 1, 0), note.dtype))
+    noted = e.ne(e.to_index(e.load(note, 0)), 0)
+    return e.builder.select(begins, few, noted)
 
 
 class _Rows:

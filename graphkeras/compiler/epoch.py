@@ -72,15 +72,12 @@ class Driver:
             self._call(self.late)
 
     def _once(self) -> None:
-        """One step; nobody waits for what it puts off."""
+        """One step that puts nothing off."""
         self._put_off(0)
+        if self.late is not None:
+            self._set("all", 1)
         self._call(self.run)
         if self.late is not None:
-            wait(self.e, self.table, self.words)
-            self._put_off(1)
-            self._set("all", 1)
-            self._call(self.late)
-            self._put_off(0)
             self._set("all", 0)
 
     def _put_off(self, turn: Index) -> None:

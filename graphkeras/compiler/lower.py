@@ -23,6 +23,7 @@ from graphkeras.compiler.nests import collapse, finish_of
 from graphkeras.compiler.shares import Share
 from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
+from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import item_of, nested
 from graphkeras.ir.types import Shape, TensorType
 from graphkeras.ir.value import Origin, Value
@@ -70,10 +71,12 @@ class Keep:
 
     Attributes:
         numbers: the instructions that give them.
+        late: whether they are needed, see `Ledger`.
         history: where they are kept.
     """
 
     numbers: tuple[int, ...]
+    late: Buffer
     history: Buffer
 
 
@@ -101,11 +104,13 @@ class Ledger:
     """What is noted about rows that are behind.
 
     Attributes:
+        late: whether rows may be behind at all.
         seen: how many steps each row has made.
         due: which rows catch up now, and where they are.
         history: so many words for each step.
     """
 
+    late: Buffer
     seen: Buffer
     due: Buffer
     history: Buffer
@@ -119,12 +124,14 @@ class CatchUp:
     Attributes:
         value: the sum of gradients by which the rows are moved else.
         first: says by numbers that are not negative which rows are named.
+        named: how many they are at most.
         section: one step of an element without gradient.
         axes: rows and columns.
     """
 
     value: Value
     first: Place
+    named: Dim
     section: Section
     axes: tuple[Axis, ...]
     ledger: Ledger
@@ -319,6 +326,8 @@ def reads_of(step: Step) -> Iterator[Place]:
         yield from (view.source for view in step.operands)
         if step.finish is not None:
             yield from (source for source, *_ in step.finish.nest.tail.reads())
+        if step.keep is not None:
+            yield step.keep.late
         return
     for section in step.sections:
         yield from (source for source, _, _ in section.reads())
@@ -333,7 +342,7 @@ def writes_of(step: Step) -> Iterator[Place]:
         yield from (buffer for buffer in step.around if buffer.kind == "arena")
         return
     if isinstance(step, CatchUp):
-        yield from (step.ledger.seen, step.ledger.due)
+        yield from (step.ledger.late, step.ledger.seen, step.ledger.due)
         yield from (store.target for store in step.section.stores)
         return
     if isinstance(step, Call):

@@ -11,6 +11,7 @@ named again; all rows do every so often, and when the program ends::
     ...         the step reads them
     sum chains  those: this step, with their gradients; this step's numbers are kept
 
+Where a batch names many rows, or is a step by itself, all rows are moved in time.
 Nobody outside sees a row that is behind, and the bits are those of the steps in order.
 """
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 SMALLEST = 1 << 18  # elements of a table that the caches do not hold anyway
 KEPT = 64  # steps after which all rows catch up
 WORD = 8  # bytes for each number that is kept
+FEW = 5  # rows for each that is named, below which it is faster to be in time
 _KINDS = ("given", "number", "read", "cast", "apply")
 
 
@@ -206,20 +208,24 @@ def _arrange(memory: Memory, step: Call, late: _Late) -> list[int]:
     """Put the steps in the new order; return the blocks of what is noted."""
     rows, _ = step.value.shape
     first = len(memory.blocks)
-    for size, itemsize in ((rows, 4), (2 * rows, 4), (KEPT * len(late.kept), WORD)):
-        memory.blocks.append(Block(size, itemsize, 0, 0))
-    seen, due, history = (Buffer("arena", first + i) for i in range(3))
-    ledger = Ledger(seen, due, history, len(late.kept))
+    sizes = ((1, 4), (rows, 4), (2 * rows, 4), (KEPT * len(late.kept), WORD))
+    memory.blocks += [Block(size, itemsize, 0, 0) for size, itemsize in sizes]
+    places = [Buffer("arena", first + i) for i in range(len(sizes))]
+    behind, seen, due, history = places
+    ledger = Ledger(behind, seen, due, history, len(late.kept))
     assert step.finish is not None and step.share is not None
     nest = step.finish.nest
     catch = CatchUp(
-        step.value, step.operands[1].source, late.section, (*nest.outer, *nest.inner),
-        ledger, finished_rows(step, step.share),
+        step.value, step.operands[1].source, step.value.inputs[0].shape[0],
+        late.section, (*nest.outer, *nest.inner), ledger,
+        finished_rows(step, step.share),
     )  # fmt: skip
     steps = memory.steps
-    steps[steps.index(step)] = replace(step, keep=Keep(late.kept, history))
+    steps[steps.index(step)] = replace(
+        step, keep=Keep(late.kept, ledger.late, ledger.history)
+    )
     steps.insert(late.reader, catch)
     if steps.index(late.chain) > late.reader:
         steps.remove(late.chain)
         steps.insert(late.reader, late.chain)
-    return list(range(first, first + 3))
+    return [place.number for place in places]

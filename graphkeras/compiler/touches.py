@@ -125,6 +125,7 @@ def _rows(low: Dim, high: Dim, step: Dim, share: Share) -> Pattern:
 def _of_catch_up(step: CatchUp) -> Found:
     own = Rows(step.share.grain, step.share.cells)
     yield step.first, own, False
+    yield step.ledger.late, ALONE, True
     yield step.ledger.history, ANYWHERE, False
     yield from ((note, own, True) for note in (step.ledger.seen, step.ledger.due))
     yield from _of_section(step.section, step.axes, step.share)
@@ -151,6 +152,7 @@ def _of_call(call: Call, share: Share) -> Found:
         yield result, pattern, True
     if call.keep is not None:
         yield call.keep.history, ALONE, True
+        yield call.keep.late, ANYWHERE, False
     if call.finish is not None:
         rows = finished_rows(call, share)
         yield from _of_section(call.finish.nest.tail, call.finish.nest.axes, rows)

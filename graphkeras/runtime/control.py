@@ -29,7 +29,7 @@ CONTROL = (
     "own",  # bytes of the arena that each thread has for itself
     "wait",  # address of the function (team, seat) that waits for all others
     "turn",  # steps made since all rows of tables were up to date, 0 if none can wait
-    "all",  # 1: let all rows catch up, not only those that are named
+    "all",  # 1: move all rows in time, or let all catch up, not only those named
 )
 # For each input after that.
 FEED = (

@@ -29,7 +29,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
 
         def note(memory: Any) -> list[int]:
             blocks = put_off(memory)
-            found.append(len(blocks) // 3)
+            found.append(len(blocks) // 4)
             return blocks
 
         programs._kept.clear()
@@ -66,9 +66,11 @@ def bits(model: Any) -> list[bytes]:
     return [np.asarray(v).tobytes() for v in states]
 
 
-def trained(network: Callable[[Any], Any], optimizer: Any) -> list[bytes]:
+def trained(
+    network: Callable[[Any], Any], optimizer: Any, batch: int = BATCH
+) -> list[bytes]:
     model = built(network, optimizer)
-    model.fit(*data(), batch_size=BATCH, epochs=2, verbose=0)
+    model.fit(*data(), batch_size=batch, epochs=2, verbose=0)
     return bits(model)
 
 
@@ -102,6 +104,17 @@ def test_late_updates_do_not_depend_on_threads(tables: Any) -> None:
         with threads(count):
             found.append(trained(read, "adam"))
     assert found[0] == found[1] == found[2]
+
+
+def test_batches_of_many_words_are_in_time(tables: Any) -> None:
+    batch = WORDS // LENGTH
+    assert batch * LENGTH * overdue.FEW > WORDS > BATCH * LENGTH * overdue.FEW
+    tables(NEVER)
+    expected = trained(read, "adam", batch)
+    late = tables(1)
+    with threads(2):
+        assert trained(read, "adam", batch) == expected
+    assert 1 in late
 
 
 def test_batches_one_by_one_are_as_an_epoch(tables: Any) -> None:
