@@ -22,6 +22,7 @@ from graphkeras.compiler.emit_call import elements_of, emit_call
 from graphkeras.compiler.emit_choice import emit_choice
 from graphkeras.compiler.emit_loop import emit_loop
 from graphkeras.compiler.emit_nest import Frame, is_alone
+from graphkeras.compiler.emit_overdue import Clock, emit_catch_up, emit_keep
 from graphkeras.compiler.emit_repeat import emit_repeat
 from graphkeras.compiler.emit_share import Parts, first_turn
 from graphkeras.compiler.loops import Loop
@@ -29,6 +30,7 @@ from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
     Call,
+    CatchUp,
     Choice,
     Nest,
     Repeat,
@@ -155,6 +157,26 @@ class Codegen:
                 for _, step in stretch:
                     self.step(e, step, frame)
 
+    def catch_up_function(self, module: ir.Module) -> ir.Function | None:
+        """Add `catch_up(table, low, high)`: what was put off in all steps, if any was.
+
+        It is called after `run_function`.
+        """
+        late = [step for step in self.memory.steps if isinstance(step, CatchUp)]
+        if not late:
+            return None
+        kind = ir.FunctionType(VOID, [POINTER, I64, I64])
+        function = ir.Function(module, kind, module.get_unique_name("catch_up"))
+        function.linkage = "internal"
+        e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
+        table, low, high = e.arguments
+        frame = Frame(self.memory, {}, load_pointer(e, table, 0), table, (low, high))
+        for buffer in frame.buffers_of(late):
+            frame.pointers[buffer] = load_pointer(e, table, self.words.of(buffer))
+        for step in late:
+            self.step(e, step, frame)
+        return e.finish()
+
     def _part_by_part(
         self, e: Emit, run: Run, stretch: Sequence[Numbered], frame: Frame, do: Do
     ) -> None:
@@ -225,8 +247,7 @@ class Codegen:
         places = frame.places(step)
         used = [frame.pointers[b] for b in dict.fromkeys(places.values())]
         callee = self._function(e, step, places)
-        # Only a nest has steps of its own, which may have to wait.
-        last = [frame.table] if isinstance(step, Nest) else []
+        last = [frame.table] if _needs_table(step) else []
         given = [e.index(part) for part in frame.parts]
         e.call(callee, [frame.sizes, *given, *used, *last])
 
@@ -245,7 +266,7 @@ class Codegen:
         key = _key(step, slot_of)
         if key not in self._functions:
             kinds = [POINTER, I64, I64, *[POINTER] * len(slots)]
-            if isinstance(step, Nest):
+            if _needs_table(step):
                 kinds.append(POINTER)
             inner = e.function(step_name(step), kinds)
             pointers = {p: inner.arguments[3 + slot] for p, slot in slot_of.items()}
@@ -266,10 +287,36 @@ class Codegen:
             emit_loop(e, step, elements_of(step, pointers), sizes, parts)
         elif isinstance(step, Call):
             emit_call(e, step, pointers, sizes, parts)
+            if step.keep is not None:
+                self._keep(e, step, pointers, sizes)
+        elif isinstance(step, CatchUp):
+            clock = Clock(self._control(e, "turn"), self._control(e, "all"))
+            emit_catch_up(e, step, pointers, sizes, parts, clock)
         elif isinstance(step, Choice):
             emit_choice(self, e, step, pointers, sizes)
         else:
             emit_repeat(self, e, step, pointers, sizes)
+
+    def _keep(
+        self, e: Emit, call: Call, pointers: dict[Any, ir.Value], sizes: Sizes
+    ) -> None:
+        """Let one thread keep the numbers of this step."""
+        assert call.keep is not None and call.finish is not None
+        nest, history = call.finish.nest, pointers[call.keep.history]
+        with e.when(e.eq(e.arguments[1], 0)):
+            arrays, turn = elements_of(nest, pointers), self._control(e, "turn")
+            emit_keep(e, call, arrays, history, sizes, turn)
+
+    def _control(self, e: Emit, name: str) -> ir.Value:
+        """Emit a word of the control block of the table, the last argument."""
+        place = self.words.control + CONTROL.index(name)
+        return e.builder.load(e.address(e.arguments[-1], "int64", place), typ=I64)
+
+
+def _needs_table(step: Work) -> bool:
+    """Whether a step has steps inside that may wait, or must know the turn."""
+    late = isinstance(step, Call) and step.keep is not None
+    return late or isinstance(step, (Nest, CatchUp))
 
 
 def _stretches(
@@ -345,6 +392,8 @@ def step_name(step: Step) -> str:
     """Return what a step is called in the code, and by a profile."""
     if isinstance(step, Barrier):
         return "barrier"
+    if isinstance(step, CatchUp):
+        return "catch up"
     if isinstance(step, (Call, Nest)):
         return step.value.op.name
     return "fold" if step.folds else "loop"
@@ -352,7 +401,7 @@ def step_name(step: Step) -> str:
 
 def _key(step: Work, slots: dict[Any, int]) -> Any:
     """Return what tells the function of a step from others, buffers being numbered."""
-    if isinstance(step, Repeat):
+    if isinstance(step, (Repeat, CatchUp)):
         return step
     if isinstance(step, Choice):
         offsets = tuple((slots[v.source], v.offset) for v in step.operands)
@@ -367,7 +416,9 @@ def _key(step: Work, slots: dict[Any, int]) -> Any:
         attrs = tuple((k, attribute_key(v)) for k, v in step.value.attrs)
         finish = step.finish
         after = finish and (_loop_key(finish.nest, slots), finish.arg)
-        return step.kernel, views, results, attrs, after, step.share
+        kept = step.keep
+        keep = kept and (kept.numbers, slots[kept.late], slots[kept.history])
+        return step.kernel, views, results, attrs, after, step.share, keep
     return _loop_key(step, slots)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +11,19 @@ from llvmlite import ir
 from graphkeras.compiler.emit_index import Sizes
 from graphkeras.compiler.emit_loop import epilogue_of
 from graphkeras.compiler.emit_share import Parts
+from graphkeras.compiler.indexing import variables
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import Call, types_of
 from graphkeras.compiler.shares import Share
 from graphkeras.ir.dims import SymbolicDim
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Emit, Index
+from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import Epilogue, Short
 from graphkeras.kernels.cpu.value import Scalar
 from graphkeras.runtime import link
 
+LINE = 64  # bytes
 Pointers = Mapping[Any, ir.Value]
 
 
@@ -55,7 +58,32 @@ def emit_call(
         if epilogue is not None:
             epilogue = _moved(e, epilogue, share, arrays[-1], first)
         with e.when(e.gt(turns, 0)):
-            _run(e, call, own, epilogue, sizes, (share, first))
+            if call.keep is None:
+                _run(e, call, own, epilogue, sizes, (share, first))
+            else:
+                _run_late(e, call, own, epilogue, sizes, (share, first), pointers)
+
+
+def _run_late(
+    e: Emit,
+    call: Call,
+    arrays: list[Array],
+    epilogue: Epilogue | None,
+    sizes: Sizes,
+    part: tuple[Share, Index],
+    pointers: Pointers,
+) -> None:
+    """Make the rows that are named, or all if none may be behind; see `overdue`."""
+    assert call.keep is not None and call.finish is not None
+    nest = call.finish.nest
+    ask = _asking(nest, elements_of(nest, pointers), sizes, part[1])
+    note = Array(pointers[call.keep.late], "int32", (), ())
+    late = e.ne(e.to_index(e.load(note, 0)), 0)
+    with e.when_else(late) as (named, every):
+        with named:
+            _run(e, call, arrays, epilogue, sizes, part, ask=ask)
+        with every:
+            _run(e, call, arrays, epilogue, sizes, part)
 
 
 def _arrays(e: Emit, call: Call, pointers: Pointers, sizes: Sizes) -> list[Array]:
@@ -88,6 +116,7 @@ def _run(
     epilogue: Epilogue | None,
     sizes: Sizes,
     part: tuple[Share, Index] | None = None,
+    **more: Any,
 ) -> None:
     # Attributes that only say how large a result is are seen in the arrays.
     attrs = {
@@ -99,7 +128,25 @@ def _run(
         arrays, attrs = part[0].moves.part(e, arrays, attrs, part[1])
     if epilogue is not None:
         attrs["epilogue"] = epilogue
+    attrs |= more
     link.kernel(call.kernel)(e, *arrays, **attrs)
+
+
+def _asking(
+    nest: Loop, arrays: Mapping[Any, Array], sizes: Sizes, first: Index
+) -> Callable[[Emit, Index], None]:
+    """Return what asks for all that is read of a row, counted from `first`."""
+    width = sizes(nest.inner[-1][1])
+    rows = dict.fromkeys(s for s, place, _ in nest.tail.reads() if variables(place))
+
+    def ask(e: Emit, row: Index) -> None:
+        start = e.mul(e.add(first, row), width)
+        for source in rows:
+            array = arrays[source]
+            with e.loop(0, width, LINE // itemsize(array.dtype)) as column:
+                e.prefetch(array, e.add(start, column))
+
+    return ask
 
 
 def _attribute(value: Any, sizes: Sizes) -> Any:

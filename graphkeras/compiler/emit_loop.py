@@ -46,19 +46,19 @@ def epilogue_of(
         arg: the instruction of the tail that the kernel stores.
     """
     vector = nest.inner[-1][0] if nest.inner else ""
-    before = _Code(_Target(e, arrays, sizes), nest.tail, vector)
-    top = _Level(Indices(e, sizes, {}, None), {})
+    before = Code(Target(e, arrays, sizes), nest.tail, vector)
+    top = Level(Indices(e, sizes, {}, None), {})
     before.enter(top, False)
     outside = e.arguments[0]
 
     def finish(
         inner: Emit, value: Scalar, row: Index, column: Index, lanes: int
     ) -> Scalar:
-        target = _Target(inner, arrays, sizes, outside)
-        code = _Code(target, nest.tail, vector)
+        target = Target(inner, arrays, sizes, outside)
+        code = Code(target, nest.tail, vector)
         at = [*((name, row) for name, _ in nest.outer),
               *((name, column) for name, _ in nest.inner)]  # fmt: skip
-        level = _Level(Indices(inner, sizes, dict(at), top.indices), dict(top.values))
+        level = Level(Indices(inner, sizes, dict(at), top.indices), dict(top.values))
         code.give(level, (value,))
         code.enter(level, True, lanes)
         code.store(level, lanes)
@@ -67,7 +67,7 @@ def epilogue_of(
     return Short(finish) if len(nest.tail.code) <= SHORT else finish
 
 
-class _Target:
+class Target:
     """The function being written, and the memory it may touch."""
 
     def __init__(
@@ -77,7 +77,7 @@ class _Target:
         self.harmless = e.arguments[0] if harmless is None else harmless
 
 
-class _Level:
+class Level:
     """What is known at one depth of the nest: indices, and values by instruction."""
 
     def __init__(self, indices: Indices, values: dict[int, Scalar]) -> None:
@@ -85,7 +85,7 @@ class _Level:
         self.draws: Draws | None = None
 
 
-class _Code:
+class Code:
     """One section, run level by level.
 
     Args:
@@ -94,7 +94,7 @@ class _Code:
     """
 
     def __init__(
-        self, to: _Target, section: Section, vector: str, aligned: bool = False
+        self, to: Target, section: Section, vector: str, aligned: bool = False
     ) -> None:
         self.to, self.section, self.vector = to, section, vector
         self.aligned = aligned
@@ -112,14 +112,14 @@ class _Code:
             found.append(frozenset(names))
         return found
 
-    def give(self, level: _Level, results: Sequence[Scalar]) -> None:
+    def give(self, level: Level, results: Sequence[Scalar]) -> None:
         """Take what a fold or a kernel has left."""
         for number, instruction in enumerate(self.section.code):
             if instruction.kind == "given":
                 result = results[instruction.detail]
                 level.values[number] = self.to.e.cast(result, instruction.dtype)
 
-    def enter(self, level: _Level, last: bool, lanes: int = 1) -> None:
+    def enter(self, level: Level, last: bool, lanes: int = 1) -> None:
         """Compute what can be computed at this level for the first time."""
         here = set(level.indices.known) | ({"given"} if last else set())
         for place in self.section.places:
@@ -130,7 +130,7 @@ class _Code:
             wide = lanes if self.vector in self.depends[number] else 1
             level.values[number] = self._value(instruction, level, wide)
 
-    def _value(self, instruction: Instruction, level: _Level, lanes: int) -> Scalar:
+    def _value(self, instruction: Instruction, level: Level, lanes: int) -> Scalar:
         e, dtype = self.to.e, instruction.dtype
         args = [level.values[a] for a in instruction.args]
         match instruction.kind:
@@ -157,7 +157,7 @@ class _Code:
         step = coefficient(place, self.vector) if self.vector else 0
         return step if isinstance(step, int) else None
 
-    def _lanes(self, level: _Level, place: Dim, lanes: int) -> list[Index]:
+    def _lanes(self, level: Level, place: Dim, lanes: int) -> list[Index]:
         """Return the place in each lane."""
         e, indices = self.to.e, level.indices
         if lanes == 1:
@@ -174,14 +174,14 @@ class _Code:
             found.append(inner.index(place))
         return found
 
-    def _position(self, level: _Level, instruction: Instruction, lanes: int) -> Scalar:
+    def _position(self, level: Level, instruction: Instruction, lanes: int) -> Scalar:
         e, dtype, place = self.to.e, instruction.dtype, instruction.detail
         if lanes == 1 or self._step(place) == 1:
             return e.from_index(level.indices.index(place), dtype, lanes)
         each = self._lanes(level, place, lanes)
         return e.gather([e.from_index(i, dtype) for i in each])
 
-    def _read(self, level: _Level, instruction: Instruction, lanes: int) -> Scalar:
+    def _read(self, level: Level, instruction: Instruction, lanes: int) -> Scalar:
         e = self.to.e
         source, place, guard = instruction.detail
         array = self.to.arrays[source]
@@ -196,7 +196,7 @@ class _Code:
         return e.gather([e.load(array, i) for i in each])
 
     def _guarded(
-        self, level: _Level, array: Array, place: Dim, guard: Sequence[Test], lanes: int
+        self, level: Level, array: Array, place: Dim, guard: Sequence[Test], lanes: int
     ) -> Scalar:
         """Read where the tests hold; elsewhere something harmless."""
         e = self.to.e
@@ -219,7 +219,7 @@ class _Code:
         pointer = e.builder.select(inside, address, self.to.harmless)
         return e.load(Array(pointer, array.dtype, (), ()), 0, lanes)
 
-    def _holds(self, level: _Level, tests: Sequence[Test], lanes: int) -> list[Any]:
+    def _holds(self, level: Level, tests: Sequence[Test], lanes: int) -> list[Any]:
         """Return for each lane an i1: whether all tests hold."""
         e = self.to.e
         found: list[Any] = [None] * lanes
@@ -249,13 +249,13 @@ class _Code:
                 return False
         return True
 
-    def _spread(self, level: _Level, place: Dim, lanes: int) -> list[Index]:
+    def _spread(self, level: Level, place: Dim, lanes: int) -> list[Index]:
         if self.vector in variables(place):
             return self._lanes(level, place, lanes)
         return [level.indices.index(place)] * lanes
 
     def _inside(
-        self, level: _Level, instruction: Instruction, args: list[Scalar], lanes: int
+        self, level: Level, instruction: Instruction, args: list[Scalar], lanes: int
     ) -> Scalar:
         e, dtype = self.to.e, instruction.dtype
         value, fill = (e.splat(a, lanes) for a in args)
@@ -271,12 +271,12 @@ class _Code:
 
     # ---- results
 
-    def store(self, level: _Level, lanes: int) -> None:
+    def store(self, level: Level, lanes: int) -> None:
         """Write the results of the section."""
         for store in self.section.stores:
             self._store(level, store, lanes)
 
-    def _store(self, level: _Level, store: Store, lanes: int) -> None:
+    def _store(self, level: Level, store: Store, lanes: int) -> None:
         e, array = self.to.e, self.to.arrays[store.target]
         value = level.values[store.arg]
         step = self._step(store.place)
@@ -300,13 +300,13 @@ class _Nest:
 
     def __init__(self, e: Emit, nest: Loop, arrays: Arrays, sizes: Sizes) -> None:
         self.e, self.nest, self.sizes = e, nest, sizes
-        target = _Target(e, arrays, sizes)
+        target = Target(e, arrays, sizes)
         self.lanes = self._width()
         # Draws come in groups, and folds by strips, that begin where they like.
         aligned = not nest.folds and not draw_together(nest, self.lanes)
-        self.body = _Code(target, nest.body, nest.vector, aligned)
+        self.body = Code(target, nest.body, nest.vector, aligned)
         tail_vector = nest.outer[-1][0] if nest.columns else ""
-        self.tail = _Code(target, nest.tail, tail_vector)
+        self.tail = Code(target, nest.tail, tail_vector)
         self.starts: dict[str, Index] = {}  # of what does not begin at 0, is cut
         self.turns: dict[str, Index] = {}
 
@@ -331,12 +331,12 @@ class _Nest:
             self._write(parts)
 
     def _write(self, parts: Parts) -> None:
-        top = _Level(Indices(self.e, self.sizes, {}, None), {})
+        top = Level(Indices(self.e, self.sizes, {}, None), {})
         self.body.enter(top, False)
         if not self.nest.folds:
             self._elementwise(top)
             return
-        after = _Level(top.indices, {})
+        after = Level(top.indices, {})
         self.tail.enter(after, False)
         share = self.nest.share
         if share is None or not share.parts:
@@ -360,17 +360,15 @@ class _Nest:
     def _turns(self, axes: Sequence[tuple[str, Dim]]) -> list[Index]:
         return [self.turns.get(name, self.sizes(size)) for name, size in axes]
 
-    def _inner(
-        self, level: _Level, names: Sequence[str], at: Sequence[Index]
-    ) -> _Level:
+    def _inner(self, level: Level, names: Sequence[str], at: Sequence[Index]) -> Level:
         known_here = {
             name: self.e.add(self.starts.get(name, 0), index)
             for name, index in zip(names, at, strict=True)
         }
         indices = Indices(self.e, self.sizes, known_here, level.indices)
-        return _Level(indices, dict(level.values))
+        return Level(indices, dict(level.values))
 
-    def _elementwise(self, top: _Level) -> None:
+    def _elementwise(self, top: Level) -> None:
         names = [name for name, _ in self.nest.outer]
         turns = self._turns(self.nest.outer)
         if not turns:
@@ -395,7 +393,7 @@ class _Nest:
 
         loop.nest(self.e, turns[:-1], row)
 
-    def _fold(self, axes: Sequence[Axis], top: _Level, after: _Level) -> None:
+    def _fold(self, axes: Sequence[Axis], top: Level, after: Level) -> None:
         nest, e = self.nest, self.e
         outer = [name for name, _ in axes]
         inner = [name for name, _ in nest.inner]

@@ -33,9 +33,12 @@ from graphkeras.kernels.cpu.target import I64, POINTER, VOID
 from graphkeras.kernels.cpu.team import GO, add_team
 from graphkeras.runtime import link
 from graphkeras.runtime.control import (
+    CATCH_UP,
     CONTROL,
+    EPOCH,
     FEED,
     FEEDER,
+    ONCE,
     collect_word,
     feed_word,
     feeder_word,
@@ -44,12 +47,14 @@ from graphkeras.runtime.link import Entry
 
 
 class Driver:
-    """Writes the entry of a program: mode 0 runs one step, mode 1 an epoch."""
+    """Writes the entry of a program, of the modes in `runtime.control`."""
 
     def __init__(
-        self, e: Emit, words: Words, run: ir.Function, tracked: str, tile: int
-    ) -> None:
+        self, e: Emit, words: Words, run: ir.Function, late: ir.Function | None,
+        tracked: str, tile: int,
+    ) -> None:  # fmt: skip
         self.e, self.words, self.run, self.tile = e, words, run, tile
+        self.late = late  # does what `run` has put off
         self.table = e.arguments[0]
         self.tracked = tracked  # dtype of output 0 if it is a scalar, else ""
         self.parts = Parts(self._control("low"), self._control("high"))
@@ -58,16 +63,32 @@ class Driver:
 
     def write(self) -> None:
         """Write the body of the entry."""
-        e = self.e
-        with e.when_else(e.eq(e.arguments[1], 0)) as (once, epoch):
-            with once:
-                self._run()
-            with epoch:
-                self._epoch()
+        e, mode = self.e, self.e.arguments[1]
+        with e.when(e.eq(mode, ONCE)):
+            self._once()
+        with e.when(e.eq(mode, EPOCH)):
+            self._epoch()
+        with e.when(e.eq(mode, CATCH_UP)):
+            self._call(self.late)
 
-    def _run(self) -> None:
+    def _once(self) -> None:
+        """One step that puts nothing off."""
+        self._put_off(0)
+        if self.late is not None:
+            self._set("all", 1)
+        self._call(self.run)
+        if self.late is not None:
+            self._set("all", 0)
+
+    def _put_off(self, turn: Index) -> None:
+        """Say in which step since all rows were up to date this is."""
+        if self.late is not None:
+            self._set("turn", turn)
+
+    def _call(self, function: ir.Function | None) -> None:
         low, high = (self.e.index(part) for part in (self.parts.low, self.parts.high))
-        self.e.call(self.run, [self.table, low, high])
+        if function is not None:
+            self.e.call(function, [self.table, low, high])
 
     # ---- words
 
@@ -84,6 +105,9 @@ class Driver:
         e = self.e
         e.builder.store(e.index(value), e.address(self.table, "int64", word))
 
+    def _set(self, name: str, value: Index) -> None:
+        self._put(self.words.control + CONTROL.index(name), value)
+
     # ---- the epoch
 
     def _epoch(self) -> None:
@@ -99,10 +123,12 @@ class Driver:
             here = step.get()
             start = e.mul(e.add(self._control("start"), here), batch)
             count = e.minimum(batch, e.sub(rows, start))
+            self._put_off(here)
             self._one(here, start, count, batch)
             step.step()
             self._tell(step.get())
             self._agree(step.get(), more)
+        self._put_off(step.get())
 
     def _agree(self, step: Index, more: Counter) -> None:
         """Wait for all; let `more` be whether the leading thread wants another step.
@@ -146,7 +172,7 @@ class Driver:
             self._feed(number, start, count)
         for number in range(self.outputs):
             self._direct(number, start)
-        self._run()
+        self._call(self.run)
         if self.tracked:
             with e.when(self.leads):
                 self._track(step)
@@ -218,7 +244,7 @@ class Driver:
     def _tell(self, done: Index) -> None:
         """Write the steps done where Python, and another thread, can see them."""
         e = self.e
-        self._put(self.words.control + CONTROL.index("done"), done)
+        self._set("done", done)
         value = e.index(done)
         with e.when(self.leads):
             self._progress(
@@ -279,11 +305,13 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> En
     watch = profile.watch(name, memory) if config.debug("profile") else None
 
     def build(module: ir.Module) -> ir.Function:
-        run = Codegen(memory, words, watch).run_function(module)
+        codegen = Codegen(memory, words, watch)
+        run = codegen.run_function(module)
+        late = codegen.catch_up_function(module)
         kind = ir.FunctionType(VOID, [POINTER, I64])
         function = ir.Function(module, kind, module.get_unique_name("program"))
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
-        Driver(e, words, run, tracked, memory.lead.tile).write()
+        Driver(e, words, run, late, tracked, memory.lead.tile).write()
         return e.finish()
 
     shown = [what for what in ("llvm", "asm") if config.debug(what)]

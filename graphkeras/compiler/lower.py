@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphkeras.compiler.fuse import Group, Plan
 from graphkeras.compiler.indexing import flat, strides_of
 from graphkeras.compiler.loops import (
+    Axis,
     Instruction,
     Loop,
     Section,
@@ -22,6 +23,7 @@ from graphkeras.compiler.nests import collapse, finish_of
 from graphkeras.compiler.shares import Share
 from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
+from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import item_of, nested
 from graphkeras.ir.types import Shape, TensorType
 from graphkeras.ir.value import Origin, Value
@@ -64,12 +66,28 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Numbers of a finish that are kept, step by step; see `overdue`.
+
+    Attributes:
+        numbers: the instructions that give them.
+        late: whether they are needed, see `Ledger`.
+        history: where they are kept.
+    """
+
+    numbers: tuple[int, ...]
+    late: Buffer
+    history: Buffer
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A kernel run on views of memory.
 
     Attributes:
         results: what the kernel's own result arrays hold in the end.
         share: how its arrays are cut; None: one thread does it all.
+        keep: what of its finish is kept, if only rows with a gradient are made.
     """
 
     value: Value
@@ -78,6 +96,46 @@ class Call:
     results: tuple[Place, ...]
     finish: Finish | None = None
     share: Share | None = None
+    keep: Keep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is noted about rows that are behind.
+
+    Attributes:
+        late: whether rows may be behind at all.
+        seen: how many steps each row has made.
+        due: which rows catch up now, and where they are.
+        history: so many words for each step.
+    """
+
+    late: Buffer
+    seen: Buffer
+    due: Buffer
+    history: Buffer
+    words: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CatchUp:
+    """Steps that rows of a table have missed, made up for; see `overdue`.
+
+    Attributes:
+        value: the sum of gradients by which the rows are moved else.
+        first: says by numbers that are not negative which rows are named.
+        named: how many they are at most.
+        section: one step of an element without gradient.
+        axes: rows and columns.
+    """
+
+    value: Value
+    first: Place
+    named: Dim
+    section: Section
+    axes: tuple[Axis, ...]
+    ledger: Ledger
+    share: Share
 
 
 @dataclass(eq=False, slots=True)
@@ -154,7 +212,7 @@ class Barrier:
     """Where each thread waits for all others."""
 
 
-Work = Loop | Call | Repeat | Choice
+Work = Loop | Call | Repeat | Choice | CatchUp
 Step = Work | Barrier
 
 
@@ -260,10 +318,16 @@ def reads_of(step: Step) -> Iterator[Place]:
         yield from (view.source for view in step.operands)
         yield from (buffer for buffer in step.around if buffer.kind == "constant")
         return
+    if isinstance(step, CatchUp):
+        yield from (step.first, step.ledger.history)
+        yield from (source for source, *_ in step.section.reads())
+        return
     if isinstance(step, Call):
         yield from (view.source for view in step.operands)
         if step.finish is not None:
             yield from (source for source, *_ in step.finish.nest.tail.reads())
+        if step.keep is not None:
+            yield step.keep.late
         return
     for section in step.sections:
         yield from (source for source, _, _ in section.reads())
@@ -277,10 +341,16 @@ def writes_of(step: Step) -> Iterator[Place]:
         yield from step.results
         yield from (buffer for buffer in step.around if buffer.kind == "arena")
         return
+    if isinstance(step, CatchUp):
+        yield from (step.ledger.late, step.ledger.seen, step.ledger.due)
+        yield from (store.target for store in step.section.stores)
+        return
     if isinstance(step, Call):
         yield from step.results
         if step.finish is not None:
             yield from (store.target for store in step.finish.nest.tail.stores)
+        if step.keep is not None:
+            yield step.keep.history
         return
     for section in step.sections:
         yield from (store.target for store in section.stores)
@@ -288,7 +358,7 @@ def writes_of(step: Step) -> Iterator[Place]:
 
 def in_place(step: Step, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written."""
-    if isinstance(step, (Barrier, Nest)):
+    if not isinstance(step, (Loop, Call)):
         return False
     if isinstance(step, Call) and step.finish is None:
         return _lies_over(step, source, target)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphkeras import dtypes
-from graphkeras.compiler import repeats
+from graphkeras.compiler import overdue, repeats
 from graphkeras.compiler.barriers import Schedule
 from graphkeras.compiler.binding import Block
 from graphkeras.compiler.cells import Lead, lead_of
@@ -71,10 +71,14 @@ def plan_memory(plan: Plan) -> Memory:
     steps = roots.all
     lead = lead_of(plan.graph, repeats.loops_of(steps))
     memory = lay_out(plan.graph, roots, lead)
+    lasting = overdue.put_off(memory)
     schedule = Schedule(lead, memory.buffer, memory.blocks)
     schedule.feed(plan.graph.inputs)
     schedule.run(memory.steps)
     settle(memory, schedule)
+    for number in lasting:
+        block = memory.blocks[number]
+        block.first, block.last = 0, max(schedule.spans)
     find_runs(memory)
     return memory
 

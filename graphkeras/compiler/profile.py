@@ -16,7 +16,7 @@ from llvmlite import ir
 
 from graphkeras import dtypes
 from graphkeras.compiler.codegen import step_name
-from graphkeras.compiler.lower import Call, Nest, Step, reads_of, writes_of
+from graphkeras.compiler.lower import Call, CatchUp, Nest, Step, reads_of, writes_of
 from graphkeras.compiler.memory import Memory
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
@@ -134,7 +134,7 @@ def _what(step: Step) -> str:
 
 def _where(step: Step) -> str:
     """Return the path of the layer that asked for the first result with a known one."""
-    values = [step.value] if isinstance(step, (Call, Nest)) else []
+    values = [step.value] if isinstance(step, (Call, CatchUp, Nest)) else []
     values += [v for v in writes_of(step) if isinstance(v, Value)]
     return next((v.origin.path for v in values if v.origin and v.origin.path), "")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphkeras import dtypes
 from graphkeras.compiler.loops import Axis, Instruction, Loop, Section
-from graphkeras.compiler.lower import Barrier, Call, Choice, Nest, Step
+from graphkeras.compiler.lower import Barrier, Call, CatchUp, Choice, Nest, Step
 from graphkeras.compiler.memory import Memory
 from graphkeras.ir.value import Value
 
@@ -34,6 +34,10 @@ def _step(memory: Memory, step: Step) -> Iterator[str]:
     if step.share is not None:
         share = step.share
         yield f"# cut: {_plain(share.cells)} x {_plain(share.grain)}"
+    if isinstance(step, CatchUp):
+        yield f"rows named by {_name(memory, step.first)} catch up:"
+        yield from _section(memory, step.section, 1, "u")
+        return
     yield from _call(memory, step) if isinstance(step, Call) else _loop(memory, step)
 
 
@@ -138,6 +142,8 @@ def _instruction(memory: Memory, instruction: Instruction, args: list[str]) -> s
             return f"{instruction.dtype}({args[0]})"
         case "given":
             return f"fold{instruction.detail}"
+        case "kept":
+            return f"kept{instruction.detail}"
         case "inside":
             return f"{args[0]} if {_tests(instruction.detail)} else {args[1]}"
     return _expression(instruction.detail, args)

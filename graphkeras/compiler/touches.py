@@ -18,6 +18,7 @@ from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
     Call,
+    CatchUp,
     Place,
     Step,
     reads_of,
@@ -70,6 +71,8 @@ def touches_of(step: Step, where: Where) -> list[Touch]:
         return []
     if step.share is None:
         found = _alone(step)
+    elif isinstance(step, CatchUp):
+        found = _of_catch_up(step)
     elif isinstance(step, Call):
         found = _of_call(step, step.share)
     else:
@@ -119,6 +122,15 @@ def _rows(low: Dim, high: Dim, step: Dim, share: Share) -> Pattern:
     return Rows(step * share.grain, share.cells) if inside else ANYWHERE
 
 
+def _of_catch_up(step: CatchUp) -> Found:
+    own = Rows(step.share.grain, step.share.cells)
+    yield step.first, own, False
+    yield step.ledger.late, ALONE, True
+    yield step.ledger.history, ANYWHERE, False
+    yield from ((note, own, True) for note in (step.ledger.seen, step.ledger.due))
+    yield from _of_section(step.section, step.axes, step.share)
+
+
 # ---- calls
 
 
@@ -138,6 +150,9 @@ def _of_call(call: Call, share: Share) -> Found:
             shape = shapes[position]
             pattern = _along(shape, strides_of(shape), axes[position], share)
         yield result, pattern, True
+    if call.keep is not None:
+        yield call.keep.history, ALONE, True
+        yield call.keep.late, ANYWHERE, False
     if call.finish is not None:
         rows = finished_rows(call, share)
         yield from _of_section(call.finish.nest.tail, call.finish.nest.axes, rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What the entry of a program does: one step, many, or what they have put off.
+ONCE, EPOCH, CATCH_UP = 0, 1, 2
 PARTS = 16  # of each step's work; as in `kernels.cpu.cut`
 
 # One word each, after the addresses of the buffers.
@@ -26,6 +28,8 @@ CONTROL = (
     "seat",  # of this thread in the team
     "own",  # bytes of the arena that each thread has for itself
     "wait",  # address of the function (team, seat) that waits for all others
+    "turn",  # steps made since all rows of tables were up to date, 0 if none can wait
+    "all",  # 1: move all rows in time, or let all catch up, not only those named
 )
 # For each input after that.
 FEED = (

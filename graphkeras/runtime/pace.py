@@ -45,12 +45,14 @@ class Pace:
         least: seconds of a step on one thread below which there are no others.
         settled: that the program is far below, and need not be told of any more.
         seconds: of a step, by the number of threads, lately.
+        latest: the number of threads that was noted last.
     """
 
     def __init__(self, least: float) -> None:
         self.least, self.settled = least, False
         self.seconds: dict[int, float] = {}
         self.best: dict[int, float] = {}
+        self.latest = 1
         self._notes = 0
         self._first = 0.0  # seconds of the very first: they say how long at most
         self._interval = self._left = SOON  # between two trials; till the next
@@ -107,6 +109,7 @@ class Pace:
         """Take the time of some steps; that of the very first is no measure."""
         if steps < 1:
             return
+        self.latest = threads
         if not self._first:
             self._first = seconds / steps
         elif threads == self._trial:

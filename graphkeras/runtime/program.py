@@ -19,7 +19,15 @@ import numpy as np
 from graphkeras import config, dtypes
 from graphkeras.errors import ArgumentError, DataError, message
 from graphkeras.runtime import control, cpu, team
-from graphkeras.runtime.control import CONTROL, PARTS, collect_word, feed_word
+from graphkeras.runtime.control import (
+    CATCH_UP,
+    CONTROL,
+    EPOCH,
+    ONCE,
+    PARTS,
+    collect_word,
+    feed_word,
+)
 from graphkeras.runtime.held import HeldState
 from graphkeras.runtime.link import Entry
 from graphkeras.runtime.pace import Pace
@@ -27,7 +35,6 @@ from graphkeras.runtime.team import Tables
 
 Shapes = Sequence[tuple[int, ...]]
 Arrays = Sequence[np.ndarray]
-ONCE, EPOCH = 0, 1  # modes of the entry
 # Seconds of a step on one thread that a second one may shorten.
 WORTH_CALLING, WORTH_WAITING = 1.2e-5, 5e-5  # of a single run, in an epoch
 MOST_BINDINGS = 8  # sizes remembered, so that train and test batches can alternate
@@ -235,8 +242,9 @@ class Program:
     def _make_room(self, arena: Arena) -> None:
         """Have an arena for all threads there may be, and its blocks in the table."""
         wanted = arena.size + arena.own * min(config.get_threads(), PARTS)
-        if wanted > len(self._arena):  # nothing in it outlives a run
-            self._arena = cpu.aligned(wanted)
+        if wanted > len(self._arena):
+            old, self._arena = self._arena, cpu.aligned(wanted)
+            self._arena[: len(old)] = old  # what is known of rows that are behind
         start = cpu.address(self._arena)
         offsets = np.array(arena.offsets, np.int64)
         self._table[self._first[4] : self._control] = offsets + start
@@ -326,7 +334,10 @@ class Program:
         words = epoch.words(binding.cases)
         self._table[self._control : self._control + len(words)] = words
         self._set("own", binding.arena.own)
-        done = self._run_stretches(epoch, binding)
+        try:
+            done = self._run_stretches(epoch, binding)
+        finally:
+            self._catch_up(binding)
         return epoch.results(done, binding.cases)
 
     def _run_stretches(self, epoch: _Epoch, binding: _Binding) -> int:
@@ -343,6 +354,18 @@ class Program:
             going = made == stop < epoch.steps
             control.written.count += self.code.writes
         return made
+
+    def _catch_up(self, binding: _Binding) -> None:
+        """Let all rows of tables make the steps that were put off, if any were."""
+        if not self._words[self._control + CONTROL.index("turn")]:
+            return
+        self._set("all", 1)
+        threads = min(binding.paces[EPOCH].latest, config.get_threads(), PARTS)
+        arena = binding.arena
+        if threads == 1 or not self._call_together(CATCH_UP, arena, threads):
+            self.code.entry(self._start, CATCH_UP)
+        self._set("turn", 0)
+        self._set("all", 0)
 
     def _set(self, name: str, value: int) -> None:
         """Write a word of the control block."""

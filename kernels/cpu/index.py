@@ -4,6 +4,8 @@ Places count from the end when negative; what lies outside is moved to the neare
 cell, so that no index can touch foreign memory.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from graphkeras.kernels.cpu.array import Array
@@ -17,8 +19,11 @@ from graphkeras.kernels.cpu.tile import Epilogue, Panel
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 Indices = tuple[Index, ...]
+Ask = Callable[[Emit, Index], None]
 PLACE = "int32"
 AHEAD = 8  # rows asked for before their turn
+SOON = 4  # ... of those that are named
+LISTED = 256  # rows among which those that are named are found at a time
 VECTORS = 8  # columns whose sums are held in registers
 SHORT_RUN = 16  # elements that are copied at once
 
@@ -108,11 +113,14 @@ def sum_chains(
     out: Array,
     *,
     epilogue: Epilogue | None = None,
+    ask: Ask | None = None,
 ) -> None:
     """rows, first[n], following, updates[p, ...] -> out[n, ...]: sum of each row.
 
     A row's updates are added in their order; `epilogue` is applied to each sum, row by
-    row and column by column, and out holds nothing else on the way.
+    row and column by column, and out holds nothing else on the way. With `ask`, which
+    is to ask for what the epilogue reads of a row, rows without updates stay as they
+    are.
     """
     columns = out.shape[-1] if out.rank > 1 else 1
     lines = e.product(out.shape[1:-1])
@@ -122,11 +130,10 @@ def sum_chains(
     buffer = Array(e.scratch(out.dtype, vectors * lanes), out.dtype, (), ())
     last = e.sub(first.shape[0], 1)
 
-    def line(row: Index, number: Index) -> None:
+    def line(row: Index, number: Index, later: Index) -> None:
         """One line of a row: that along the last axis."""
         start = e.mul(number, columns)
-        begin = e.to_index(e.load(first, row))
-        soon = e.to_index(e.load(first, e.minimum(e.add(row, AHEAD), last)))
+        begin, soon = (e.to_index(e.load(first, at)) for at in (row, later))
         with e.loop(0, columns, vectors * lanes) as column:
             live = e.minimum(vectors * lanes, e.sub(columns, column))
             if size is not None and size % (vectors * lanes) == 0:
@@ -144,8 +151,32 @@ def sum_chains(
 
             stretch(e, 0, cut.live, lanes, finish)
 
+    if ask is not None:
+        with _named(e, first, ask) as (row, later), e.loop(0, lines) as number:
+            line(row, number, later)
+        return
     with e.loop(0, first.shape[0]) as row, e.loop(0, lines) as number:
-        line(row, number)
+        line(row, number, e.minimum(e.add(row, AHEAD), last))
+
+
+@contextmanager
+def _named(e: Emit, first: Array, ask: Ask) -> Iterator[tuple[Index, Index]]:
+    """For each row that has places: the row, and one that is asked for in time."""
+    listed = Array(e.scratch(PLACE, LISTED), PLACE, (), ())
+    found = e.counter(0)
+    with e.loop(0, first.shape[0], LISTED) as start:
+        found.set(0)
+        stop = e.minimum(e.add(start, LISTED), first.shape[0])
+        with e.loop(start, stop) as row:  # without a branch that is hard to foretell
+            e.store(listed, found.get(), e.from_index(row, PLACE))
+            here = e.to_index(e.load(first, row))
+            found.step(e.choose(e.ge(here, 0), 1, 0))
+        count = e.add(found.get(), 0)
+        with e.loop(0, count) as number:
+            soon = e.minimum(e.add(number, SOON), e.sub(count, 1))
+            row, later = (e.to_index(e.load(listed, at)) for at in (number, soon))
+            ask(e, later)
+            yield row, later
 
 
 def _sum_row(

@@ -398,6 +398,23 @@ def test_take_and_scatter_along_every_axis(rng, size):
     sweep.run()
 
 
+def test_rows_without_updates_may_stay_as_they_are(rng):
+    places, updates = rng.integers(0, 700, 90), numbers(rng, (90, 37))
+    total, out = np.zeros((700, 37), "float32"), np.full((700, 37), 5, "float32")
+    np.add.at(total, places, updates)
+    total[np.setdiff1d(np.arange(700), places)] = 5
+    links = [np.zeros(n, "int32") for n in (90, 700, 90)]
+
+    def case(e, places, updates, out, *links):
+        index.chain(e, places, *links)
+        index.sum_chains(e, *links, updates, out, ask=lambda e, row: None)
+
+    machine = Machine()
+    machine.add(case, places, updates, out, *links)
+    machine.run()
+    np.testing.assert_allclose(out, total, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dynamic", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "int32", "float16"])
 def test_rows_are_summed_by_their_chains(rng, dtype, dynamic):
