@@ -20,7 +20,6 @@ from graphkeras.compiler.fuse import Plan
 from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
-    Call,
     Choice,
     Loop,
     Nest,
@@ -318,7 +317,7 @@ class _Blocks:
         self, i: int, step: Step, place: Place, size: Dim, itemsize: int
     ) -> Buffer | None:
         """Return the block of an operand that ends here, if it may be taken over."""
-        if not isinstance(step, (Loop, Call)):
+        if not isinstance(step, Loop):
             return None
         for source in dict.fromkeys(reads_of(step)):
             buffer = self.memory.buffers.get(source)
