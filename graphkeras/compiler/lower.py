@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphkeras.compiler.fuse import Group, Plan
-from graphkeras.compiler.indexing import flat
+from graphkeras.compiler.indexing import flat, strides_of
 from graphkeras.compiler.loops import (
     Instruction,
     Loop,
@@ -288,7 +288,11 @@ def writes_of(step: Step) -> Iterator[Place]:
 
 def in_place(step: Step, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written."""
-    if isinstance(step, (Barrier, Nest)) or not _only_elements(step, source):
+    if isinstance(step, (Barrier, Nest)):
+        return False
+    if isinstance(step, Call) and step.finish is None:
+        return _lies_over(step, source, target)
+    if not _only_elements(step, source):
         return False
     for section in _sections(step):
         places = [s.place for s in section.stores if s.target is target]
@@ -300,12 +304,26 @@ def in_place(step: Step, source: Place, target: Place) -> bool:
     return True
 
 
+def _lies_over(call: Call, source: Place, target: Place) -> bool:
+    """Whether a kernel's result may lie over an operand that nothing else reads."""
+    pairs, operands = link.overwritten(call.kernel), len(call.operands)
+    readers = [i for i, view in enumerate(call.operands) if view.source is source]
+    writers = [i for i, result in enumerate(call.results) if result is target]
+    if len(readers) != 1 or len(writers) != 1:
+        return False
+    (reader,), (writer,), shapes = readers, writers, shapes_of(call)
+    if pairs.get(operands + writer) != reader:
+        return False
+    view, shape = call.operands[reader], shapes[reader]
+    in_order = view.offset == 0 and view.strides == tuple(strides_of(shape))
+    return in_order and shape == shapes[operands + writer]
+
+
 def _only_elements(step: Loop | Call, source: Place) -> bool:
     """Whether a step reads a source element by element, if at all."""
     if isinstance(step, Loop):
         return True
-    whole = any(view.source is source for view in step.operands)
-    return step.finish is not None and not whole
+    return all(view.source is not source for view in step.operands)
 
 
 def _sections(step: Loop | Call) -> tuple[Section, ...]:

@@ -20,6 +20,7 @@ from graphkeras.compiler.fuse import Plan
 from graphkeras.compiler.lower import (
     Barrier,
     Buffer,
+    Call,
     Choice,
     Loop,
     Nest,
@@ -317,7 +318,7 @@ class _Blocks:
         self, i: int, step: Step, place: Place, size: Dim, itemsize: int
     ) -> Buffer | None:
         """Return the block of an operand that ends here, if it may be taken over."""
-        if not isinstance(step, Loop):
+        if not isinstance(step, (Loop, Call)):
             return None
         for source in dict.fromkeys(reads_of(step)):
             buffer = self.memory.buffers.get(source)

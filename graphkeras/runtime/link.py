@@ -64,6 +64,12 @@ def cuts(name: str) -> tuple[Any, ...]:
     return importlib.import_module(f"{CPU}.cut").cuts_of(kernel(name))
 
 
+@cache
+def overwritten(name: str) -> dict[int, int]:
+    """Return over which operand a result may lie; see `kernels.cpu.reuse`."""
+    return importlib.import_module(f"{CPU}.reuse").over_of(kernel(name))
+
+
 def compile_entry(
     name: str, build: Callable[..., Any], readable: bool = False
 ) -> Entry:

@@ -13,185 +13,26 @@ dh = d W^T through `back`, the transposed kernel.
 An empty vector stands for a mask, scale or gradient that is not there.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from graphkeras.kernels.cpu import functions
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.cut import cut
-from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
-from graphkeras.kernels.cpu.loop import elementwise, zero
+from graphkeras.kernels.cpu.emit import Emit, kernel
+from graphkeras.kernels.cpu.loop import zero
 from graphkeras.kernels.cpu.matmul import gemm
-from graphkeras.kernels.cpu.target import accumulator
+from graphkeras.kernels.cpu.recurrence import (
+    ACTIVATIONS,
+    SLOPES,
+    Place,
+    Steps,
+    against_time,
+    copy,
+    gates_of,
+    in_time,
+    part_of,
+)
+from graphkeras.kernels.cpu.reuse import over
 from graphkeras.kernels.cpu.term import Term
-from graphkeras.kernels.cpu.value import Index
-
-ACTIVATIONS: dict[str, Callable[[Term], Term]] = {
-    "linear": lambda x: x,
-    "tanh": functions.TABLE["tanh"],
-    "sigmoid": functions.sigmoid,
-    "hard_sigmoid": lambda x: (x * (1 / 6) + 0.5).clamp(0.0, 1.0),
-    "relu": lambda x: x.maximum(0.0),
-    "softsign": lambda x: x / (x.abs() + 1.0),
-}
-
-
-def _share(y: Term, inside: Term, value: float) -> Term:
-    return inside.select(y.like(value), y.like(0.0))
-
-
-# Derivatives, by the value of the activation.
-SLOPES: dict[str, Callable[[Term], Term]] = {
-    "linear": lambda y: y.like(1.0),
-    "tanh": lambda y: 1.0 - y * y,
-    "sigmoid": lambda y: y * (1.0 - y),
-    "hard_sigmoid": lambda y: _share(y, (y > 0.0) & (y < 1.0), 1 / 6),
-    "relu": lambda y: _share(y, y > 0.0, 1.0),
-    "softsign": lambda y: (1.0 - y.abs()) * (1.0 - y.abs()),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A unit, or a vector of units, of one sample."""
-
-    e: Emit
-    index: tuple[Index, ...]
-    lanes: int
-    dtype: str
-
-    def read(self, array: Array) -> Term:
-        """What stands there in an array (sample, unit)."""
-        loaded = self.e.load(array, array.offset(self.e, self.index), self.lanes)
-        return Term(self.e, self.e.cast(loaded, self.dtype))
-
-    def write(self, array: Array, value: Term) -> None:
-        """Put a value there."""
-        place = array.offset(self.e, self.index)
-        self.e.store(array, place, self.e.cast(value.scalar, array.dtype))
-
-    def ask(self, *arrays: Array, write: bool = False) -> None:
-        """Have what stands there in the cache before its step comes."""
-        if self.lanes == 1:
-            return  # a vector beside it has asked for the same line
-        for array in arrays:
-            place = array.offset(self.e, self.index)
-            self.e.prefetch(array, place, write=write)
-
-    def along(self, vector: Array) -> Term:
-        """What a vector (unit,) holds."""
-        row = Place(self.e, self.index[1:], self.lanes, self.dtype)
-        return row.read(vector)
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """One step in time, and what is done at each.
-
-    Attributes:
-        h: an array (sample, unit), which says how many there are.
-        t: the step.
-        earlier, later: those before it in time, and after it in the order of running.
-        first: i1: whether it is the first one in time.
-    """
-
-    e: Emit
-    h: Array
-    t: Index
-    earlier: Index
-    later: Index
-    first: object
-
-    def soon(self, array: Array) -> Array:
-        """The part of an array at the step that runs next."""
-        return _slice(self.e, array, 1, self.later)
-
-    def soon_gates(self, array: Array, count: int) -> list[Array]:
-        """Each gate's part of an array at the step that runs next."""
-        return _gates(self.e, self.soon(array), self.h, count)
-
-    def at(self, array: Array) -> Array:
-        """The part (sample, ...) of an array (sample, time, ...) at this step."""
-        return _slice(self.e, array, 1, self.t)
-
-    def gates(self, array: Array, count: int) -> list[Array]:
-        """Each gate's part of an array (sample, time, gates * units)."""
-        return _gates(self.e, self.at(array), self.h, count)
-
-    def before(self, states: Array, start: Array) -> Array:
-        """The states (sample, unit) one step earlier; `start` before the first."""
-        e, past = self.e, _slice(self.e, states, 1, self.earlier)
-        pointer = e.builder.select(self.first, start.pointer, past.pointer)
-        row = e.choose(self.first, start.strides[0], past.strides[0])
-        return Array(pointer, start.dtype, start.shape, (row, start.strides[1]))
-
-    def each(self, body: Callable[[Place], None]) -> None:
-        """body(place) for every unit of every sample."""
-        dtype = accumulator(self.h.dtype)
-
-        def element(index: tuple[Index, ...], lanes: int) -> None:
-            body(Place(self.e, index, lanes, dtype))
-
-        elementwise(self.e, self.h.shape, element, True, native_lanes(dtype))
-
-    def keep(self, mask: Array, place: Place, new: Term, old: Term) -> Term:
-        """`new` if the step counts for the sample, else `old`."""
-        if mask.rank == 1:
-            return new
-        bit = self.e.load(mask, mask.offset(self.e, (place.index[0], self.t)))
-        return Term(self.e, self.e.splat(bit, place.lanes)).select(new, old)
-
-
-def _slice(e: Emit, array: Array, axis: int, index: Index) -> Array:
-    """The array without an axis, at that index of it."""
-    pointer = e.address(array.pointer, array.dtype, e.mul(index, array.strides[axis]))
-    shape = (*array.shape[:axis], *array.shape[axis + 1 :])
-    strides = (*array.strides[:axis], *array.strides[axis + 1 :])
-    return Array(pointer, array.dtype, shape, strides)
-
-
-def _part(e: Emit, array: Array, axis: int, start: Index, size: Index) -> Array:
-    """`size` elements of an axis, from `start` on."""
-    pointer = e.address(array.pointer, array.dtype, e.mul(start, array.strides[axis]))
-    shape = (*array.shape[:axis], size, *array.shape[axis + 1 :])
-    return Array(pointer, array.dtype, shape, array.strides)
-
-
-def _gates(e: Emit, array: Array, h: Array, count: int, axis: int = -1) -> list[Array]:
-    """Each gate's part of an axis of gates * units."""
-    units, axis = h.shape[-1], axis % array.rank
-    return [_part(e, array, axis, e.mul(k, units), units) for k in range(count)]
-
-
-@contextmanager
-def _forward(e: Emit, h: Array, time: Index, reverse: bool) -> Iterator[Steps]:
-    """The steps in the order in which they run."""
-    last = e.sub(time, 1)
-    with e.loop(0, time) as number:
-        following = e.minimum(e.add(number, 1), last)
-        t, later = (e.sub(last, n) if reverse else n for n in (number, following))
-        earlier = e.add(t, 1) if reverse else e.sub(t, 1)
-        yield Steps(e, h, t, earlier, later, e.eq(number, 0))
-
-
-@contextmanager
-def _backward(e: Emit, h: Array, time: Index, reverse: bool) -> Iterator[Steps]:
-    """The steps in the order of the gradient."""
-    last = e.sub(time, 1)
-    with e.loop(0, time) as number:
-        following = e.minimum(e.add(number, 1), last)
-        t, later = (n if reverse else e.sub(last, n) for n in (number, following))
-        earlier = e.add(t, 1) if reverse else e.sub(t, 1)
-        yield Steps(e, h, t, earlier, later, e.eq(number, last))
-
-
-def _copy(e: Emit, source: Array, target: Array) -> None:
-    def element(index: tuple[Index, ...], lanes: int) -> None:
-        value = e.load(source, source.offset(e, index), lanes)
-        e.store(target, target.offset(e, index), value)
-
-    elementwise(e, target.shape, element, True, native_lanes(target.dtype))
 
 
 def _recur(
@@ -202,7 +43,7 @@ def _recur(
     if scale.rank == 1:
         gemm(e, h, w, out)
         return
-    parts = zip(*(_gates(e, array, h, gates) for array in (w, scale, out)))
+    parts = zip(*(gates_of(e, array, h, gates) for array in (w, scale, out)))
     for kernel_part, factor, result in parts:
 
         def scaled(at: Place, factor: Array = factor) -> None:
@@ -228,8 +69,8 @@ def _send_back(
         steps.each(lambda at: at.write(dh, at.read(dh) + at.read(room)))
         return
     parts = zip(
-        _gates(e, d, dh, gates), _gates(e, back, dh, gates, 0),
-        _gates(e, scale, dh, gates),
+        gates_of(e, d, dh, gates), gates_of(e, back, dh, gates, 0),
+        gates_of(e, scale, dh, gates),
     )  # fmt: skip
     for part, kernel_part, factor in parts:
         gemm(e, part, kernel_part, room)
@@ -266,8 +107,8 @@ def simple_loop(
     reverse: bool,
 ) -> None:
     """x, w, h, mask, scale -> states, last, room: see graphkeras.ops.recurrent."""
-    _copy(e, h, last)
-    with _forward(e, last, x.shape[1], reverse) as steps:
+    copy(e, h, last)
+    with in_time(e, last, x.shape[1], reverse) as steps:
         now, given = steps.at(states), steps.at(x)
         _recur(steps, last, w, scale, now, room, 1)
 
@@ -282,6 +123,7 @@ def simple_loop(
 
 
 @cut(together=True, states=0, mask=0, scale=0, g_states=0, g_h=0, dx=0, room=0, dh=0)
+@over(dx="states")
 @kernel
 def simple_loop_backward(
     e: Emit,
@@ -299,8 +141,8 @@ def simple_loop_backward(
     reverse: bool,
 ) -> None:
     """states, back, mask, scale, g_states, g_h -> dx, dh, room: slopes of the loop."""
-    _copy(e, g_h, dh)
-    with _backward(e, dh, states.shape[1], reverse) as steps:
+    copy(e, g_h, dh)
+    with against_time(e, dh, states.shape[1], reverse) as steps:
         now, slopes = steps.at(states), steps.at(dx)
 
         def unit(at: Place) -> None:
@@ -357,9 +199,9 @@ def lstm_loop(
     Gates lie as i, f, c, o.
     """
     outer, inner = ACTIVATIONS[recurrent_activation], ACTIVATIONS[activation]
-    _copy(e, h, last)
-    _copy(e, c, carry)
-    with _forward(e, last, x.shape[1], reverse) as steps:
+    copy(e, h, last)
+    copy(e, c, carry)
+    with in_time(e, last, x.shape[1], reverse) as steps:
         _recur(steps, last, w, scale, steps.at(gates), room, 4)
         given, own = steps.gates(x, 4), steps.gates(gates, 4)
 
@@ -399,6 +241,7 @@ def lstm_loop(
     room=0,
     dh=0,
 )
+@over(dx="gates")
 @kernel
 def lstm_loop_backward(
     e: Emit,
@@ -425,9 +268,9 @@ def lstm_loop_backward(
     Gates lie as i, f, c, o.
     """
     outer, inner = SLOPES[recurrent_activation], SLOPES[activation]
-    _copy(e, g_h, dh)
-    _copy(e, g_c, dc)
-    with _backward(e, dh, gates.shape[1], reverse) as steps:
+    copy(e, g_h, dh)
+    copy(e, g_c, dc)
+    with against_time(e, dh, gates.shape[1], reverse) as steps:
         held, slopes = steps.before(carries, c), steps.gates(dx, 4)
 
         def unit(at: Place) -> None:
@@ -463,7 +306,7 @@ def _first_two(steps: Steps, array: Array, axis: int = -1) -> Array:
     if array.rank == 1:
         return array
     both = steps.e.mul(2, steps.h.shape[-1])
-    return _part(steps.e, array, axis % array.rank, 0, both)
+    return part_of(steps.e, array, axis % array.rank, 0, both)
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,7 +327,7 @@ class Gru:
         """The scale of a gate."""
         if self.scale.rank == 1:
             return 1.0
-        return at.read(_gates(steps.e, self.scale, steps.h, 3)[gate])
+        return at.read(gates_of(steps.e, self.scale, steps.h, 3)[gate])
 
 
 @cut(
@@ -516,9 +359,9 @@ def gru_loop(
     """
     cell = Gru(w, mask, scale, recurrent_activation, activation)
     step = _after if reset_after else _before
-    _copy(e, h, last)
-    with _forward(e, last, x.shape[1], reverse) as steps:
-        own, added = steps.gates(gates, 3), _gates(e, bias, last, 3)
+    copy(e, h, last)
+    with in_time(e, last, x.shape[1], reverse) as steps:
+        own, added = steps.gates(gates, 3), gates_of(e, bias, last, 3)
         step(cell, steps, x, gates, inner, room, added)
 
         def unit(at: Place) -> None:
@@ -581,7 +424,7 @@ def _before(
         at.write(reset, r * at.read(steps.h) * cell.factor(steps, at, 2))
 
     steps.each(first)
-    gemm(e, reset, _gates(e, cell.w, steps.h, 3)[2], own[2])
+    gemm(e, reset, gates_of(e, cell.w, steps.h, 3)[2], own[2])
 
     def second(at: Place) -> None:
         total = at.read(given[2]) + at.read(own[2]) + at.along(added[2])
@@ -604,6 +447,7 @@ def _before(
     room=0,
     dh=0,
 )
+@over(dx="gates")
 @kernel
 def gru_loop_backward(
     e: Emit,
@@ -632,8 +476,8 @@ def gru_loop_backward(
     cell = Gru(back, mask, scale, recurrent_activation, activation)
     outer, candidate = SLOPES[recurrent_activation], SLOPES[activation]
     step = _back_after if reset_after else _back_before
-    _copy(e, g_h, dh)
-    with _backward(e, dh, gates.shape[1], reverse) as steps:
+    copy(e, g_h, dh)
+    with against_time(e, dh, gates.shape[1], reverse) as steps:
         own, slopes = steps.gates(gates, 3), steps.gates(dx, 3)
 
         def unit(at: Place) -> None:
@@ -688,7 +532,7 @@ def _back_before(
 ) -> None:
     """From the slopes of z and h to that of r, and back through r * h."""
     e, dh, slopes = steps.e, steps.h, steps.gates(dx, 3)
-    gemm(e, slopes[2], _gates(e, cell.w, dh, 3, 0)[2], room)
+    gemm(e, slopes[2], gates_of(e, cell.w, dh, 3, 0)[2], room)
 
     def unit(at: Place) -> None:
         r = at.read(reset)

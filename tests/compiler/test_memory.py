@@ -12,12 +12,19 @@ from hypothesis import strategies as st
 from graphkeras import ops
 from graphkeras.compiler.binding import place_blocks
 from graphkeras.compiler.fuse import fuse
+from graphkeras.compiler.lower import Call
 from graphkeras.compiler.memory import Memory, plan_memory
 from graphkeras.compiler.pipeline import PASSES, compile_graph
 from graphkeras.ir.trace import Trace
 from graphkeras.ir.value import Graph
+from graphkeras.ops.recurrent import gru_loop_backward
 from graphkeras.variables import Variable
 from tests.compiler.machine import BATCH, assert_agrees, floats, traced
+
+GRU: dict[str, Any] = {
+    "activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True,
+    "reverse": False,
+}  # fmt: skip
 
 
 def memory_of(graph: Graph) -> Memory:
@@ -145,3 +152,18 @@ def test_no_two_blocks_in_use_together_overlap(
             for byte in range(arena.offsets[i], arena.offsets[i] + sizes[i]):
                 assert taken.setdefault((step, byte), i) == i
                 assert byte < arena.size
+
+
+def test_a_kernel_writes_over_an_operand_that_it_names() -> None:
+    def slopes(gates: Any, h: Any, back: Any) -> Any:
+        none, mask = np.zeros(0, np.float32), np.zeros(0, bool)
+        made = ops.exp(gates)
+        states, inner = (ops.reshape(made[..., k::3], (-1, 7, 4)) for k in (0, 1))
+        rest = inner, states, back, mask, none, none, h
+        dx, *_ = gru_loop_backward(made, *rest, **GRU)
+        return dx @ back
+
+    graph = traced(slopes, floats(BATCH, 7, 12), floats(BATCH, 4), floats(12, 4))
+    memory = memory_of(graph)
+    (call,) = (s for s in memory.steps if isinstance(s, Call) and s.results[2:])
+    assert memory.buffer(call.results[0]) == memory.buffer(call.operands[0].source)

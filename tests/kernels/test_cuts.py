@@ -12,6 +12,7 @@ import pytest
 import graphkeras.ops
 from graphkeras.ir.op import OPS
 from graphkeras.kernels.cpu.cut import axes_of, cuts_of
+from graphkeras.kernels.cpu.reuse import over_of
 from graphkeras.runtime import link
 from tests.kernels.machine import Machine
 
@@ -49,6 +50,7 @@ GATED = {**CELL, "recurrent_activation": "sigmoid"}
 IMAGES, KERNELS, SLOPES = (5, 6, 7, 3), (3, 3, 3, 40), (5, 6, 7, 40)
 POOLED = (5, 3, 4, 3)
 SERIES, STATE = (5, 4, 6), (5, 6)  # samples, steps, units
+LONG = (2, 3, 300)
 # Row 2 has places 0, 3 and 6, row 7 has 1 and 4, row 8 has 5.
 NOBODY = np.zeros(0, "int32")
 FIRST = np.array([-1, -1, 0, -1, -1, -1, -1, 1, 5], "int32")
@@ -105,6 +107,7 @@ SAMPLES = {
     "move.concatenate": [([(7, 2), (7, 20)], [(7, 22)], {"axis": 1})],
     "recurrent.simple_loop": [
         ([SERIES, (6, 6), STATE, ALL, NOTHING], [SERIES, STATE, NOTHING], CELL),
+        ([LONG, (300, 300), (2, 300), ALL, NOTHING], [LONG, (2, 300), NOTHING], CELL),
     ],
     "recurrent.simple_loop_backward": [
         ([SERIES, (6, 6), ALL, NOTHING, SERIES, STATE], [SERIES, STATE, STATE], CELL),
@@ -264,6 +267,24 @@ def test_parts_give_the_whole(name):
             if check(function, run, way, (operands, results, attributes)):
                 tried.add(way)
     assert tried == set(ways), "every way to cut needs a sample"
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SAMPLES if over_of(link.kernel(name))]
+)
+def test_results_may_lie_over_the_operands_that_are_named(name):
+    function = link.kernel(name)
+    for operands, results, attributes in calls(name):
+        apart = [np.array(a) for a in (*operands, *results)]
+        over = [a.copy() for a in apart]
+        for result, operand in over_of(function).items():
+            over[result] = over[operand]
+        for arrays in (apart, over):
+            machine = Machine(hidden=hidden(function, arrays, attributes))
+            machine.add(functools.partial(function, **attributes), *arrays)
+            machine.run()
+        for wanted, found in zip(apart[len(operands) :], over[len(operands) :]):
+            np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("name", list(kernels()))
