@@ -14,6 +14,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from graphkeras.kernels import object as object_code
+from graphkeras.kernels import unlocked
 from graphkeras.kernels.stream import Stream
 
 Build = Callable[[ir.Module], ir.Function]
@@ -136,7 +137,7 @@ def _compiled(text: str, readable: bool) -> Part:
     """Compile a module apart from all others."""
     machine = object_code.machine()
     module = optimised(text, machine, llvm.create_context())
-    code = machine.emit_object(module)
+    code = unlocked.emit_object(machine, module)
     if not readable:
         return Part(code)
     shown = str(module)  # emitting code changes the module
@@ -154,7 +155,7 @@ def optimised(
     for name in ROUNDS:
         getattr(manager, f"add_{name}_pass")()
     options = llvm.create_pipeline_tuning_options()
-    manager.run(parsed, llvm.create_pass_builder(machine, options))
+    unlocked.run_passes(manager, parsed, llvm.create_pass_builder(machine, options))
     return parsed
 
 

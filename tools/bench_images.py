@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -190,8 +191,9 @@ class Side:
         assert self.process.stdin and self.process.stdout
         answer = ""
         if not self.ended:
-            print(json.dumps([name, size]), file=self.process.stdin, flush=True)
-            answer = self.process.stdout.readline()
+            with suppress(BrokenPipeError):
+                print(json.dumps([name, size]), file=self.process.stdin, flush=True)
+                answer = self.process.stdout.readline()
             self.ended = not answer
             if self.ended:
                 print(f"a side ended at {name!r}, {size} pixels", file=sys.stderr)
@@ -199,10 +201,8 @@ class Side:
 
     def end(self) -> None:
         """Let the process end."""
-        assert self.process.stdin
-        if not self.ended:
-            self.process.stdin.close()
-        self.process.wait()
+        with suppress(BrokenPipeError), self.process:
+            pass  # closes the pipes, and waits
 
 
 def measured(sides: dict[str, Side], name: str, size: int) -> dict[str, list[Any]]:

@@ -11,7 +11,7 @@ Steps that differ only in the buffers they touch share one function.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Protocol
@@ -54,6 +54,7 @@ from graphkeras.runtime.control import CONTROL
 Pointers = dict[int, ir.Value]
 Span = tuple[Index, Index]
 Numbered = tuple[int, Step]
+Do = Callable[[Emit, int, Step, Frame], None]
 
 KINDS = ("input", "state", "output", "constant", "arena")
 
@@ -127,18 +128,13 @@ class Codegen:
         table, low, high = e.arguments
         first = e.eq(low, 0)
         frame = Frame(self.memory, {}, load_pointer(e, table, 0), table, (low, high))
-        runs = {i: run for run in self.memory.runs for i in range(run.first, run.stop)}
-        numbered = enumerate(self.memory.steps)
-        for (alone, run), steps in groupby(
-            numbered, lambda pair: (is_alone(pair[1]), runs.get(pair[0]))
-        ):
-            stretch = list(steps)
+        for alone, run, stretch in _stretches(self.memory):
             for buffer in frame.buffers_of([step for _, step in stretch]):
                 if buffer not in frame.pointers:
                     word = self.words.of(buffer)
                     frame.pointers[buffer] = load_pointer(e, table, word)
             if run is not None:
-                self._part_by_part(e, run, stretch, frame)
+                self._part_by_part(e, run, stretch, frame, self._watched)
                 continue
             with e.when(first if alone else YES):
                 for number, step in stretch:
@@ -149,13 +145,23 @@ class Codegen:
                 self.watch.ran(e)
         return e.finish()
 
+    def steps(self, e: Emit, frame: Frame, first: ir.Value) -> None:
+        """Write all steps of a graph within a step; some are for the first thread."""
+        for alone, run, stretch in _stretches(frame.memory):
+            if run is not None:
+                self._part_by_part(e, run, stretch, frame, self._unwatched)
+                continue
+            with e.when(first if alone else YES):
+                for _, step in stretch:
+                    self.step(e, step, frame)
+
     def _part_by_part(
-        self, e: Emit, run: Run, stretch: Sequence[Numbered], frame: Frame
+        self, e: Emit, run: Run, stretch: Sequence[Numbered], frame: Frame, do: Do
     ) -> None:
         """Do all steps of a run for a few parts, then for the next few."""
-        _, low, high = e.arguments
+        low, high = frame.parts
         sizes = Sizes(e, self.words, frame.sizes)
-        own = self._own_memory(e)
+        own = self._own_memory(e, frame.table)
         buffers = dict.fromkeys(frame.buffers_of([step for _, step in stretch]))
         many = sizes(run.parts)
         few = sizes(run.ticks)
@@ -163,9 +169,9 @@ class Codegen:
         def near(around: Frame, span: Span, of: int) -> Frame:
             """Where everything lies when the parts (or ticks) of a span are done."""
             found = dict(around.pointers)
-            for buffer, rows in self._rooms_of(buffers, of):
+            for buffer, rows in _rooms_of(frame.memory, buffers, of):
                 cells = sizes(rows.cells)
-                size = self.memory.blocks[buffer.number].itemsize * rows.size
+                size = frame.memory.blocks[buffer.number].itemsize * rows.size
                 turn = first_turn(e, cells, 1, cells, span[0], of)
                 away = e.sub(own, e.mul(turn, sizes(size)))
                 found[buffer] = e.address(found[buffer], "uint8", away)
@@ -176,29 +182,20 @@ class Codegen:
             for fine, steps in groupby(stretch, lambda pair: is_fine(pair[1])):
                 if not fine:
                     for number, step in steps:
-                        self._watched(e, number, step, some)
+                        do(e, number, step, some)
                     continue
                 begin, last = _in_ticks(e, some.parts)
                 with e.loop(begin, last, few) as tick:
                     span = tick, e.minimum(last, e.add(tick, few))
                     inner = near(some, span, TICKS)
                     for number, step in steps:
-                        self._watched(e, number, step, inner)
+                        do(e, number, step, inner)
 
-    def _rooms_of(
-        self, buffers: Iterable[Buffer], of: int
-    ) -> Iterator[tuple[Buffer, Rows]]:
-        """Yield the buffers of a run with memory for a few parts, or ticks, alone."""
-        for buffer in buffers:
-            room = self.memory.rooms.get(buffer.number)
-            if buffer.kind == "arena" and room is not None and room.of == of:
-                yield buffer, room.rows
-
-    def _own_memory(self, e: Emit) -> Index:
+    def _own_memory(self, e: Emit, table: ir.Value) -> Index:
         """Emit how far this thread's memory is from that of the first."""
         with e.builder.goto_entry_block():
             seat, own = (
-                e.builder.load(e.address(e.arguments[0], "int64", word), typ=I64)
+                e.builder.load(e.address(table, "int64", word), typ=I64)
                 for word in (
                     self.words.control + CONTROL.index(name) for name in ("seat", "own")
                 )
@@ -212,6 +209,9 @@ class Codegen:
         if self.watch and began is not None:
             with e.when(e.eq(e.arguments[1], 0)):
                 self.watch.after(e, number, began)
+
+    def _unwatched(self, e: Emit, _: int, step: Step, frame: Frame) -> None:
+        self._call(e, step, frame)
 
     def step(self, e: Emit, step: Step, frame: Frame) -> None:
         """Do whole parts of a step, be they counted in ticks or not."""
@@ -270,6 +270,27 @@ class Codegen:
             emit_choice(self, e, step, pointers, sizes)
         else:
             emit_repeat(self, e, step, pointers, sizes)
+
+
+def _stretches(
+    memory: Memory,
+) -> Iterator[tuple[bool, Run | None, list[Numbered]]]:
+    """Yield neighbouring steps: whether one thread does them, or their run."""
+    runs = {i: run for run in memory.runs for i in range(run.first, run.stop)}
+    for (alone, run), steps in groupby(
+        enumerate(memory.steps), lambda pair: (is_alone(pair[1]), runs.get(pair[0]))
+    ):
+        yield alone, run, list(steps)
+
+
+def _rooms_of(
+    memory: Memory, buffers: Iterable[Buffer], of: int
+) -> Iterator[tuple[Buffer, Rows]]:
+    """Yield the buffers of a run with memory for a few parts, or ticks, alone."""
+    for buffer in buffers:
+        room = memory.rooms.get(buffer.number)
+        if buffer.kind == "arena" and room is not None and room.of == of:
+            yield buffer, room.rows
 
 
 def _counted(e: Emit, step: Step, frame: Frame) -> Frame:

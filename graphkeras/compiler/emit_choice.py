@@ -12,6 +12,7 @@ from graphkeras.compiler.emit_nest import Frame, Inner, Writer
 from graphkeras.compiler.lower import Buffer, Choice
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit
+from graphkeras.kernels.cpu.tile import YES
 
 
 def emit_choice(
@@ -26,14 +27,19 @@ def emit_choice(
     found = e.load(Array(branches.given[0], "int32", (), ()), 0)
     number = e.index(e.cast(found, "int64").value)
     last = len(step.memories) - 1
-    for i, memory in enumerate(step.memories):
+    for i in range(last + 1):
         near = e.le(number, 0) if i == 0 else e.eq(number, i)
         with e.when(e.ge(number, last) if i == last and i else near):
-            branches.run(memory.steps, i)
+            branches.branch(i)
 
 
 class _Branches(Inner):
     """The branches being written."""
+
+    def branch(self, number: int) -> None:
+        """Write the steps of a branch."""
+        first = self.e.eq(self.e.arguments[1], 0) if self.step.spread else YES
+        self.writer.steps(self.e, self.frames[number], first)
 
     def frame(self, number: int) -> Frame:
         """Return where the steps of a branch find what they touch."""

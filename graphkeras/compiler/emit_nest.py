@@ -49,6 +49,8 @@ class Writer(Protocol):
 
     def step(self, e: Emit, step: Step, frame: Frame) -> None: ...
 
+    def steps(self, e: Emit, frame: Frame, first: ir.Value) -> None: ...
+
 
 def is_alone(step: Step) -> bool:
     """Return whether a step is done by one thread."""

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from graphkeras.compiler import texts
-from graphkeras.compiler.texts import Cut, IntegerTable, Lookup, WordTable
+from graphkeras.compiler.texts import Cut, IntegerTable, Lookup, WordTable, bytes_of
 from graphkeras.ir.value import ConstantData
 from graphkeras.ops import lookup, text
 
 MOST_TABLES = 32
+FEW_TEXTS = 32
+MOST_OWN = 1 << 17  # words that are also held in a dict
 NOWHERE = -(2**63)  # the number of no word
 
 _tables: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()
@@ -90,11 +92,7 @@ def look_up(
     known = values.array
     to_text = known.dtype == object
     otherwise = NOWHERE if to_text or default is None else default
-    if isinstance(table, WordTable):
-        how = Lookup(table, _ONE, otherwise, width=1)
-        found = texts.numbers_of(x, how).reshape(x.shape)
-    else:
-        found = table.find(x, otherwise)
+    found = table.find(x, otherwise)
     if default is None and (found == NOWHERE).any():
         lookup.refuse_unknown(x[found == NOWHERE])
     if to_text:
@@ -106,8 +104,41 @@ def _table(keys: ConstantData, values: ConstantData) -> Any:
     """Return a table that gives values, or their places where they are strings."""
     known = values.array
     numbers = np.arange(known.size) if known.dtype == object else known
-    kind = WordTable if keys.array.dtype == object else IntegerTable
-    return kind.of(keys.array, numbers)
+    if keys.array.dtype == object:
+        return Words(keys.array, numbers)
+    return IntegerTable.of(keys.array, numbers)
+
+
+class Words:
+    """Words, each with a number; of a few texts they are found by Python's own means.
+
+    That takes less than to call compiled code. It is for ASCII alone: of other texts,
+    several may have the same bytes.
+    """
+
+    def __init__(self, words: np.ndarray, numbers: np.ndarray) -> None:
+        self.words, self.numbers = words, numbers
+        self.table = WordTable.of(words, numbers)
+        self._own: dict[str, int] | None = None
+
+    def find(self, x: np.ndarray, otherwise: int) -> np.ndarray:
+        """Return the number of each text, `otherwise` of those that are no words."""
+        if x.size <= FEW_TEXTS and len(self.words) <= MOST_OWN:
+            own = [self._number(text, otherwise) for text in x.ravel().tolist()]
+            if None not in own:
+                return np.array(own, np.int64).reshape(x.shape)
+        how = Lookup(self.table, _ONE, otherwise, width=1)
+        return texts.numbers_of(x, how).reshape(x.shape)
+
+    def _number(self, text: Any, otherwise: int) -> int | None:
+        """Return the number of an ASCII text, None of anything else."""
+        if self._own is None:
+            pairs = zip(self.words.tolist(), self.numbers.tolist(), strict=True)
+            found = ((bytes_of(word), number) for word, number in pairs)
+            self._own = {w.decode(): n for w, n in found if w.isascii()}
+        if type(text) is not str or not text.isascii():
+            return None
+        return self._own.get(text, otherwise)
 
 
 def fingerprint(x: np.ndarray, *, salt: tuple[int, int] | None) -> np.ndarray:

@@ -82,7 +82,7 @@ class Call:
 
 @dataclass(eq=False, slots=True)
 class Nest:
-    """Graphs run as one step; see `repeats` and `branches`, which fill in how.
+    """Graphs run as one step; see `repeats` and `memory`, which fill in how.
 
     Attributes:
         results: where what the graphs give lies in the end.
@@ -287,14 +287,16 @@ def writes_of(step: Step) -> Iterator[Place]:
 
 
 def in_place(step: Step, source: Place, target: Place) -> bool:
-    """Whether `target` may overwrite `source`: each element is read, then written."""
-    if isinstance(step, (Barrier, Nest)):
+    """Whether `target` may overwrite `source`: each element is read, then written.
+
+    A kernel that is finished element by element may first leave sums of a part of the
+    products where its result goes, and reads what finishes it after that.
+    """
+    if isinstance(step, Call):
+        return step.finish is None and _lies_over(step, source, target)
+    if not isinstance(step, Loop):
         return False
-    if isinstance(step, Call) and step.finish is None:
-        return _lies_over(step, source, target)
-    if not _only_elements(step, source):
-        return False
-    for section in _sections(step):
+    for section in step.sections:
         places = [s.place for s in section.stores if s.target is target]
         reads = [(p, guard) for v, p, guard in section.reads() if v is source]
         if reads and not places:
@@ -317,20 +319,3 @@ def _lies_over(call: Call, source: Place, target: Place) -> bool:
     view, shape = call.operands[reader], shapes[reader]
     in_order = view.offset == 0 and view.strides == tuple(strides_of(shape))
     return in_order and shape == shapes[operands + writer]
-
-
-def _only_elements(step: Loop | Call, source: Place) -> bool:
-    """Whether a step reads a source element by element, if at all."""
-    if isinstance(step, Loop):
-        return True
-    return all(view.source is not source for view in step.operands)
-
-
-def _sections(step: Loop | Call) -> tuple[Section, ...]:
-    """Return what a step does element by element."""
-    if isinstance(step, Loop):
-        return step.sections
-    assert step.finish is not None
-    tail, own = step.finish.nest.tail, step.finish.own
-    stores = tail.stores if own is None else (*tail.stores, own)
-    return (replace(tail, stores=stores),)

@@ -75,10 +75,15 @@ def plan_memory(plan: Plan) -> Memory:
     schedule.feed(plan.graph.inputs)
     schedule.run(memory.steps)
     settle(memory, schedule)
-    runs = Runs(lead, memory.steps, memory.buffer)
+    find_runs(memory)
+    return memory
+
+
+def find_runs(memory: Memory) -> None:
+    """Let steps be done part by part where that pays."""
+    runs = Runs(memory.lead, memory.steps, memory.buffer)
     runs.claim(memory.blocks)
     memory.runs, memory.rooms = runs.found, runs.rooms
-    return memory
 
 
 def lay_out(graph: Graph, roots: Roots, lead: Lead, alone: bool = False) -> Memory:
@@ -172,6 +177,7 @@ def plan_branches(step: Choice, lead: Lead, alone: bool) -> None:
         schedule = Schedule(lead, memory.buffer, memory.blocks)
         schedule.run(memory.steps)
         settle(memory, schedule)
+        find_runs(memory)
         for block in memory.blocks:
             block.first, block.last = block.first + step.span, block.last + step.span
         step.span += max(schedule.spans, default=0) + 1

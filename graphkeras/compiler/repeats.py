@@ -7,6 +7,8 @@ does. The rest of the body's memory belongs to the program around it.
 If the steps of a body are worth cutting, all threads make all turns. Steps that are all
 cut at the same rows need no barrier, not even from turn to turn; else there is one at
 the end of a turn, beside those that its steps need.
+
+The branches of a choice are such graphs, too: nothing is carried, and one of them runs.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from graphkeras.compiler.touches import (
     Rows,
     Touch,
     Where,
+    common_size,
     is_heavy,
     touches_of,
 )
@@ -37,6 +38,7 @@ from graphkeras.ir.dims import Dim
 from graphkeras.kernels.cpu.cut import PARTS
 
 CACHE = 1 << 20  # bytes that all steps of a run may touch at a time
+COMMON = 1 << 15  # elements of weights that all steps of a run may have together
 LARGE = 1 << 14  # bytes a sample from which it pays to keep them in the cache
 
 
@@ -88,13 +90,18 @@ class Runs:
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Yield neighbouring steps that are worth doing part by part."""
         first: int | None = None
+        common = 0  # elements that are read again for each part
         for i, step in enumerate([*self.steps, Barrier()]):
-            if not isinstance(step, Barrier) and self._is_large(i, step):
-                first = i if first is None else first
-            elif first is not None:
+            large = not isinstance(step, Barrier) and self._is_large(i, step)
+            more = common_size(step)
+            much = min(common, more) > 0 and common + more > COMMON
+            if first is not None and (not large or much):
                 if self._shares(first, i):
                     yield first, i
                 first = None
+            if large:
+                common = more if first is None else common + more
+                first = i if first is None else first
 
     def _is_large(self, number: int, step: Step) -> bool:
         """Whether a step touches much of each sample (or much, if there are none)."""

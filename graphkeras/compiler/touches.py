@@ -167,9 +167,13 @@ def finished_rows(call: Call, share: Share) -> Share:
 
 def is_heavy(step: Step) -> bool:
     """Whether each part of a call reads much that is the same for all."""
+    return common_size(step) * WORD > HEAVY
+
+
+def common_size(step: Step) -> int:
+    """Return how many elements of operands each part of a call reads, as is known."""
     if not isinstance(step, Call) or step.share is None:
-        return False
+        return 0
     cut = dict(step.share.axes)
-    sizes = [dims.product(i.shape) for i in step.value.inputs]
-    whole = sum((n for i, n in enumerate(sizes) if i not in cut), start=0)
-    return isinstance(whole, int) and whole * WORD > HEAVY
+    sizes = (dims.product(i.shape) for i in step.value.inputs)
+    return sum(n for i, n in enumerate(sizes) if i not in cut and isinstance(n, int))

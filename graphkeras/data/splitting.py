@@ -66,6 +66,8 @@ def split_dataset(
 
 def _arrays(dataset: Any) -> tuple[Any, int | None]:
     """Return all rows as arrays, and how many of them a batch had."""
+    if isinstance(dataset, (str, bytes)):
+        raise _not_data(dataset)
     if isinstance(dataset, (np.ndarray, list, tuple)):
         parts = dataset if isinstance(dataset, np.ndarray) else tuple(dataset)
         return elements.as_element(parts), None
@@ -78,13 +80,17 @@ def _arrays(dataset: Any) -> tuple[Any, int | None]:
         dataset = dataset.unbatch()
     elif not isinstance(dataset, Iterable):
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-            raise DTypeError(
-                message(_WHO, "expected arrays or a data set.", type(dataset).__name__,
-                        "Give an array, a tuple of arrays, or something that iterates.")
-            )  # fmt: skip
+            raise _not_data(dataset)
         numbered = dataset  # as torch has them
         dataset = (numbered[i] for i in range(len(numbered)))
     return _stacked([elements.as_element(item) for item in dataset]), size and int(size)
+
+
+def _not_data(given: Any) -> DTypeError:
+    return DTypeError(
+        message(_WHO, "expected arrays or a data set.", type(given).__name__,
+                "Give an array, a tuple of arrays, or something that iterates.")
+    )  # fmt: skip
 
 
 def _stacked(rows: list[Any]) -> Any:

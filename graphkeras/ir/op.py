@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,12 +103,43 @@ class Op:
 
     def complete(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """Return `attrs` with the defaults filled in."""
-        full = {}
-        for name, parameter in self.signature.parameters.items():
-            if name in self.operands:
-                continue
-            full[name] = attrs.get(name, parameter.default)
-        return full
+        return {n: attrs.get(n, default) for n, default in _defaults(self)}
+
+
+@lru_cache(maxsize=4096)
+def _defaults(op: Op) -> tuple[tuple[str, Any], ...]:
+    """Return the attributes of an op with their defaults."""
+    parameters = op.signature.parameters.items()
+    return tuple((n, p.default) for n, p in parameters if n not in op.operands)
+
+
+@lru_cache(maxsize=4096)
+def _plain_names(op: Op) -> tuple[Sequence[str], Set[str], Set[str]] | None:
+    """Return an op's parameters in order, all of them, and those that must be given;
+    None if some are special."""
+    parameters = op.signature.parameters.values()
+    if any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in parameters):
+        return None
+    wanted = frozenset(p.name for p in parameters if p.default is p.empty)
+    names = tuple(p.name for p in parameters)
+    return names, frozenset(names), wanted
+
+
+def _bound(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by name, as `inspect` does, but quickly.
+
+    Raises:
+        TypeError: if they do not fit the signature.
+    """
+    plain = _plain_names(op)
+    if plain is not None:
+        names, known, wanted = plain
+        given = dict(zip(names, args))
+        fits = len(args) <= len(names) and given.keys().isdisjoint(kwargs)
+        given |= kwargs
+        if fits and wanted <= given.keys() and given.keys() <= known:
+            return given
+    return dict(op.signature.bind(*args, **kwargs).arguments)  # it says what is wrong
 
 
 def bind(
@@ -117,11 +149,13 @@ def bind(
     open_ = any(getattr(a, "__leaves_out__", False) for a in (*args, *kwargs.values()))
     try:
         # A pattern may leave out attributes, even those that have no default.
-        fill = op.signature.bind_partial if open_ else op.signature.bind
-        bound = fill(*args, **kwargs)
+        given = (
+            dict(op.signature.bind_partial(*args, **kwargs).arguments)
+            if open_
+            else _bound(op, args, kwargs)
+        )
     except TypeError as error:
         raise TypeError(f"{op.name}{op.signature}: {error}.") from None
-    given = dict(bound.arguments)
     operands = []
     for name in op.operands:
         operand = given.pop(name, op.signature.parameters[name].default)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphkeras.errors import ArgumentError, message, nearest
-from graphkeras.export.labels import Labels
-from graphkeras.export.onnx import export_graph
-from graphkeras.export.report import Report
 from graphkeras.layers.graph import SymbolicTensor
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.validation import one_of
@@ -28,6 +25,10 @@ from graphkeras.saving.registry import (
     CustomObjectScope,
 )
 from graphkeras.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from graphkeras.export.labels import Labels
+    from graphkeras.export.report import Report
 
 
 class Model(Trainer, Layer):
@@ -253,6 +254,8 @@ class Model(Trainer, Layer):
         Raises:
             ExportError: if ONNX cannot say the model, or the check fails.
         """
+        from graphkeras.export.onnx import export_graph  # much, and seldom needed
+
         one_of(self.name, "format", format, ("onnx",))
         traced = trace_model(self, input_signature)
         about = {**described(self), "opset": str(opset), **(metadata or {})}

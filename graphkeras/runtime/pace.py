@@ -15,6 +15,7 @@ TRIAL, STRETCH = 0.004, 0.030  # seconds: of a trial, and between two decisions
 PROBES = 4  # stretches of a trial that goes well
 BETTER = 0.97  # more threads must save that much
 BAD = 1.5  # times as slow as the best: no need to go on
+HICCUP = 4.0  # times the usual: somebody else had the core
 WORSE = 1.2  # times the best of this count: something has changed
 SOON, LATE = 0.1, 2.0  # seconds between two trials, while they fail
 RARELY = 5e-4  # a step: of shorter ones, as many trials a step
@@ -113,7 +114,10 @@ class Pace:
         else:  # if the other threads were not free, the trial is off
             self._trial, self._tried = None, []
             self._left -= seconds
-            self._take(threads, seconds / steps, min(1.0, seconds / TRIAL))
+            each = seconds / steps
+            if threads == 1:  # what is more is others' time, as it would be with two
+                each = min(each, HICCUP * self.seconds.get(1, each))
+            self._take(threads, each, min(1.0, each * steps / TRIAL))
 
     def _note_trial(self, threads: int, seconds: float, steps: int) -> None:
         """End a trial that was long enough, or goes badly.
@@ -139,7 +143,7 @@ class Pace:
 
     def _take(self, threads: int, each: float, weight: float) -> None:
         """Move what is known of a count towards what was measured."""
-        old = self.seconds.get(threads, each)
+        old = min(self.seconds.get(threads, each), HICCUP * each)
         self.seconds[threads] = old + (each - old) * weight
         self.best[threads] = min(self.best.get(threads, each), each)
         self._notes += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -18,6 +19,7 @@ from graphkeras.training.data import ArrayData, Data, Span, StreamData
 from graphkeras.training.step import Compiled, Step
 
 _LOOK = 0.1  # seconds between two looks at a running epoch
+_BRIEF = 0.02  # seconds that Ctrl-C may wait for
 
 
 class Pass:
@@ -176,7 +178,13 @@ class Pass:
         def look() -> None:
             self.callbacks.on_progress(int(progress[0]), None)
 
-        _watched(work, look, progress)
+        rows, began = len(room[0]) if room else 0, time.perf_counter()
+        if self.step.lasts(compiled, rows) < _BRIEF:
+            work()  # another thread would take longer to begin
+            look()
+        else:
+            _watched(work, look, progress)
+        self.step.took(compiled, rows, time.perf_counter() - began)
         return compiled.outputs.filled(room)
 
 

@@ -7,6 +7,7 @@ Python runs for every batch, on tensors that hold numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,7 @@ class Outputs:
     structure: Any
     places: tuple[int | None, ...]
     constants: tuple[Any, ...]
+    by_key: tuple[tuple[Any, int], ...] = ()  # of a dict of graph outputs: their places
 
     @property
     def is_leaf(self) -> bool:
@@ -95,6 +97,8 @@ class Outputs:
         """Return the step's structure with the arrays of one run."""
         if self.structure is None and self.places == (0,):  # what most models return
             return arrays[0]
+        if self.by_key:
+            return {key: arrays[place] for key, place in self.by_key}
         leaves = [
             c if p is None else arrays[p] for p, c in zip(self.places, self.constants)
         ]
@@ -106,6 +110,9 @@ class Compiled:
     """One program of a step: its graph, variables, outputs and checks of its data.
 
     Attributes:
+        tracks_loss: whether output 0 is the scalar loss.
+        needs_batches: whether a size is found only in each batch, or an output is no
+            part of the program.
         lead: the size that counts rows: a symbol, or 1 of a program for one row.
     """
 
@@ -114,26 +121,14 @@ class Compiled:
     outputs: Outputs
     labels: list[LabelRange]
     program: Any
-    tracks_loss: bool  # output 0 is the scalar loss
+    tracks_loss: bool
+    needs_batches: bool
     lead: dims.Dim = BATCH
 
     @property
     def state(self) -> list[np.ndarray]:
         """The arrays of the variables, updated in place by a run."""
         return [v.array for v in self.variables]
-
-    @property
-    def needs_batches(self) -> bool:
-        """Whether a size is found only in each batch: the words of its longest text.
-
-        Prepared all at once, every batch would be as wide as the widest of them. And
-        outputs that come of the preparation itself are no part of the compiled steps.
-        """
-        if len(self.program.code.outputs) < len(self.graph.outputs):
-            return True
-        leaves = (*self.graph.inputs, *self.graph.state)
-        given = {name for leaf in leaves for name in _symbols_of(leaf)}
-        return any(_symbols_of(v) - given for v in self.graph.walk())
 
     def check(self, arrays: Sequence[np.ndarray]) -> None:
         """Raise if labels are out of range."""
@@ -166,6 +161,19 @@ class Compiled:
             )
             for o in self.graph.outputs
         ]
+
+
+def _needs_batches(graph: Graph, program: Any) -> bool:
+    """Whether a size is found only in each batch: the words of its longest text.
+
+    Prepared all at once, every batch would be as wide as the widest of them. And
+    outputs that come of the preparation itself are no part of the compiled steps.
+    """
+    if len(program.code.outputs) < len(graph.outputs):
+        return True
+    leaves = (*graph.inputs, *graph.state)
+    given = {name for leaf in leaves for name in _symbols_of(leaf)}
+    return any(_symbols_of(v) - given for v in graph.walk())
 
 
 def _symbols_of(value: Value) -> set[str]:
@@ -201,6 +209,7 @@ class Step:
         self._sizes: dict[Any, Sizes] = {}  # by layout: structure, dtypes and ranks
         self._compiled: dict[Any, Compiled] = {}
         self._met: dict[Any, Compiled] = {}  # by structure, dtypes and exact shapes
+        self._seconds: dict[int, float] = {}  # of a row, by the program's `id`
 
     def compiled_for(
         self, batch: Any, arrays: Sequence[np.ndarray], rows: int | None = None
@@ -279,11 +288,23 @@ class Step:
             result = self.function(_packed(batch, leaves))
             values, outputs = _read_outputs(result, trace)
             graph, variables = trace.graph(values)
+        program = compile_graph(graph, name=self.name, keeps=self.serves)
         return Compiled(
-            graph, variables, outputs, trace.notes.get(LABELS, []),
-            compile_graph(graph, name=self.name, keeps=self.serves),
-            _tracks_loss(result, graph), lead,
+            graph, variables, outputs, trace.notes.get(LABELS, []), program,
+            _tracks_loss(result, graph), _needs_batches(graph, program), lead,
         )  # fmt: skip
+
+    def lasts(self, compiled: Compiled, rows: int) -> float:
+        """Return how many seconds so many rows take, by what they took the last time.
+
+        It is infinite as long as nobody knows.
+        """
+        return rows * self._seconds.get(id(compiled), math.inf) if rows else 0.0
+
+    def took(self, compiled: Compiled, rows: int, seconds: float) -> None:
+        """Note how long so many rows took."""
+        if rows:
+            self._seconds[id(compiled)] = seconds / rows
 
     def run_eagerly(self, batch: Any) -> Any:
         """Run the Python on one batch; return what it returns, with arrays."""
@@ -323,8 +344,8 @@ def _exactly(batch: Any, arrays: list[np.ndarray]) -> Any:
         return batch.dtype, batch.shape
     if type(batch) is tuple:
         return tuple([_exactly(part, arrays) for part in batch])
-    pairs = [(key, _exactly(part, arrays)) for key, part in tree.children(batch)]
-    return type(batch), tuple(pairs)
+    parts = [(key, _exactly(part, arrays)) for key, part in tree.children(batch)]
+    return type(batch), tuple(parts)
 
 
 def _types(
@@ -372,7 +393,18 @@ def _read_outputs(result: Any, trace: Trace) -> tuple[list[Tensor], Outputs]:
             p if p is None or p > first else 0 if p == first else p + 1 for p in places
         ]
     structure = tree.map_structure(lambda _: None, result)
-    return values, Outputs(structure, tuple(places), tuple(constants))
+    by_key = _places_by_key(structure, places)
+    return values, Outputs(structure, tuple(places), tuple(constants), by_key)
+
+
+def _places_by_key(structure: Any, places: list[Any]) -> tuple[tuple[Any, int], ...]:
+    """Return (key, place) of a plain dict of graph outputs in its order, else none."""
+    if type(structure) is not dict or None in places:
+        return ()
+    if any(map(tree.is_nested, structure.values())):
+        return ()
+    found = dict(zip(tree.sorted_keys(structure), places, strict=True))
+    return tuple((key, found[key]) for key in structure)
 
 
 def _tracks_loss(result: Any, graph: Graph) -> bool:

@@ -241,6 +241,8 @@ class _Forward:
         self.vectors = vectors_for(out.dtype, None, out.shape[3])
         self.rows = rows_for(self.vectors)
         self.slots = 2 * self.rows
+        # One image has few tiles: rows in vain would be most of the work.
+        self.exact = known(out.shape[0]) == 1
         self.lanes = native_lanes(out.dtype)
         self.tiles = Tiles(e, out, sides)
         self.cells = Cells(e, x, _points(sides), self.slots)
@@ -297,7 +299,8 @@ class _Forward:
         sizes = [e.index(n) for n in (*size, columns)]
         fixed = tuple(known(n) for n in (*size, columns))
         steps = self.values.pitch, known(self.u.strides[1]), self.pitch
-        key = (self.out.dtype, self.rows, self.vectors, steps, fixed, known(fresh))
+        shape = self.rows, self.vectors, self.exact
+        key = (self.out.dtype, shape, steps, fixed, known(fresh))
         given = [*(a.pointer for a in arrays), *sizes, fresh]
 
         def body(inner: Emit, *given: ir.Value) -> None:
@@ -319,12 +322,18 @@ class _Forward:
         step = self.u.strides[1]
 
         def panel(start: Index, cut: Panel) -> None:
-            with e.loop(0, count, self.rows) as slot:
+            def strip(slot: Index, rows: int) -> None:
                 a = part(e, left, e.mul(slot, self.values.pitch))
                 out = part(e, to, e.add(e.mul(slot, self.pitch), start))
                 walk, result = Walk(depth, 1, step), Result(out, self.pitch, fresh)
                 b = part(e, right, start)
-                tile(e, self.rows, cut, a, self.values.pitch, b, [walk], result)
+                tile(e, rows, cut, a, self.values.pitch, b, [walk], result)
+
+            if self.exact:
+                strips(e, 0, count, self.rows, strip)
+                return
+            with e.loop(0, count, self.rows) as slot:
+                strip(slot, self.rows)
 
         panels(e, columns, self.vectors, self.lanes, panel)
 

@@ -9,7 +9,7 @@ import pytest
 
 from graphkeras import ops
 from graphkeras.autodiff import gradient
-from graphkeras.compiler import runs
+from graphkeras.compiler import runs, touches
 from graphkeras.compiler.agree import sample
 from graphkeras.compiler.lower import Call
 from graphkeras.compiler.memory import Memory
@@ -153,3 +153,29 @@ def test_small_batches_are_done_many_samples_at_a_time(size: int, most: int) -> 
     samples = rows(memory, {"batch": size})[number] // (26 * 26 * 8 * 4)
     assert samples == most
     assert samples * (28 * 28 * 4 + 26 * 26 * 8) * 4 <= runs.CACHE
+
+
+def images(x: Any, v: Any, w: Any) -> Any:
+    return ops.relu(ops.conv(ops.relu(ops.conv(x, v)), w))
+
+
+@pytest.mark.parametrize(("common", "together"), [(1 << 20, True), (600, False)])
+def test_a_run_reads_few_weights_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, common: int, together: bool
+) -> None:
+    monkeypatch.setattr(runs, "COMMON", common)
+    types = floats(BATCH, 40, 40, 4), floats(3, 3, 4, 12), floats(3, 3, 12, 4)
+    assert bool(memory_of(traced(images, *types)).runs) == together
+
+
+def joined(x: Any, y: Any, w: Any) -> Any:
+    return ops.concatenate([x * 2.0, y], axis=1) @ w
+
+
+@pytest.mark.parametrize(("heavy", "together"), [(1 << 30, True), (1 << 20, False)])
+def test_heavy_weights_are_not_read_again_for_every_few_rows(
+    monkeypatch: pytest.MonkeyPatch, heavy: int, together: bool
+) -> None:
+    monkeypatch.setattr(touches, "HEAVY", heavy)
+    types = floats(BATCH, 9000), floats(BATCH, 20), floats(9020, 40)
+    assert bool(memory_of(traced(joined, *types)).runs) == together

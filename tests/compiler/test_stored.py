@@ -274,7 +274,8 @@ r = np.random.default_rng(0)
 data, labels = r.normal(size=(50, 8)), r.integers(0, 3, 50)
 model.fit(data, labels, batch_size=16, epochs=2, verbose=0)
 found = model.predict(data, verbose=0)
-heavy = {"numba", "onnx", "onnxruntime", "h5py", "rich", "scipy"} & set(sys.modules)
+heavy = {"numba", "onnx", "onnxruntime", "h5py", "rich", "scipy", "graphkeras.export"}
+heavy &= set(sys.modules)
 passes = "graphkeras.compiler.pipeline" in sys.modules
 print(found.tobytes().hex(), sorted(heavy), passes, sep="|")
 """

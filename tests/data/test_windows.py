@@ -172,6 +172,7 @@ BAD: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
         DTypeError, lambda: split(SERIES, "half")  # type: ignore[arg-type]
     ),
     "expected arrays or a data set": (DTypeError, lambda: split(3, 0.5)),
+    "data set(?s:.*)Received str": (DTypeError, lambda: split("abc", 0.5)),
     "an empty data set": (DataError, lambda: split(Dataset.range(0).map(abs), 0.5)),
     "same number of rows": (DataError, lambda: split((SERIES, SERIES[:3]), 0.5)),
 }  # fmt: skip

@@ -3,11 +3,12 @@
 import ctypes
 import threading
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphkeras.kernels import assemble, stream
+from graphkeras.kernels import assemble, stream, unlocked
 from graphkeras.kernels import object as object_code
 from graphkeras.kernels.assemble import compile_entry
 from graphkeras.kernels.cpu.array import contiguous
@@ -135,3 +136,44 @@ def test_code_can_be_read_if_asked_for(monkeypatch):
     assert entry.texts["llvm"]().count("define ") == 11
     assert entry.texts["asm"]().count("\tret") == 11
     assert compile_entry("steps", build_steps).texts == {}
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_parts_compiled_at_once_are_those_compiled_in_turn(locked, monkeypatch):
+    if locked:
+        monkeypatch.setattr(unlocked, "_without_lock", lambda name: None)
+    monkeypatch.setattr(stream, "PART", 0)
+    texts, line = [], assemble.Line(readable=False)
+    stream_of = stream.Stream("steps", llvm.get_process_triple(), texts.append)
+    build_steps(stream_of)
+    texts.append(stream_of.finish())
+    line._most = 4
+    with line:
+        for text in texts * 5:
+            line.add(text)
+        at_once = [part.code for part in line.finish(texts[0])]
+    assert at_once == [assemble._compiled(t, False).code for t in texts * 5 + texts[:1]]
+
+
+def test_llvmlite_without_its_library_calls_as_usual(monkeypatch):
+    monkeypatch.setattr(unlocked.ctypes, "CDLL", lambda name: object())
+    unlocked._without_lock.cache_clear()
+    try:
+        assert unlocked._without_lock("LLVMPY_RunNewModulePassManager") is None
+    finally:
+        unlocked._without_lock.cache_clear()
+
+
+def test_threads_may_compile_at_the_same_time(monkeypatch):
+    monkeypatch.setattr(stream, "PART", 0)
+    found = []
+
+    def work():
+        found.append(after_steps(compile_entry("steps", build_steps)))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [2037] * 6

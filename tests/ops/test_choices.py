@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import graphkeras as keras
 from graphkeras import config, layers, ops, random, tree
 from graphkeras.autodiff import GradientTape
 from graphkeras.compiler.fuse import fuse
+from graphkeras.compiler.lower import Choice
 from graphkeras.compiler.memory import plan_memory
 from graphkeras.compiler.pipeline import compile_graph, passed
 from graphkeras.compiler.pseudo import program_text
@@ -194,6 +196,26 @@ def test_branches_share_their_memory() -> None:
     lives = [(b.first, b.last) for b in blocks if b.size != 1]
     apart = [a for a in lives if any(b[1] < a[0] for b in lives)]
     assert len(apart) * 3 >= len(lives)
+
+
+def softer(x: Any) -> Any:
+    means = ops.average_pool(ops.average_pool(x, 3, 1, "same") ** 2, 3, 1, "same")
+    return ops.sqrt(means)
+
+
+def test_large_samples_are_worked_on_a_few_at_a_time(rng: Any, threads: Any) -> None:
+    branches = [softer, lambda x: softer(ops.max_pool(x, 3, 1, "same") * 2), ops.flip]
+    kind = TensorType("float32", (dims.symbol("batch"), 80, 80, 3))
+    graph, _ = trace_function(lambda i, x: ops.switch(i, branches, x), [INDEX, kind])
+    steps = plan_memory(fuse(passed(graph))).steps
+    (step,) = [step for step in steps if isinstance(step, Choice)]
+    assert all(memory.runs and memory.rooms for memory in step.memories[:2])
+    images = rng.uniform(0, 1, (5, 80, 80, 3)).astype("float32")
+    for i, count in itertools.product(range(3), (1, 2)):
+        threads(count)
+        (found,) = compile_graph(graph, name="few").run([np.int32(i), images])
+        (expected,) = interpret(graph, [np.int32(i), images])[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 # --------------------------------------------------------------- variables and seeds

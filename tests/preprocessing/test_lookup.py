@@ -12,6 +12,7 @@ import pytest
 
 import graphkeras as keras
 from graphkeras import layers
+from graphkeras.compiler import host_ops
 from graphkeras.errors import ArgumentError, DataError, DTypeError, ExportError
 
 L = layers
@@ -289,3 +290,30 @@ def test_predict_gives_words_of_all_rows() -> None:
     found = model.predict(np.eye(3, dtype="float32")[[2, 1, 0]], 2, verbose=0)
     assert found["word"].tolist() == ["dog", "cat", "[UNK]"]
     assert found["best"].tolist() == [2, 1, 0]
+
+
+FEW: list[Any] = [
+    np.array(["a", "zz", "b\0c", "b", "b\0"], object), np.array([["a"], ["é"]], object),
+    np.array([], object), np.array("a", object), np.array(["a\0", "Ab"]),
+    np.array([b"a", "a", "x" * 40], object), ["", " a"], "a",
+    np.array(["\udcff"], object),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [{}, {"mask_token": ""}, {"num_oov_indices": 2}])
+def test_a_few_texts_are_looked_up_as_many_are(
+    options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = layers.StringLookup(vocabulary=["a", "b\0c", "é", "x" * 40], **options)
+    few = [layer(x).numpy() for x in FEW]
+    monkeypatch.setattr(host_ops, "FEW_TEXTS", -1)
+    for x, found in zip(FEW, few, strict=True):
+        wanted = layer(x).numpy()
+        assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
+        assert found.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("wrong", [None, 3])
+def test_what_is_no_text_is_refused_of_a_few_too(wrong: Any) -> None:
+    with pytest.raises(DTypeError):
+        layers.StringLookup(vocabulary=["a"])(np.array(["a", wrong], object))

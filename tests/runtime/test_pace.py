@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from graphkeras.runtime.pace import BETTER, PROBES, STRETCH, TRIAL, Pace, levels
+from graphkeras.runtime.pace import BETTER, HICCUP, PROBES, STRETCH, TRIAL, Pace, levels
 
 LEAST = 1e-4
 
@@ -116,3 +116,26 @@ def test_one_allowed_thread_is_all() -> None:
     assert levels(1) == [1]
     assert levels(16) == [1, 2, 4, 8, 16]
     assert set(Clock({1: 1.0}).run(5)) == {1}
+
+
+def test_a_call_that_was_held_up_does_not_count_for_much() -> None:
+    clock = Clock({1: 3e-4, 2: 4e-4})
+    clock.pace.steps = lambda left: 1  # type: ignore[method-assign]
+    clock.run(100)
+    clock.pace.note(1, 0.5, 1)
+    assert clock.pace.seconds[1] < 2 * 3e-4
+
+
+def test_a_first_call_that_was_held_up_is_soon_forgotten() -> None:
+    pace = Pace(LEAST)
+    for seconds in (1e-3, 0.5, 3e-4, 3e-4):
+        pace.note(1, seconds, 1)
+    assert pace.seconds[1] < HICCUP * 3.1e-4
+
+
+def test_short_calls_are_tried_again_after_as_many_calls() -> None:
+    clock = Clock({1: 3e-5, 2: 4e-5}, least=1e-5)
+    clock.pace.steps = lambda left: 1  # type: ignore[method-assign]
+    clock.run(1000)
+    clock.seconds[2] = 2e-5
+    assert clock.run(20_000).count(2) > 10_000
