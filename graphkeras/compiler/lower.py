@@ -290,13 +290,16 @@ def in_place(step: Step, source: Place, target: Place) -> bool:
     """Whether `target` may overwrite `source`: each element is read, then written.
 
     A kernel that is finished element by element may first leave sums of a part of the
-    products where its result goes, and reads what finishes it after that.
+    products where its result goes, and reads what finishes it after that, unless it
+    says that it stores each element once.
     """
-    if isinstance(step, Call):
-        return step.finish is None and _lies_over(step, source, target)
-    if not isinstance(step, Loop):
+    if isinstance(step, Call) and step.finish is None:
+        return _lies_over(step, source, target)
+    if isinstance(step, Call) and not _stores_once(step, source):
         return False
-    for section in step.sections:
+    if not isinstance(step, (Loop, Call)):
+        return False
+    for section in _sections(step):
         places = [s.place for s in section.stores if s.target is target]
         reads = [(p, guard) for v, p, guard in section.reads() if v is source]
         if reads and not places:
@@ -304,6 +307,22 @@ def in_place(step: Step, source: Place, target: Place) -> bool:
         if any(place != places[0] or guard for place, guard in reads):
             return False
     return True
+
+
+def _stores_once(call: Call, source: Place) -> bool:
+    """Whether a finished kernel reads a source when it stores an element, if at all."""
+    whole = any(view.source is source for view in call.operands)
+    return link.stores_once(call.kernel) and not whole
+
+
+def _sections(step: Loop | Call) -> tuple[Section, ...]:
+    """Return what a step does element by element."""
+    if isinstance(step, Loop):
+        return step.sections
+    assert step.finish is not None
+    tail, own = step.finish.nest.tail, step.finish.own
+    stores = tail.stores if own is None else (*tail.stores, own)
+    return (replace(tail, stores=stores),)
 
 
 def _lies_over(call: Call, source: Place, target: Place) -> bool:
