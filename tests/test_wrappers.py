@@ -31,6 +31,7 @@ LEFT_OUT = {
     "check_supervised_y_2d": _RANDOM,
     "check_regressor_multioutput": "predictions are float32",
     "check_classifiers_regression_target": "labels may be numbers",
+    "check_classifiers_one_label_sample_weights": _RANDOM,
 }
 
 
@@ -64,6 +65,7 @@ ESTIMATORS = [classifier(), regressor(), regressor(SKLearnTransformer)]
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 @pytest.mark.filterwarnings("ignore")  # of checks that say they were skipped
 def test_estimators_are_what_scikit_learn_expects(estimator: Any) -> None:
+    keras.utils.set_random_seed(0)
     found = check_estimator(estimator, expected_failed_checks=LEFT_OUT, on_fail=None)
     failed = {r["check_name"]: r["exception"] for r in found if r["status"] == "failed"}
     assert failed == {}

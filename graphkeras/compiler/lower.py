@@ -357,12 +357,17 @@ def writes_of(step: Step) -> Iterator[Place]:
 
 
 def in_place(step: Step, source: Place, target: Place) -> bool:
-    """Whether `target` may overwrite `source`: each element is read, then written."""
-    if not isinstance(step, (Loop, Call)):
-        return False
+    """Whether `target` may overwrite `source`: each element is read, then written.
+
+    A kernel that is finished element by element may first leave sums of a part of the
+    products where its result goes, and reads what finishes it after that, unless it
+    says that it stores each element once.
+    """
     if isinstance(step, Call) and step.finish is None:
         return _lies_over(step, source, target)
-    if not _only_elements(step, source):
+    if isinstance(step, Call) and not _stores_once(step, source):
+        return False
+    if not isinstance(step, (Loop, Call)):
         return False
     for section in _sections(step):
         places = [s.place for s in section.stores if s.target is target]
@@ -372,6 +377,22 @@ def in_place(step: Step, source: Place, target: Place) -> bool:
         if any(place != places[0] or guard for place, guard in reads):
             return False
     return True
+
+
+def _stores_once(call: Call, source: Place) -> bool:
+    """Whether a finished kernel reads a source when it stores an element, if at all."""
+    whole = any(view.source is source for view in call.operands)
+    return link.stores_once(call.kernel) and not whole
+
+
+def _sections(step: Loop | Call) -> tuple[Section, ...]:
+    """Return what a step does element by element."""
+    if isinstance(step, Loop):
+        return step.sections
+    assert step.finish is not None
+    tail, own = step.finish.nest.tail, step.finish.own
+    stores = tail.stores if own is None else (*tail.stores, own)
+    return (replace(tail, stores=stores),)
 
 
 def _lies_over(call: Call, source: Place, target: Place) -> bool:
@@ -387,20 +408,3 @@ def _lies_over(call: Call, source: Place, target: Place) -> bool:
     view, shape = call.operands[reader], shapes[reader]
     in_order = view.offset == 0 and view.strides == tuple(strides_of(shape))
     return in_order and shape == shapes[operands + writer]
-
-
-def _only_elements(step: Loop | Call, source: Place) -> bool:
-    """Whether a step reads a source element by element, if at all."""
-    if isinstance(step, Loop):
-        return True
-    return all(view.source is not source for view in step.operands)
-
-
-def _sections(step: Loop | Call) -> tuple[Section, ...]:
-    """Return what a step does element by element."""
-    if isinstance(step, Loop):
-        return step.sections
-    assert step.finish is not None
-    tail, own = step.finish.nest.tail, step.finish.own
-    stores = tail.stores if own is None else (*tail.stores, own)
-    return (replace(tail, stores=stores),)

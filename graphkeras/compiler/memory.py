@@ -286,15 +286,6 @@ def _room(value: Value) -> Room:
     return Room(value.type.size, value.dtype)  # type: ignore[union-attr]
 
 
-def _is_plain_call(step: Step) -> bool:
-    """Whether a kernel's results are its own.
-
-    A product that is finished element by element first leaves sums of a part of the
-    terms where its result goes, and reads what finishes it after that.
-    """
-    return isinstance(step, Call) and step.finish is None
-
-
 class _Blocks:
     """Gives everything that is left a block of the arena."""
 
@@ -337,7 +328,7 @@ class _Blocks:
         self, i: int, step: Step, place: Place, size: Dim, itemsize: int
     ) -> Buffer | None:
         """Return the block of an operand that ends here, if it may be taken over."""
-        if not isinstance(step, Loop) and not _is_plain_call(step):
+        if not isinstance(step, (Loop, Call)):
             return None
         for source in dict.fromkeys(reads_of(step)):
             buffer = self.memory.buffers.get(source)

@@ -70,6 +70,12 @@ def overwritten(name: str) -> dict[int, int]:
     return importlib.import_module(f"{CPU}.reuse").over_of(kernel(name))
 
 
+@cache
+def stores_once(name: str) -> bool:
+    """Return whether a kernel stores no element of a result before it is complete."""
+    return importlib.import_module(f"{CPU}.reuse").stores_once(kernel(name))
+
+
 def compile_entry(
     name: str, build: Callable[..., Any], readable: bool = False
 ) -> Entry:

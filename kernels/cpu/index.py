@@ -13,6 +13,7 @@ from graphkeras.kernels.cpu.cut import cut
 from graphkeras.kernels.cpu.emit import Emit, Local, kernel, native_lanes
 from graphkeras.kernels.cpu.limits import highest, lowest
 from graphkeras.kernels.cpu.loop import elementwise, nest, stretch, zero
+from graphkeras.kernels.cpu.reuse import once
 from graphkeras.kernels.cpu.target import accumulator
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.tile import Epilogue, Panel
@@ -103,6 +104,7 @@ def chain(e: Emit, indices: Array, rows: Array, first: Array, following: Array) 
 
 
 @cut(first=0, out=0)
+@once
 @kernel
 def sum_chains(
     e: Emit,

@@ -34,3 +34,14 @@ def over_of(function: Callable[..., None]) -> dict[int, int]:
     _, *names = inspect.signature(function).parameters
     pairs = getattr(function, "over", {}).items()
     return {names.index(result): names.index(operand) for result, operand in pairs}
+
+
+def once(function: F) -> F:
+    """Say that a kernel stores each element once, when what finishes it is applied."""
+    function.once = True  # type: ignore[attr-defined]
+    return function
+
+
+def stores_once(function: Callable[..., None]) -> bool:
+    """Whether a kernel says so."""
+    return getattr(function, "once", False)

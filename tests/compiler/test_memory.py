@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphkeras import ops
+from graphkeras.autodiff import gradient
 from graphkeras.compiler.binding import place_blocks
 from graphkeras.compiler.fuse import fuse
-from graphkeras.compiler.lower import Call
+from graphkeras.compiler.lower import Call, writes_of
 from graphkeras.compiler.memory import Memory, plan_memory
 from graphkeras.compiler.pipeline import PASSES, compile_graph
 from graphkeras.ir.trace import Trace
@@ -167,3 +168,17 @@ def test_a_kernel_writes_over_an_operand_that_it_names() -> None:
     memory = memory_of(graph)
     (call,) = (s for s in memory.steps if isinstance(s, Call) and s.results[2:])
     assert memory.buffer(call.results[0]) == memory.buffer(call.operands[0].source)
+
+
+def test_a_table_is_updated_where_it_lies() -> None:
+    def step(trace: Trace, v: list[Variable]) -> Any:
+        table, moved = v[0].value, v[1].value
+        rows = ops.take(table, np.arange(40, dtype=np.int32) % 7, axis=0)
+        (slope,) = gradient(ops.sum(rows * rows).value, [table.value])
+        v[1].assign(moved * 0.9 + slope)
+        v[0].assign(table - (moved * 0.9 + slope))
+        return []
+
+    memory = memory_of(stateful(step, np.ones((900, 32)), np.ones((900, 32)))[0])
+    (call,) = (s for s in memory.steps if isinstance(s, Call) and s.finish)
+    assert {memory.buffer(place).kind for place in writes_of(call)} == {"state"}
