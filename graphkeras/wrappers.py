@@ -6,7 +6,6 @@ What an estimator is, and which checks its methods make, is scikit-learn's own
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ class _Estimator(BaseEstimator):
         arguments = self.get_params(deep=False)
         if isinstance(self.model, Model):
             arguments["model"] = _fresh(self.model)
-        return type(self)(**copy.copy(arguments))
+        return type(self)(**arguments)
 
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn should know: training draws random numbers."""

@@ -12,18 +12,11 @@ from graphkeras.variables import Variable
 
 def state_tree(model: Any, value_format: str) -> dict[str, Any]:
     """Return the values of each kind of variables; see `Model.get_state_tree`."""
-    one_of(
-        "get_state_tree",
-        "value_format",
-        value_format,
-        ("backend_tensor", "numpy_array"),
+    formats = ("backend_tensor", "numpy_array")
+    tensors = (
+        one_of("get_state_tree", "value_format", value_format, formats) == formats[0]
     )
-    whole = value_format == "backend_tensor"
-    return {
-        kind: _nested({v.path: v.value if whole else v.numpy() for v in variables})
-        for kind, variables in _kinds(model)
-        if _are_told_apart(variables)
-    }
+    return {kind: _nested(variables, tensors) for kind, variables in _kinds(model)}
 
 
 def set_state_tree(model: Any, tree: Mapping[str, Any]) -> None:
@@ -48,25 +41,19 @@ def _kinds(model: Any) -> Iterator[tuple[str, Sequence[Variable]]]:
     yield "metrics_variables", model.metrics_variables
 
 
-def _are_told_apart(variables: Sequence[Variable]) -> bool:
-    paths = [v.path for v in variables]
-    twice = sorted({path for path in paths if paths.count(path) > 1})
-    if twice:
-        raise ArgumentError(
-            message("get_state_tree", "expected each path of a variable once.",
-                    ", ".join(twice), "Give layers names of their own.")
-        )  # fmt: skip
-    return True
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+def _nested(variables: Sequence[Variable], tensors: bool) -> dict[str, Any]:
     root: dict[str, Any] = {}
-    for path, value in flat.items():
-        *folders, last = path.split("/")
+    for variable in variables:
+        *folders, last = variable.path.split("/")
         place = root
         for folder in folders:
             place = place.setdefault(folder, {})
-        place[last] = value
+        if last in place:
+            raise ArgumentError(
+                message("get_state_tree", "expected each path of a variable once.",
+                        repr(variable.path), "Give layers names of their own.")
+            )  # fmt: skip
+        place[last] = variable.value if tensors else variable.numpy()
     return root
 
 

@@ -265,8 +265,10 @@ def serialize_function(function: Callable[..., Any]) -> dict[str, Any]:
                 "Define it with def and @keras.saving.register_keras_serializable().",
             )
         )  # fmt: skip
-    module = public_module(function) or function.__module__
-    if "<locals>" in function.__qualname__ and public_module(function):
+    home = public_module(function)
+    if home is None:
+        _note(name, function)
+    elif "<locals>" in function.__qualname__:
         raise SavingError(
             message(
                 "serialize", "expected functions that a file can name.",
@@ -274,11 +276,9 @@ def serialize_function(function: Callable[..., Any]) -> dict[str, Any]:
                 "Write that loop or branch in the call() of a registered Layer.",
             )
         )  # fmt: skip
-    if not public_module(function):
-        _note(name, function)
     return {
-        "module": module, "class_name": "function", "config": name,
-        "registered_name": name,
+        "module": home or function.__module__, "class_name": "function",
+        "config": name, "registered_name": name,
     }  # fmt: skip
 
 
