@@ -21,6 +21,7 @@ from graphkeras.compiler.storage import (
     is_narrow,
     stored_values,
     takes_epilogue,
+    takes_updates,
 )
 from graphkeras.compiler.views import base, view_of
 from graphkeras.ir import dims
@@ -240,8 +241,7 @@ class _Merger:
     def _fits_finish(self, first: Group, call: Value, second: Group) -> bool:
         """Whether a kernel can compute `second` of each of its own results.
 
-        The updates of variables only if it goes row by row: a variable is too large to
-        be read in the order of a product, and may use its result's memory for sums.
+        The updates of variables only if it stores nothing before it is complete.
         """
         if not takes_epilogue(call) or call.shape[-1] == 1:
             return False  # a single column is no vector: better in a loop of its own
@@ -250,7 +250,7 @@ class _Merger:
         size = self.sizes[first] + self.sizes[second]
         if size > LONGEST_FINISH:
             return False
-        if not call.op.fact("ordered") and not self.updated.isdisjoint(second.values):
+        if not self.updated.isdisjoint(second.values) and not takes_updates(call):
             return False
         if not self._in_step(first, second, first.made):
             return False
