@@ -6,7 +6,7 @@ just written most: they would travel from core to core. Cut between columns, a t
 makes the product with its own columns, their gradient and their update; what travels
 is the samples, which are fewer::
 
-    y[:, c] = x @ w[:, c]        g[:, c] = xT @ dy[:, c]        w[:, c] -= rate * g[:, c]
+    y[:, c] = x @ w[:, c]     g[:, c] = xT @ dy[:, c]     w[:, c] -= rate * g[:, c]
 
 It begins with the products of trained weights. What is made of their columns element
 by element, and products of which that is an operand or a result, follow.
@@ -66,10 +66,11 @@ class ByColumns:
                 continue
             x, (rows, _), _ = shapes_of(step)
             view = step.operands[1]
+            whole = view.offset == 0 and view.strides == (width, 1)
             large = isinstance(rows, int) and rows * width >= TRAVELLING
-            if large and x[0] == self.lead.size and view.source in self.changed:
-                if view.offset == 0 and view.strides == (width, 1):
-                    yield view.source, width
+            trained = x[0] == self.lead.size and view.source in self.changed
+            if whole and large and trained:
+                yield view.source, width
 
     def _step(self, step: Step) -> Step | None:
         if isinstance(step, Call):

@@ -165,6 +165,7 @@ class _Merger:
 
     def __init__(self, graph: Graph, groups: list[Group], memory: InMemory) -> None:
         self.updated = {base(new) for _, new in graph.changed}
+        self.samples = {leaf.shape[0] for leaf in graph.inputs if leaf.shape}
         self.groups = groups
         self.memory = memory
         self.maker: dict[Value, Group] = {}
@@ -241,7 +242,8 @@ class _Merger:
     def _fits_finish(self, first: Group, call: Value, second: Group) -> bool:
         """Whether a kernel can compute `second` of each of its own results.
 
-        The updates of variables only if it stores nothing before it is complete.
+        The updates of variables only if it stores nothing before it is complete: if
+        there are few products to a sum, for it takes all of them before the next.
         """
         if not takes_epilogue(call) or call.shape[-1] == 1:
             return False  # a single column is no vector: better in a loop of its own
@@ -250,7 +252,8 @@ class _Merger:
         size = self.sizes[first] + self.sizes[second]
         if size > LONGEST_FINISH:
             return False
-        if not self.updated.isdisjoint(second.values) and not takes_updates(call):
+        updates = not self.updated.isdisjoint(second.values)
+        if updates and not takes_updates(call, self.samples):
             return False
         if not self._in_step(first, second, first.made):
             return False

@@ -6,7 +6,7 @@ elsewhere would cost more than a trip through memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from graphkeras.compiler.cells import whole_vectors
 from graphkeras.compiler.cost import READ, element_cost, tests_equality
@@ -42,16 +42,22 @@ def takes_epilogue(call: Value) -> bool:
     return link.has_kernel(name) and link.takes(name, "epilogue")
 
 
-def takes_updates(call: Value) -> bool:
+def takes_updates(call: Value, samples: Container[Dim]) -> bool:
     """Return whether it can do so by what is read where its results are written.
 
-    It goes row by row, or keeps sums that are not complete aside. A row is read in
-    whole vectors: single elements would take longer than a loop of their own.
+    It goes row by row, or is a product over samples that keeps sums aside until they
+    are complete. A row is read in whole vectors: single elements would take longer
+    than a loop of their own.
+
+    Args:
+        samples: sizes that count them.
     """
     if call.op.fact("ordered"):
         return True
     name, shape = call.op.kernel, call.shape
     if not isinstance(name, str) or not link.takes(name, "once") or len(shape) != 2:
+        return False
+    if call.inputs[0].shape[-1] not in samples:
         return False
     alike = {value.dtype for value in (call, *call.inputs)}
     return alike <= {"float32", "float64"} and len(alike) == 1 and _in_vectors(shape)
