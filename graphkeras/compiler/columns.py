@@ -144,6 +144,8 @@ def _is_column(place: Dim, name: str, width: int) -> bool:
 
 def _in_rows(loop: Loop, width: int) -> Loop | None:
     """Return a loop whose last variable goes through the columns, if it can be so."""
+    if not loop.outer:
+        return None
     (name, size), *above = loop.outer[::-1]
     if any(map(is_draw, loop.body.code)) and width % GROUP:
         return None  # draws are made together for as many neighbours

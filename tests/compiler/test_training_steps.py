@@ -127,6 +127,16 @@ def test_wide_weights_stay_with_the_threads_that_own_their_columns() -> None:
     assert by_columns("mlp") == []
 
 
+def test_a_single_weight_of_many_columns_is_read_by_a_loop_without_axes() -> None:
+    def net(x: Any, w: Sequence[Variable]) -> Any:
+        Variable(np.zeros((), np.float32), name="one").assign(w[0].value[3, 5])
+        return mlp(x, w)
+
+    _, shape, sizes = NETS["wide"]
+    graph, _ = training_step(net, shape, sizes)
+    assert plan_memory(fuse(passed(graph))).steps
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_steps_keep_to_the_references(name: str) -> None:
     net, shape, sizes = NETS[name]
