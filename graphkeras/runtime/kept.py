@@ -39,6 +39,12 @@ class KeptProgram(Program):
         """Run once; see `Program.run`."""
         return super().run(inputs, self._with_kept(state))
 
+    def again(self, inputs: Sequence[Any], state: Arrays) -> list[np.ndarray] | None:
+        """Run on arrays as those of the last time; see `Program.again`."""
+        if self._written != control.written.count:
+            return None
+        return super().again(inputs, [*state, *self._kept])
+
     def run_epoch(
         self, sources: Sequence[Any], state: Arrays, **options: Any
     ) -> list[np.ndarray]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from graphkeras.variables import Variable
 MOST_MET = 64  # shapes whose program is found at once
 BATCH = dims.symbol("batch")
 
+_array_of = attrgetter("array")
 _PARTS = ("x", "y", "sample_weight")
 
 
@@ -128,7 +130,7 @@ class Compiled:
     @property
     def state(self) -> list[np.ndarray]:
         """The arrays of the variables, updated in place by a run."""
-        return [v.array for v in self.variables]
+        return list(map(_array_of, self.variables))
 
     def check(self, arrays: Sequence[np.ndarray]) -> None:
         """Raise if labels are out of range."""
@@ -138,6 +140,13 @@ class Compiled:
     def run(self, arrays: Sequence[np.ndarray]) -> Any:
         """Run one batch; return what the step returns, with arrays."""
         return self.outputs.filled(self.program.run(arrays, self.state))
+
+    def again(self, arrays: Sequence[Any]) -> list[np.ndarray] | None:
+        """Run a batch like the last one; None if it is not, and has to be looked at."""
+        if self.labels:
+            return None
+        found: list[np.ndarray] | None = self.program.again(arrays, self.state)
+        return found
 
     def run_epoch(self, sources: Sequence[np.ndarray], **how: Any) -> Any:
         """Run steps over rows of `sources`; return what the last step returns."""
@@ -209,6 +218,7 @@ class Step:
         self._sizes: dict[Any, Sizes] = {}  # by layout: structure, dtypes and ranks
         self._compiled: dict[Any, Compiled] = {}
         self._met: dict[Any, Compiled] = {}  # by structure, dtypes and exact shapes
+        self._latest: _Latest | None = None
         self._seconds: dict[int, float] = {}  # of a row, by the program's `id`
 
     def compiled_for(
@@ -323,6 +333,13 @@ class Step:
         """Run one batch; return what the step returns, with arrays."""
         if self.eager:
             return self.run_eagerly(batch)
+        latest = self._latest
+        found = None if latest is None else latest.again(batch)
+        if latest is not None and found is not None:
+            return latest.compiled.outputs.filled(found)
+        return self._run(batch)
+
+    def _run(self, batch: Any) -> Any:
         arrays: list[np.ndarray] = []
         key = config.floatx(), _exactly(batch, arrays)
         compiled = self._met.get(key)
@@ -332,7 +349,49 @@ class Step:
                 self._met.clear()
             self._met[key] = compiled
         compiled.check(arrays)
-        return compiled.run(arrays)
+        result = compiled.run(arrays)
+        self._latest = _Latest.of(batch, compiled)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """The batch that was run last, if only inputs are in it: its structure and program.
+
+    Attributes:
+        kind: of the inputs: an array, or a list, tuple or dict of arrays.
+        keys: of a dict, in the order of its arrays.
+    """
+
+    floatx: str
+    kind: type
+    keys: tuple[Any, ...]
+    compiled: Compiled
+
+    @classmethod
+    def of(cls, batch: Any, compiled: Compiled) -> _Latest | None:
+        """Return what there is to know of a batch, None if it is of another kind."""
+        if type(batch) is not tuple or len(batch) != 1:
+            return None
+        x, keys = batch[0], ()
+        if type(x) is dict:
+            keys = tuple(tree.sorted_keys(x))
+        return cls(config.floatx(), type(x), keys, compiled)
+
+    def again(self, batch: Any) -> list[np.ndarray] | None:
+        """Run a batch of the same structure and kinds; None if it is of others."""
+        if type(batch) is not tuple or len(batch) != 1:
+            return None
+        x, kind = batch[0], self.kind
+        if type(x) is not kind or config.floatx() != self.floatx:
+            return None
+        if kind is np.ndarray:
+            return self.compiled.again(batch)
+        if kind is dict:
+            if len(x) != len(self.keys) or not all(map(x.__contains__, self.keys)):
+                return None
+            return self.compiled.again([x[key] for key in self.keys])
+        return self.compiled.again(x) if kind in (list, tuple) else None
 
 
 def _exactly(batch: Any, arrays: list[np.ndarray]) -> Any:
