@@ -40,7 +40,7 @@ class PreparedProgram(Program):
         count = len(self.code.outputs) + len(extra)
         return [extra[i] if i in extra else next(found) for i in range(count)]
 
-    def again(self, inputs: Sequence[Any], state: Arrays) -> None:
+    def last_on(self, state: Arrays) -> None:
         """None: each run begins with the preparation."""
 
     def run_epoch(

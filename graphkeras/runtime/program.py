@@ -185,29 +185,41 @@ class Program:
                 self._last = last
         return outputs
 
-    def again(self, inputs: Sequence[Any], state: Arrays) -> list[np.ndarray] | None:
-        """Run once on arrays of the same kinds as the last time, the state the same.
+    def last_on(self, state: Arrays) -> Last | None:
+        """Return what the last run was like if it was on these very arrays.
+
+        None, too, if one like it has to be looked at.
+        """
+        with self._lock:
+            return self._last if self._state.holds(state) else None
+
+    def again(self, inputs: Sequence[Any], last: Last) -> list[np.ndarray] | None:
+        """Run once more on the state of an earlier run, if no other was made since.
+
+        Args:
+            inputs: arrays, as for `run`.
+            last: what that run was like.
 
         Returns:
-            The outputs, or None if they are others: then `run` has to look at them.
+            The outputs, or None if inputs are of other kinds: `run` takes them.
         """
-        last = self._last
-        places = None if last is None else last.places(inputs)
-        if last is None or places is None:
+        places = last.places(inputs)
+        if places is None:
             return None
         with self._lock:
-            if self._last is not last or not self._state.holds(state):
-                return None
-            return self._once(places, last)
+            return self._once(places, last) if self._last is last else None
 
     def _once(self, places: Sequence[int], last: Last) -> list[np.ndarray]:
         """Run on inputs at these places; return new outputs."""
         outputs, targets = last.made()
-        words, first = self._words, self._first
-        for word, place in enumerate(places, first[0]):
+        words, word = self._words, self._first[0]
+        for place in places:
             words[word] = place
-        for word, place in enumerate(targets, first[2]):
+            word += 1
+        word = self._first[2]
+        for place in targets:
             words[word] = place
+            word += 1
         self._call(ONCE, last.binding, 1)
         return outputs
 

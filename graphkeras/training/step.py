@@ -25,7 +25,7 @@ from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Graph, Value, dims_of
 from graphkeras.losses.labels import NOTE as LABELS
 from graphkeras.losses.labels import LabelRange
-from graphkeras.variables import Variable
+from graphkeras.variables import Variable, replaced
 
 MOST_MET = 64  # shapes whose program is found at once
 BATCH = dims.symbol("batch")
@@ -140,13 +140,6 @@ class Compiled:
     def run(self, arrays: Sequence[np.ndarray]) -> Any:
         """Run one batch; return what the step returns, with arrays."""
         return self.outputs.filled(self.program.run(arrays, self.state))
-
-    def again(self, arrays: Sequence[Any]) -> list[np.ndarray] | None:
-        """Run a batch like the last one; None if it is not, and has to be looked at."""
-        if self.labels:
-            return None
-        found: list[np.ndarray] | None = self.program.again(arrays, self.state)
-        return found
 
     def run_epoch(self, sources: Sequence[np.ndarray], **how: Any) -> Any:
         """Run steps over rows of `sources`; return what the last step returns."""
@@ -334,9 +327,10 @@ class Step:
         if self.eager:
             return self.run_eagerly(batch)
         latest = self._latest
-        found = None if latest is None else latest.again(batch)
-        if latest is not None and found is not None:
-            return latest.compiled.outputs.filled(found)
+        if latest is not None:
+            found = latest.again(batch)
+            if found is not None:
+                return latest.outputs.filled(found)
         return self._run(batch)
 
     def _run(self, batch: Any) -> Any:
@@ -349,49 +343,64 @@ class Step:
                 self._met.clear()
             self._met[key] = compiled
         compiled.check(arrays)
+        before = replaced.count
         result = compiled.run(arrays)
-        self._latest = _Latest.of(batch, compiled)
+        self._latest = _Latest.of(batch, compiled, before)
         return result
 
 
 @dataclass(frozen=True, slots=True)
 class _Latest:
-    """The batch that was run last, if only inputs are in it: its structure and program.
+    """The batch that was run last: one like it needs no looking for its program.
 
     Attributes:
+        replaced: how many arrays of variables had been replaced before.
         kind: of the inputs: an array, or a list, tuple or dict of arrays.
         keys: of a dict, in the order of its arrays.
+        last: what the program remembers.
     """
 
     floatx: str
+    replaced: int
     kind: type
     keys: tuple[Any, ...]
-    compiled: Compiled
+    program: Any
+    last: Any
+    outputs: Outputs
 
     @classmethod
-    def of(cls, batch: Any, compiled: Compiled) -> _Latest | None:
-        """Return what there is to know of a batch, None if it is of another kind."""
-        if type(batch) is not tuple or len(batch) != 1:
+    def of(cls, batch: Any, compiled: Compiled, before: int) -> _Latest | None:
+        """Return what there is to know of a batch; None if each has to be looked at."""
+        last = compiled.program.last_on(compiled.state)
+        alone = type(batch) is tuple and len(batch) == 1
+        if last is None or not alone or compiled.labels:
             return None
-        x, keys = batch[0], ()
-        if type(x) is dict:
-            keys = tuple(tree.sorted_keys(x))
-        return cls(config.floatx(), type(x), keys, compiled)
+        (x,) = batch
+        keys = tuple(tree.sorted_keys(x)) if type(x) is dict else ()
+        return cls(
+            config.floatx(), before, type(x), keys, compiled.program, last,
+            compiled.outputs,
+        )  # fmt: skip
 
     def again(self, batch: Any) -> list[np.ndarray] | None:
         """Run a batch of the same structure and kinds; None if it is of others."""
         if type(batch) is not tuple or len(batch) != 1:
             return None
         x, kind = batch[0], self.kind
-        if type(x) is not kind or config.floatx() != self.floatx:
+        if type(x) is not kind or replaced.count != self.replaced:
+            return None
+        if config.floatx() != self.floatx:
             return None
         if kind is np.ndarray:
-            return self.compiled.again(batch)
-        if kind is dict:
+            x = batch
+        elif kind is dict:
             if len(x) != len(self.keys) or not all(map(x.__contains__, self.keys)):
                 return None
-            return self.compiled.again([x[key] for key in self.keys])
-        return self.compiled.again(x) if kind in (list, tuple) else None
+            x = [x[key] for key in self.keys]
+        elif kind is not list and kind is not tuple:
+            return None
+        found: list[np.ndarray] | None = self.program.again(x, self.last)
+        return found
 
 
 def _exactly(batch: Any, arrays: list[np.ndarray]) -> Any:
