@@ -131,7 +131,7 @@ class Program:
         _programs.add(self)
         self._bindings: dict[Any, _Binding] = {}
         self._bound: Any = None  # the key of the binding that is in the table
-        self._last: Last | None = None  # of a single run that the table is still set for
+        self._last: Last | None = None  # of the run that the table is still set for
         self._arena = cpu.aligned(0)
         self._tables: Tables | None = None  # for a team
         self._copied: Any = None  # the binding whose control words are in all of them
