@@ -65,7 +65,7 @@ class KeptProgram(Program):
             )
             if not same:
                 count = control.written.count
-                self._last = None  # nobody goes on with what was kept before
+                self._recent = None  # nobody goes on with what was kept before
                 self._kept = self._maker.run([], arrays)
                 self._of, self._written = [*map(weakref.ref, arrays)], count
             return [*state, *self._kept]

@@ -131,7 +131,7 @@ class Program:
         _programs.add(self)
         self._bindings: dict[Any, _Binding] = {}
         self._bound: Any = None  # the key of the binding that is in the table
-        self._last: Last | None = None  # of the run that the table is still set for
+        self._recent: Last | None = None  # of the run that the table is still set for
         self._arena = cpu.aligned(0)
         self._tables: Tables | None = None  # for a team
         self._copied: Any = None  # the binding whose control words are in all of them
@@ -168,7 +168,7 @@ class Program:
         arrays = [cpu.as_input(a, kind) for a, kind in zip(inputs, self._kinds)]
         words = self._words
         with self._lock:
-            self._last = None
+            self._recent = None
             self._hold(state)
             places = [cpu.address(a) for a in arrays]
             if not self._state.places.isdisjoint(places):
@@ -182,7 +182,7 @@ class Program:
             outputs = self._once(places, last)
             control.written.count += self.code.writes
             if not self.code.writes:  # else inputs and state have to be told apart
-                self._last = last
+                self._recent = last
         return outputs
 
     def last_on(self, state: Arrays) -> Last | None:
@@ -191,7 +191,7 @@ class Program:
         None, too, if one like it has to be looked at.
         """
         with self._lock:
-            return self._last if self._state.holds(state) else None
+            return self._recent if self._state.holds(state) else None
 
     def again(self, inputs: Sequence[Any], last: Last) -> list[np.ndarray] | None:
         """Run once more on the state of an earlier run, if no other was made since.
@@ -207,7 +207,7 @@ class Program:
         if places is None:
             return None
         with self._lock:
-            return self._once(places, last) if self._last is last else None
+            return self._once(places, last) if self._recent is last else None
 
     def _once(self, places: Sequence[int], last: Last) -> list[np.ndarray]:
         """Run on inputs at these places; return new outputs."""
@@ -374,7 +374,7 @@ class Program:
             return self._run_epoch(epoch, state)
 
     def _run_epoch(self, epoch: _Epoch, state: Arrays) -> list[np.ndarray]:
-        self._last = None
+        self._recent = None
         self._hold(state)
         binding = self._bind(tuple(map(tuple, epoch.batch_shapes())))
         epoch.allocate(binding.cases[0])

@@ -11,6 +11,7 @@ Other dtypes, and views no axis of which is contiguous, go through plain blocks.
 """
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from llvmlite import ir
 
@@ -25,6 +26,7 @@ from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import (
     DTYPES,
     NO,
+    Beside,
     Epilogue,
     Panel,
     Result,
@@ -115,15 +117,15 @@ def multiply_tiled(
         a, b, out = (_turned(x) for x in (b, a, out))
         m = 1
     if known(b.strides[1]) != 1:
-        _multiply_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
+        _multiply_packed(e, a, b, out, epilogue, first, Tiles.usual(out))
         return
     with e.when_else(e.lt(m, ROWS)) as (thin, usual):
         if known(m) is None or m < ROWS:
             with thin:
-                _multiply_blocks(e, a, b, out, epilogue, first, Tiles.thin(out))
+                _multiply_packed(e, a, b, out, epilogue, first, Tiles.thin(out))
         if known(m) is None or m >= ROWS:
             with usual:
-                _multiply_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
+                _multiply_packed(e, a, b, out, epilogue, first, Tiles.usual(out))
 
 
 def _turned(x: Array) -> Array:
@@ -157,7 +159,7 @@ class Tiles:
         return cls(1, vectors)
 
 
-def _multiply_blocks(
+def _multiply_packed(
     e: Emit,
     a: Array,
     b: Array,
@@ -166,14 +168,57 @@ def _multiply_blocks(
     first: Index,
     tiles: Tiles,
 ) -> None:
+    """a[m, k], b[k, n] -> out[m, n], panels of b being packed where that pays."""
+    width = tiles.vectors * native_lanes(out.dtype)
+    packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())
+    multiply_blocks(e, a, _Lying(b, packed), out, epilogue, first, tiles)
+
+
+class Right(Protocol):
+    """The right side of a product: a matrix, read panel by panel."""
+
+    def panel(
+        self, e: Emit, a: Array, start: tuple[Index, Index], depth: Index, cut: Panel
+    ) -> tuple[Array, Index]:
+        """The panel from (k, column) on as the tile reads it, and the step between
+        its rows; `a` is what it is multiplied by."""
+
+    def asking(self, e: Emit, start: tuple[Index, Index], cut: Panel) -> Beside | None:
+        """What to do beside step k of that panel, to have the next one at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """b where it lies, and room for a panel of it."""
+
+    b: Array
+    packed: Array
+
+    def panel(
+        self, e: Emit, a: Array, start: tuple[Index, Index], depth: Index, cut: Panel
+    ) -> tuple[Array, Index]:
+        return _panel(e, a, self.b, start, depth, cut, self.packed)
+
+    def asking(self, e: Emit, start: tuple[Index, Index], cut: Panel) -> Beside | None:
+        later = _after(e, self.b, start, cut.width)
+        return lambda k: _ask_b(e, self.b, later, k, cut)
+
+
+def multiply_blocks(
+    e: Emit,
+    a: Array,
+    b: Right,
+    out: Array,
+    epilogue: Epilogue | None,
+    first: Index,
+    tiles: Tiles,
+) -> None:
     """a[m, k], b[k, n] -> out[m, n] in blocks of k and of rows."""
     m, k = a.shape
-    width = tiles.vectors * native_lanes(out.dtype)
     crowded = tiles.rows > 1 and _is_crowded(a)
     height = HEIGHT * tiles.rows
     # Even an empty sum has to be written: there is always a first block.
     blocks = e.maximum(1, e.ceildiv(k, DEPTH))
-    packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())
     apart = _room_apart(e, a, height) if crowded else None
     with e.loop(0, blocks) as number:
         start = e.mul(number, DEPTH)
@@ -186,7 +231,7 @@ def _multiply_blocks(
             left = Left(a, top, bottom)
             if apart is not None:
                 left = _moved_apart(e, left, part, apart)
-            _rows_by_panels(e, left, b, out, part, packed, tiles, epilogue, first)
+            _rows_by_panels(e, left, b, out, part, tiles, epilogue, first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +268,9 @@ class Left:
 def _rows_by_panels(
     e: Emit,
     left: Left,
-    b: Array,
+    b: Right,
     out: Array,
     part: _Part,
-    packed: Array,
     tiles: Tiles,
     epilogue: Epilogue | None,
     first: Index,
@@ -236,8 +280,8 @@ def _rows_by_panels(
 
     def panel(column: Index, cut: Panel) -> None:
         start = (part.start, column)
-        right, step = _panel(e, left.a, b, start, part.depth, cut, packed)
-        later = _after(e, b, start, tiles.vectors * lanes)
+        right, step = b.panel(e, left.a, start, part.depth, cut)
+        ask = b.asking(e, start, cut)
 
         def strip(row: Index, rows: int) -> None:
             below = e.add(row, rows)
@@ -249,7 +293,8 @@ def _rows_by_panels(
             row_step, k_step = left.strides
 
             def beside(k: Index) -> None:
-                _ask_b(e, b, later, k, cut)
+                if ask is not None:
+                    ask(k)
                 if left.copy is None:
                     _ask_a(e, left.a, (below, part.start), k)
 
