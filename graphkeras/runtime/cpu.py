@@ -13,7 +13,7 @@ from graphkeras import dtypes
 from graphkeras.errors import DTypeError, message
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
-SMALL = 1024  # bytes: in so few it does not matter where they start
+SMALL = 4096  # bytes: in so few it does not matter where they start
 
 
 def aligned(nbytes: int) -> np.ndarray:
