@@ -64,7 +64,7 @@ class Pace:
         self._trial: int | None = None
         self._begun: set[int] = set()  # counts that have been tried at all
         self._tried: list[tuple[float, int]] = []  # seconds and steps of the trial
-        self._woken = False  # that its threads are awake
+        self._woken = 0.0  # seconds of the call by which its threads awoke
 
     def threads(self, most: int) -> int:
         """Return how many to use next, at most so many."""
@@ -136,7 +136,7 @@ class Pace:
     def _note_usual(self, threads: int, seconds: float, steps: int) -> None:
         """Take the time of what is no trial, and of the calls that were not told."""
         like = 1 + self._untold
-        self._trial, self._tried, self._woken = None, [], False
+        self._trial, self._tried, self._woken = None, [], 0.0
         self._left -= seconds * like
         each = seconds / steps
         if threads == 1:  # what is more is others' time, as it would be with two
@@ -153,11 +153,12 @@ class Pace:
         the first call of a trial if they may have slept.
         """
         best = min(self.seconds.values())
-        if threads not in self._begun or (
-            not self._tried and not self._woken and seconds - steps * best < WAKING
-        ):
+        if threads not in self._begun:
             self._begun.add(threads)
-            self._woken = True
+            return
+        woken = best > RARELY or steps > 1 or self._tried or self._woken
+        if not woken and seconds - best < WAKING:
+            self._woken = seconds
             return
         self._tried.append((seconds, steps))
         total = sum(seconds for seconds, _ in self._tried)
@@ -165,12 +166,13 @@ class Pace:
         if total / made < BAD * best and total < TRIAL / 2 and made < CALLS:
             return
         self._take(threads, total / made, 1.0)
-        self._trial, self._tried, self._woken = None, [], False
+        lost = total - made * best + self._woken
+        self._trial, self._tried, self._woken = None, [], 0.0
         self._interval = min(2 * self._interval, LATE)
         if self._choice() == threads:
             self._interval = SOON
         wait = self._interval * min(1.0, total / made / RARELY)
-        self._left = max(wait, (total - made * best) / LOSS)
+        self._left = max(wait, lost / LOSS)
 
     def _take(self, threads: int, each: float, weight: float) -> None:
         """Move what is known of a count towards what was measured."""
