@@ -45,7 +45,7 @@ class Tables:
     """
 
     def __init__(self, members: int, words: int, control: int) -> None:
-        self.members, self.words, self.control = members, words, control
+        self.members, self.control = members, control
         self.rows = np.zeros((members, words), np.int64)
         whole = memoryview(self.rows.reshape(-1))  # type: ignore[arg-type]
         self._heads = [whole[i : i + control] for i in range(0, members * words, words)]
