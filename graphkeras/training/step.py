@@ -362,7 +362,7 @@ class _Latest:
 
     floatx: str
     replaced: int
-    kind: type
+    kind: Any
     keys: tuple[Any, ...]
     program: Any
     last: Any
@@ -386,7 +386,7 @@ class _Latest:
         """Run a batch of the same structure and kinds; None if it is of others."""
         if type(batch) is not tuple or len(batch) != 1:
             return None
-        x, kind = batch[0], self.kind
+        (x,), kind = batch, self.kind
         if type(x) is not kind or replaced.count != self.replaced:
             return None
         if config.floatx() != self.floatx:
