@@ -116,6 +116,16 @@ def cast_to() -> str | None:
     return _casting.to
 
 
+class Replaced:
+    """Counts the arrays of variables that others took the place of."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+replaced = Replaced()
+
+
 class _Lending(threading.local):
     scope: StatelessScope | None = None
 
@@ -218,15 +228,18 @@ class Variable(Operators):
         """Replace the array; earlier readings keep what they saw."""
         fresh = aligned(self.shape, self.stored_dtype)
         fresh[...] = data
-        self.array = fresh
-        self.version += 1
+        self._take(fresh)
 
     def fill(self, write: Callable[[np.ndarray], Any]) -> None:
         """Let `write` put numbers into a new array that takes the array's place."""
         fresh = aligned(self.shape, self.stored_dtype)
         write(fresh)
-        self.array = fresh
+        self._take(fresh)
+
+    def _take(self, array: np.ndarray) -> None:
+        self.array = array
         self.version += 1
+        replaced.count += 1
 
     def assign(self, value: Any) -> Variable:
         """Give the variable a new value of its shape.

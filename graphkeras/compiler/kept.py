@@ -7,8 +7,9 @@
     w -> winograd_weights -> winograd_conv2d   u (kept) -> winograd_conv2d
                                                w -> winograd_weights -> u
 
-The graph is parted in two: a first one of weights, and the rest, for which what the
-first one gives is state like the weights themselves.
+So it is with the panels of a product. The graph is parted in two: a first one of
+weights, and the rest, for which what the first one gives is state like the weights
+themselves.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 
 from graphkeras import dtypes
 from graphkeras.compiler.convolutions import by_points
+from graphkeras.compiler.joined import part_joined
+from graphkeras.compiler.panels import by_panels
 from graphkeras.ir import dims
 from graphkeras.ir.op import STATE, rebuild, state_value
 from graphkeras.ir.value import Graph, Value, walk
 
-MOST_KEPT = 1 << 24  # bytes of one program; what is beyond is made in each run
+MOST_KEPT = 1 << 25  # bytes of one program; what is beyond is made in each run
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ class Parts:
 
 def split_kept(graph: Graph) -> Parts | None:
     """Return the two parts of a graph, None if there is nothing to keep."""
+    graph = part_joined(graph)  # whole weights would have to be multiplied at once
     made = _kept_by(graph)
     if not made:
         return None
     leaves = {
-        u: state_value(f"{u.inputs[0].name} (kept)", u.types[0], number)
+        u: state_value(f"{_leaf(u).name} (kept)", u.types[0], number)
         for number, u in enumerate(dict.fromkeys(v.inputs[1] for v in made.values()))
     }
     new: dict[Value, Value] = {}
@@ -59,7 +63,7 @@ def split_kept(graph: Graph) -> Parts | None:
     rest = graph.with_roots(new[root] for root in graph.roots)
     kept = tuple(leaves.values())
     state, updates = (*rest.state, *kept), (*rest.updates, *kept)
-    weights = tuple(dict.fromkeys(u.inputs[0] for u in leaves))
+    weights = tuple(dict.fromkeys(map(_leaf, leaves)))
     return Parts(
         Graph((), tuple(leaves), weights, weights),
         Graph(rest.inputs, rest.outputs, state, updates),
@@ -68,17 +72,16 @@ def split_kept(graph: Graph) -> Parts | None:
 
 
 def _kept_by(graph: Graph) -> dict[Value, Value]:
-    """Return convolutions of weights that stay, each as one of what may be kept."""
+    """Return products with weights that stay, each as one of what may be kept."""
     changed = {old for old, _ in graph.changed}
     found: dict[Value, Value] = {}
     sizes: dict[Value, int] = {}
     for value in graph.walk():
-        other = by_points(value)
+        other = by_points(value) or by_panels(value)
         if other is None:
             continue
         u = other.inputs[1]
-        (weights,) = u.inputs
-        size = dims.product(u.shape)
+        weights, size = _leaf(u), dims.product(u.shape)
         if weights.op is not STATE or weights in changed or not isinstance(size, int):
             continue
         sizes[u] = size * dtypes.itemsize(u.dtype)
@@ -86,3 +89,12 @@ def _kept_by(graph: Graph) -> dict[Value, Value]:
             break
         found[value] = other
     return found
+
+
+def _leaf(u: Value) -> Value:
+    """Return what something is made of if it is made of one thing, element by element
+    maybe elsewhere."""
+    (below,) = u.inputs
+    while below.op.family == "movement" and len(below.inputs) == 1:
+        (below,) = below.inputs
+    return below

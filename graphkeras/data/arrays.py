@@ -38,6 +38,8 @@ def as_arrays(structure: Any) -> Any:
     """
     if type(structure) is np.ndarray and structure.dtype.kind in _PLAIN:
         return structure  # as nearly always where a call takes microseconds
+    if type(structure) is dict:
+        return {key: as_arrays(child) for key, child in structure.items()}
     if tree.is_nested(structure) and not _is_plain_list(structure):
         if isinstance(structure, Mapping):
             return {key: as_arrays(child) for key, child in structure.items()}

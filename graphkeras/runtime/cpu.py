@@ -13,7 +13,7 @@ from graphkeras import dtypes
 from graphkeras.errors import DTypeError, message
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
-SMALL = 1024  # bytes: in so few it does not matter where they start
+SMALL = 4096  # bytes: in so few it does not matter where they start
 
 
 def aligned(nbytes: int) -> np.ndarray:
@@ -25,10 +25,19 @@ def aligned(nbytes: int) -> np.ndarray:
 
 def empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """Return an array in C order, aligned unless it is small; not initialised."""
+    return placed(shape, dtype)[0]
+
+
+def placed(shape: Sequence[int], dtype: np.dtype) -> tuple[np.ndarray, int]:
+    """Return an array as of `empty`, and where its elements begin."""
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes <= SMALL:
-        return np.empty(shape, dtype)
-    return aligned(nbytes).view(dtype).reshape(tuple(shape))
+        small = np.empty(shape, dtype)
+        return small, address(small)
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    first = address(raw)
+    ahead = -first % ALIGNMENT
+    return np.ndarray(shape, dtype, raw, ahead), first + ahead
 
 
 def address(array: np.ndarray) -> int:
@@ -37,6 +46,14 @@ def address(array: np.ndarray) -> int:
         return addressof(c_char.from_buffer(array))  # type: ignore[arg-type]
     except (TypeError, ValueError):  # read-only, empty, or a dtype of ml_dtypes
         return array.ctypes.data
+
+
+def place_of(array: np.ndarray) -> int | None:
+    """Return where the elements begin if they are in C order and can be written."""
+    try:
+        return addressof(c_char.from_buffer(array))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
 
 
 def addresses(arrays: Sequence[np.ndarray]) -> list[int]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphkeras.runtime import control
+from graphkeras.runtime.again import Last
 from graphkeras.runtime.program import Arrays, Code, Program
 
 
@@ -39,6 +40,16 @@ class KeptProgram(Program):
         """Run once; see `Program.run`."""
         return super().run(inputs, self._with_kept(state))
 
+    def last_on(self, state: Arrays) -> Last | None:
+        """Return what the last run was like; see `Program.last_on`."""
+        return super().last_on([*state, *self._kept])
+
+    def again(self, inputs: Sequence[Any], last: Last) -> list[np.ndarray] | None:
+        """Run once more on the same state; see `Program.again`."""
+        if self._written != control.written.count:
+            return None
+        return super().again(inputs, last)
+
     def run_epoch(
         self, sources: Sequence[Any], state: Arrays, **options: Any
     ) -> list[np.ndarray]:
@@ -54,6 +65,7 @@ class KeptProgram(Program):
             )
             if not same:
                 count = control.written.count
+                self._recent = None  # nobody goes on with what was kept before
                 self._kept = self._maker.run([], arrays)
                 self._of, self._written = [*map(weakref.ref, arrays)], count
             return [*state, *self._kept]

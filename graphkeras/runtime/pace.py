@@ -21,6 +21,8 @@ SOON, LATE = 0.1, 2.0  # seconds between two trials, while they fail
 RARELY = 5e-4  # a step: of shorter ones, as many trials a step
 LOSS = 0.02  # of all time may be lost by trials
 CALLS = 16  # the fewest that settle anything
+UNTOLD = 7  # calls after each that is told, as long as all is as it was
+WAKING = 3e-4  # seconds that it may take until threads are awake
 SMALL = 0.7  # of the least that is worth it: surely too small
 
 
@@ -57,19 +59,33 @@ class Pace:
         self._first = 0.0  # seconds of the very first: they say how long at most
         self._interval = self._left = SOON  # between two trials; till the next
         self._counts: Sequence[int] = (1,)
+        self._most = 0
+        self._trusted = self._untold = 0  # calls that need not be told; that were not
         self._trial: int | None = None
         self._begun: set[int] = set()  # counts that have been tried at all
         self._tried: list[tuple[float, int]] = []  # seconds and steps of the trial
+        self._woken = 0.0  # seconds of the call by which its threads awoke
 
     def threads(self, most: int) -> int:
         """Return how many to use next, at most so many."""
-        self._counts = levels(most)
+        self._counts, self._most = levels(most), most
         if 1 not in self.seconds or self.seconds[1] < self.least:
             return 1
         choice = self._choice()
         if self._trial not in self._counts:
             self._trial = self._next_trial(choice)
         return choice if self._trial is None else self._trial
+
+    def trusts(self, most: int) -> bool:
+        """Whether the next call may use `latest` threads, and not be told of.
+
+        To take the time of microseconds takes some of them.
+        """
+        if not self._trusted or most != self._most:
+            return False
+        self._trusted -= 1
+        self._untold += 1
+        return True
 
     def _choice(self) -> int:
         """Return the fewest threads that nothing beats by much."""
@@ -115,34 +131,48 @@ class Pace:
         elif threads == self._trial:
             self._note_trial(threads, seconds, steps)
         else:  # if the other threads were not free, the trial is off
-            self._trial, self._tried = None, []
-            self._left -= seconds
-            each = seconds / steps
-            if threads == 1:  # what is more is others' time, as it would be with two
-                each = min(each, HICCUP * self.seconds.get(1, each))
-            self._take(threads, each, min(1.0, each * steps / TRIAL))
+            self._note_usual(threads, seconds, steps)
+
+    def _note_usual(self, threads: int, seconds: float, steps: int) -> None:
+        """Take the time of what is no trial, and of the calls that were not told."""
+        like = 1 + self._untold
+        self._trial, self._tried, self._woken = None, [], 0.0
+        self._left -= seconds * like
+        each = seconds / steps
+        if threads == 1:  # what is more is others' time, as it would be with two
+            each = min(each, HICCUP * self.seconds.get(1, each))
+        self._take(threads, each, min(1.0, each * steps * like / TRIAL))
+        usual = each < BAD * self.seconds[threads] and self._notes > CALLS
+        self._trusted = UNTOLD if steps == 1 and each < RARELY and usual else 0
+        self._untold = 0
 
     def _note_trial(self, threads: int, seconds: float, steps: int) -> None:
         """End a trial that was long enough, or goes badly.
 
-        The first steps of a count are no measure: threads begin, memory is new.
+        The first steps of a count are no measure: threads begin, memory is new. Nor is
+        the first call of a trial if they may have slept.
         """
+        best = min(self.seconds.values())
         if threads not in self._begun:
             self._begun.add(threads)
+            return
+        woken = best > RARELY or steps > 1 or self._tried or self._woken
+        if not woken and seconds - best < WAKING:
+            self._woken = seconds
             return
         self._tried.append((seconds, steps))
         total = sum(seconds for seconds, _ in self._tried)
         made = sum(steps for _, steps in self._tried)
-        best = min(self.seconds.values())
         if total / made < BAD * best and total < TRIAL / 2 and made < CALLS:
             return
         self._take(threads, total / made, 1.0)
-        self._trial, self._tried = None, []
+        lost = total - made * best + self._woken
+        self._trial, self._tried, self._woken = None, [], 0.0
         self._interval = min(2 * self._interval, LATE)
         if self._choice() == threads:
             self._interval = SOON
         wait = self._interval * min(1.0, total / made / RARELY)
-        self._left = max(wait, (total - made * best) / LOSS)
+        self._left = max(wait, lost / LOSS)
 
     def _take(self, threads: int, each: float, weight: float) -> None:
         """Move what is known of a count towards what was measured."""

@@ -25,12 +25,18 @@ def _current_core() -> Any:
         return None
 
 
+LOOKS = 64  # calls between two looks at what the process may use
+
+
 class Pins:
     """Remembers where the threads were put."""
 
     def __init__(self) -> None:
         self._why: tuple[Any, ...] = ()
         self._here: tuple[int, set[int]] | None = None
+        self._where = _current_core()
+        self._left, self._from = 0, -1  # calls that need not look, and their core
+        self._near: Sequence[int | None] = ()
 
     @contextlib.contextmanager
     def held(self, threads: Sequence[int | None]) -> Iterator[bool]:
@@ -50,15 +56,28 @@ class Pins:
         finally:
             _move(0, allowed)
 
+    def near(self, threads: Sequence[int | None]) -> bool:
+        """As `apart`, for work of microseconds, of which looking would be much.
+
+        Args:
+            threads: the same object as long as it is they.
+        """
+        self._left -= 1
+        if self._left > 0 and self._near is threads and self._where() == self._from:
+            return True
+        enough = self.apart(threads)
+        self._near, self._left = threads, 0
+        if enough and self._where is not None and self._here is not None:
+            self._left, self._from = LOOKS, self._here[0]
+        return enough
+
     def apart(self, threads: Sequence[int | None]) -> bool:
         """Keep these threads off the core of the calling one, which may move on.
-
-        For work of microseconds: to hold the calling thread, too, would take longer.
 
         Returns:
             Whether there is a core for each of them.
         """
-        where = _current_core()
+        where = self._where
         if where is None or not hasattr(os, "sched_setaffinity"):
             return len(threads) < (os.cpu_count() or 1)
         allowed = os.sched_getaffinity(0)

@@ -40,6 +40,9 @@ class PreparedProgram(Program):
         count = len(self.code.outputs) + len(extra)
         return [extra[i] if i in extra else next(found) for i in range(count)]
 
+    def last_on(self, state: Arrays) -> None:
+        """None: each run begins with the preparation."""
+
     def run_epoch(
         self, sources: Sequence[Any], state: Arrays, **options: Any
     ) -> list[np.ndarray]:

@@ -19,6 +19,7 @@ import numpy as np
 from graphkeras import config, dtypes
 from graphkeras.errors import ArgumentError, DataError, message
 from graphkeras.runtime import control, cpu, team
+from graphkeras.runtime.again import Last
 from graphkeras.runtime.control import (
     CATCH_UP,
     CONTROL,
@@ -130,6 +131,7 @@ class Program:
         _programs.add(self)
         self._bindings: dict[Any, _Binding] = {}
         self._bound: Any = None  # the key of the binding that is in the table
+        self._recent: Last | None = None  # of the run that the table is still set for
         self._arena = cpu.aligned(0)
         self._tables: Tables | None = None  # for a team
         self._copied: Any = None  # the binding whose control words are in all of them
@@ -141,6 +143,7 @@ class Program:
         extra = control.block_size(len(code.inputs), len(code.outputs))
         self._table = np.zeros(self._control + extra, np.int64)
         self._words = memoryview(self._table)  # type: ignore[arg-type]
+        self._pointers = self._words[: self._control]
         self._start = cpu.address(self._table)
         self._kinds = [p.kind for p in code.inputs]
         self._made = [p.kind for p in code.outputs]
@@ -163,23 +166,61 @@ class Program:
         """
         self._check_counts(inputs, state)
         arrays = [cpu.as_input(a, kind) for a, kind in zip(inputs, self._kinds)]
-        words, first = self._words, self._first
+        words = self._words
         with self._lock:
+            self._recent = None
             self._hold(state)
             places = [cpu.address(a) for a in arrays]
             if not self._state.places.isdisjoint(places):
                 arrays = cpu.apart(arrays, self._state.places)
                 places = [cpu.address(a) for a in arrays]
             binding = self._bind((tuple([a.shape for a in arrays]),))
-            shapes = zip(binding.cases[0].outputs, self._made)
-            outputs = [cpu.empty(shape, kind) for shape, kind in shapes]
-            for word, place in enumerate(places, first[0]):
-                words[word] = place
-            for word, array in enumerate(outputs, first[2]):
-                words[word] = cpu.address(array)
+            kinds = [(kind, a.shape) for kind, a in zip(self._kinds, arrays)]
+            made = [*zip(binding.cases[0].outputs, self._made)]
             words[0] = binding.first
-            self._call(ONCE, binding, 1)
+            last = Last(kinds, made, binding)
+            outputs = self._once(places, last)
             control.written.count += self.code.writes
+            if not self.code.writes:  # else inputs and state have to be told apart
+                self._recent = last
+        return outputs
+
+    def last_on(self, state: Arrays) -> Last | None:
+        """Return what the last run was like if it was on these very arrays.
+
+        None, too, if one like it has to be looked at.
+        """
+        with self._lock:
+            return self._recent if self._state.holds(state) else None
+
+    def again(self, inputs: Sequence[Any], last: Last) -> list[np.ndarray] | None:
+        """Run once more on the state of an earlier run, if no other was made since.
+
+        Args:
+            inputs: arrays, as for `run`.
+            last: what that run was like.
+
+        Returns:
+            The outputs, or None if inputs are of other kinds: `run` takes them.
+        """
+        places = last.places(inputs)
+        if places is None:
+            return None
+        with self._lock:
+            return self._once(places, last) if self._recent is last else None
+
+    def _once(self, places: Sequence[int], last: Last) -> list[np.ndarray]:
+        """Run on inputs at these places; return new outputs."""
+        outputs, targets = last.made()
+        words, word = self._words, self._first[0]
+        for place in places:
+            words[word] = place
+            word += 1
+        word = self._first[2]
+        for place in targets:
+            words[word] = place
+            word += 1
+        self._call(ONCE, last.binding, 1)
         return outputs
 
     def _call(self, mode: int, binding: _Binding, steps: int) -> None:
@@ -188,7 +229,13 @@ class Program:
         if pace.settled:
             self.code.entry(self._start, mode)
             return
-        threads = pace.threads(min(config.get_threads(), PARTS))
+        most = min(config.get_threads(), PARTS)
+        if pace.trusts(most):
+            threads = pace.latest
+            if threads == 1 or not self._call_together(mode, binding.arena, threads):
+                self.code.entry(self._start, mode)
+            return
+        threads = pace.threads(most)
         began = time.perf_counter()
         if threads == 1 or not self._call_together(mode, binding.arena, threads):
             threads = 1
@@ -205,7 +252,7 @@ class Program:
             self._copied = None
         brief = mode == ONCE
         if brief and self._copied is self._bound:  # the control words are as they were
-            tables.point(self._words)
+            tables.point(self._pointers)
         else:
             tables.fill(self._table)
             self._copied = self._bound if brief else None
@@ -327,6 +374,7 @@ class Program:
             return self._run_epoch(epoch, state)
 
     def _run_epoch(self, epoch: _Epoch, state: Arrays) -> list[np.ndarray]:
+        self._recent = None
         self._hold(state)
         binding = self._bind(tuple(map(tuple, epoch.batch_shapes())))
         epoch.allocate(binding.cases[0])

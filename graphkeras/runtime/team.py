@@ -45,9 +45,10 @@ class Tables:
     """
 
     def __init__(self, members: int, words: int, control: int) -> None:
-        self.members, self.words, self.control = members, words, control
+        self.members, self.control = members, control
         self.rows = np.zeros((members, words), np.int64)
-        self._all = memoryview(self.rows.reshape(-1))  # type: ignore[arg-type]
+        whole = memoryview(self.rows.reshape(-1))  # type: ignore[arg-type]
+        self._heads = [whole[i : i + control] for i in range(0, members * words, words)]
         first, step = cpu.address(self.rows), self.rows.strides[0]
         self.places = [first + seat * step for seat in range(members)]
         self._seated: Team | None = None
@@ -59,9 +60,8 @@ class Tables:
 
     def point(self, words: memoryview) -> None:
         """Take what stands before the control words of a table, for all."""
-        control, step = self.control, self.words
-        for start in range(0, step * self.members, step):
-            self._all[start : start + control] = words[:control]
+        for head in self._heads:
+            head[:] = words
 
     def seat(self, team: Team) -> None:
         """Tell each thread its parts and its team, unless they know."""
@@ -96,6 +96,7 @@ class Team:
         self._words = memoryview(self.block)  # type: ignore[arg-type]
         self._others: dict[int, list[int | None]] = {}  # by how many they are
         self._pins = Pins()
+        self._job: tuple[Tables, int, int] | None = None  # that the block names
 
     def run(self, entry: int, mode: int, tables: Tables, brief: bool) -> None:
         """Run the code at an address, on one thread for each table.
@@ -107,12 +108,14 @@ class Team:
         count = tables.members - 1
         others = self._others.get(count) or self._grown(count)
         tables.seat(self)
-        words = self._words
-        words[MEMBERS], words[ENTRY], words[MODE] = count + 1, entry, mode
-        for at, place in zip(range(SEATS + TABLE, len(words), LINE), tables.places):
-            words[at] = place
+        words, job = self._words, self._job
+        if job is None or job[0] is not tables or job[1:] != (entry, mode):
+            words[MEMBERS], words[ENTRY], words[MODE] = count + 1, entry, mode
+            for at, place in zip(range(SEATS + TABLE, len(words), LINE), tables.places):
+                words[at] = place
+            self._job = tables, entry, mode
         if brief:
-            words[PATIENCE] = SPINS if self._pins.apart(others) else 0
+            words[PATIENCE] = SPINS if self._pins.near(others) else 0
             self.function(self.place, LEAD)
             return
         with self._pins.held(others) as apart:

@@ -351,15 +351,16 @@ class Trainer:
         # Another schedule is other Python: it must be traced again.
         rate = getattr(settled.optimizer, "_learning_rate", None)
         key = (self.run_eagerly, id(rate))
-        if force or mode not in settled.steps or settled.steps[mode][0] != key:
+        found = settled.steps.get(mode)
+        if force or found is None or found[0] != key:
             name = f"{self.name}_{mode}"  # type: ignore[attr-defined]
             checked = self._checked(function)
             step = Step(
                 checked, name, eager=self.run_eagerly, free=self._free_axes,
                 serves=mode == "predict",
             )  # fmt: skip
-            settled.steps[mode] = (key, step)
-        return settled.steps[mode][1]
+            found = settled.steps[mode] = (key, step)
+        return found[1]
 
     def _checked(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Let a step look first whether text and numbers are where they belong."""

@@ -13,6 +13,7 @@ Other dtypes, and views no axis of which is contiguous, go through plain blocks.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from llvmlite import ir
 
@@ -27,6 +28,7 @@ from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import (
     DTYPES,
     NO,
+    Beside,
     Epilogue,
     Panel,
     Result,
@@ -173,6 +175,42 @@ class Tiles:
         return cls(1, vectors)
 
 
+class Right(Protocol):
+    """The right side of a product: a matrix, read panel by panel."""
+
+    def panel(
+        self, e: Emit, a: Array, start: tuple[Index, Index], depth: Index, cut: Panel
+    ) -> tuple[Array, Index]:
+        """The panel from (k, column) on as the tile reads it, and the step between
+        its rows; `a` is what it is multiplied by."""
+
+    def asking(self, e: Emit, start: tuple[Index, Index], cut: Panel) -> Beside | None:
+        """What to do beside step k of that panel, to have the next one at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """b where it lies, and room for a panel of it."""
+
+    b: Array
+    packed: Array
+
+    @classmethod
+    def of(cls, e: Emit, b: Array, tiles: Tiles) -> "_Lying":
+        """b with room for panels of so many vectors."""
+        size = DEPTH * tiles.vectors * native_lanes(b.dtype)
+        return cls(b, Array(e.scratch(b.dtype, size), b.dtype, (), ()))
+
+    def panel(
+        self, e: Emit, a: Array, start: tuple[Index, Index], depth: Index, cut: Panel
+    ) -> tuple[Array, Index]:
+        return _panel(e, a, self.b, start, depth, cut, self.packed)
+
+    def asking(self, e: Emit, start: tuple[Index, Index], cut: Panel) -> Beside | None:
+        later = _after(e, self.b, start, cut.width)
+        return lambda k: _ask_b(e, self.b, later, k, cut)
+
+
 def _multiply_blocks(
     e: Emit,
     a: Array,
@@ -182,14 +220,25 @@ def _multiply_blocks(
     first: Index,
     tiles: Tiles,
 ) -> None:
+    """a[m, k], b[k, n] -> out[m, n], panels of b being packed where that pays."""
+    multiply_blocks(e, a, _Lying.of(e, b, tiles), out, epilogue, first, tiles)
+
+
+def multiply_blocks(
+    e: Emit,
+    a: Array,
+    b: Right,
+    out: Array,
+    epilogue: Epilogue | None,
+    first: Index,
+    tiles: Tiles,
+) -> None:
     """a[m, k], b[k, n] -> out[m, n] in blocks of k and of rows."""
     m, k = a.shape
-    width = tiles.vectors * native_lanes(out.dtype)
     crowded = tiles.rows > 1 and _is_crowded(a)
     height = HEIGHT * tiles.rows
-    packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())
     apart = _room_apart(e, a, height) if crowded else None
-    product = _Product(b, out, packed, tiles, epilogue, first)
+    product = _Product(b, out, tiles, epilogue, first)
     with _blocks(e, k) as part, e.loop(0, m, height) as top:
         left = Left(a, top, _bottom(e, m, top, height))
         if apart is not None:
@@ -215,9 +264,9 @@ def _multiply_once(
     lanes, height = native_lanes(out.dtype), HEIGHT * tiles.rows
     width = tiles.vectors * lanes
     room = height if known(m) is None else min(height, known(m) or 1)
-    packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())
     sums = Array(e.scratch(out.dtype, room * width), out.dtype, (), ())
-    product = _Product(b, out, packed, tiles, epilogue, first, sums)
+    right = _Lying.of(e, b, tiles)
+    product = _Product(right, out, tiles, epilogue, first, sums)
     with e.loop(0, m, height) as top:
         left = Left(a, top, _bottom(e, m, top, height))
 
@@ -282,13 +331,11 @@ class _Product:
     """What all blocks of a product have in common.
 
     Attributes:
-        packed: room for a panel of b.
         sums: where those of a panel wait, from the left rows' top on, if not in out.
     """
 
-    b: Array
+    b: Right
     out: Array
-    packed: Array
     tiles: Tiles
     epilogue: Epilogue | None
     first: Index
@@ -300,8 +347,8 @@ class _Product:
         """Multiply some rows of a by a panel of a block of b."""
         width = self.tiles.vectors * native_lanes(self.out.dtype)
         start = (part.start, column)
-        right, step = _panel(e, left.a, self.b, start, part.depth, cut, self.packed)
-        later = _after(e, self.b, start, width)
+        right, step = self.b.panel(e, left.a, start, part.depth, cut)
+        ask = self.b.asking(e, start, cut)
 
         def strip(row: Index, rows: int) -> None:
             below = e.add(row, rows)
@@ -309,7 +356,8 @@ class _Product:
             row_step, k_step = left.strides
 
             def beside(k: Index) -> None:
-                _ask_b(e, self.b, later, k, cut)
+                if ask is not None:
+                    ask(k)
                 if left.copy is None:
                     _ask_a(e, left.a, (below, part.start), k)
 

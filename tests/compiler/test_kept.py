@@ -118,3 +118,71 @@ def test_a_weight_used_twice_is_kept_once() -> None:
     graph, variables = net._traced(False)
     parts = split_kept(graph)
     assert parts is not None and len(variables) == len(parts.first.outputs) == 1
+
+
+# ---- products
+
+
+class Dense(Net):
+    """Two products, the first with weights of another shape."""
+
+    def __init__(self, rows: int, trained: bool = False) -> None:
+        self.x = RNG.standard_normal((rows, 150)).astype("float32")
+        shapes = ((150, 11, 10), (110, 300))
+        self.w = [Variable(RNG.standard_normal(shape) / 9) for shape in shapes]
+        self.graph, self.variables = self._traced(trained)
+
+    def _traced(self, trained: bool) -> tuple[Graph, list[Variable]]:
+        with Trace() as trace:
+            x = trace.input("x", TensorType("float32", self.x.shape))
+            y = ops.relu(x @ ops.reshape(self.w[0], (150, 110)))
+            return trace.graph([y @ self.w[1]])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 40])
+def test_products_read_panels_that_are_kept(rows: int) -> None:
+    net = Dense(rows)
+    program = net.program()
+    assert isinstance(program, KeptProgram)
+    found, plain = net.answer(program), net.plain()
+    assert len(program._kept) == 2
+    close = 0 if rows > 1 else 1e-4  # one row is summed in another order
+    np.testing.assert_allclose(found, plain, close, close)
+
+
+def test_panels_are_laid_anew_when_weights_change() -> None:
+    net = Dense(40)
+    program = net.program()
+    net.answer(program)
+    net.w[1].assign(net.w[1] * -3.0)
+    assert net.answer(program).tobytes() == net.plain().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape", "kept"),
+    [(1, (64, 16), True), (1, (64, 15), False), (1, (2048, 1), False),
+     (2, (300, 64), False), (2, (300, 65), True), (2, (100, 81), False)],
+)  # fmt: skip
+def test_small_products_and_narrow_ones_stay_as_they_are(
+    rows: int, shape: tuple[int, int], kept: bool
+) -> None:
+    w = Variable(RNG.standard_normal(shape))
+    with Trace() as trace:
+        x = trace.input("x", TensorType("float32", (rows, shape[0])))
+        graph, _ = trace.graph([x @ w])
+    assert (split_kept(graph) is not None) == kept
+
+
+def test_parts_of_joined_inputs_keep_their_own_panels() -> None:
+    w = Variable(RNG.standard_normal((700, 40)))
+    x = [RNG.standard_normal((1, n)).astype("float32") for n in (300, 400)]
+    with Trace() as trace:
+        given = [
+            trace.input(f"x{i}", TensorType("float32", a.shape))
+            for i, a in enumerate(x)
+        ]
+        graph, _ = trace.graph([ops.concatenate(given, 1) @ w])
+    program = compile_graph(graph, name="joined", keeps=True)
+    (found,) = program.run(x, [w.array])
+    np.testing.assert_allclose(found, np.concatenate(x, 1) @ w.array, 1e-3, 1e-3)
+    assert [a.shape for a in program._kept] == [(40, 300), (40, 400)]  # type: ignore[attr-defined]

@@ -63,6 +63,11 @@ SAMPLES = {
         ([numbers(70, 33).T, numbers(150, 70).T], [(33, 150)], {}),
         ([(3, 4, 2, 8), (3, 1, 8, 70)], [(3, 4, 2, 70)], {}),
     ],
+    "panels.lay": [([(9, 150)], [(150, 9)], {})],
+    "panels.multiply": [
+        ([(33, 70), (150, 70)], [(33, 150)], {}),
+        ([(1, 70), (300, 70)], [(1, 300)], {}),
+    ],
     "conv.conv2d": [([IMAGES, KERNELS], [SLOPES], CONV)],
     "conv.conv2d_backward_data": [([SLOPES, KERNELS], [IMAGES], CONV)],
     "conv.conv2d_backward_weights": [([IMAGES, SLOPES], [KERNELS], CONV)],

@@ -27,7 +27,17 @@ from tests.kernels import reference
 from tests.kernels.machine import Machine
 
 SIZES = (0, 1, 15, 16, 17, 127, 128, 129)
-MODULES = ("matmul", "conv", "winograd", "pool", "index", "sort", "batch", "image")
+MODULES = (
+    "matmul",
+    "panels",
+    "conv",
+    "winograd",
+    "pool",
+    "index",
+    "sort",
+    "batch",
+    "image",
+)
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
 
 

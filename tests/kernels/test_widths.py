@@ -12,7 +12,7 @@ import pytest
 from llvmlite import ir
 
 from graphkeras.kernels.assemble import optimised
-from graphkeras.kernels.cpu import conv, matmul, pool, winograd
+from graphkeras.kernels.cpu import conv, matmul, panels, pool, winograd
 from graphkeras.kernels.cpu.array import contiguous
 from graphkeras.kernels.cpu.emit import Emit
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID, forced
@@ -40,11 +40,18 @@ def by_points(e: Emit, x: Any, w: Any, u: Any, out: Any) -> None:
     winograd.conv2d(e, x, u, out, window=(3, 3), padding=SAME)
 
 
+def by_panels(e: Emit, x: Any, w: Any, u: Any, out: Any) -> None:
+    panels.lay(e, w, u)
+    panels.multiply(e, x, u, out)
+
+
 @pytest.mark.parametrize(("bits", "registers"), WIDTHS[1:])
 def test_kernels_at_other_widths(bits: int, registers: int) -> None:
     rng, sweep = np.random.default_rng(1), Sweep()
     a, b = numbers(rng, (14, 37)), numbers(rng, (37, 45))
     sweep.add(matmul.gemm, (a, b), a @ b)
+    for rows in (a, a[:1]):
+        sweep.add(by_panels, (rows, b, np.zeros((45, 37), "f")), rows @ b)
     for kernel, operands, expected in convolution_cases(rng):
 
         def case(e: Emit, *arrays: Any, kernel: Any = kernel) -> None:

@@ -139,3 +139,67 @@ def test_short_calls_are_tried_again_after_as_many_calls() -> None:
     clock.run(1000)
     clock.seconds[2] = 2e-5
     assert clock.run(20_000).count(2) > 10_000
+
+
+class Calls(Clock):
+    """Single calls, not all of which are told of."""
+
+    def run(self, stretches: int) -> list[int]:
+        """Return the number of threads of each call."""
+        used = []
+        for _ in range(stretches):
+            told = not self.pace.trusts(self.most)
+            threads = self.pace.threads(self.most) if told else self.pace.latest
+            if told:
+                self.pace.note(threads, self.seconds[threads], 1)
+            self.spent, self.steps = self.spent + self.seconds[threads], self.steps + 1
+            used.append(threads)
+            self.told += told
+        return used
+
+    told = 0
+
+
+def test_of_many_short_calls_few_are_told() -> None:
+    calls = Calls({1: 3e-5, 2: 2e-5}, least=1e-5)
+    assert calls.run(10_000).count(2) > 9_000
+    assert calls.told < 2_500
+
+
+def test_long_calls_are_all_told() -> None:
+    calls = Calls({1: 3e-3, 2: 2e-3}, least=1e-5)
+    calls.run(500)
+    assert calls.told == 500
+
+
+def test_short_calls_that_get_slower_are_noticed_though_not_all_are_told() -> None:
+    calls = Calls({1: 3e-5, 2: 2e-5}, least=1e-5)
+    calls.run(2000)
+    calls.seconds[2] = 2e-3
+    assert calls.run(2000).count(2) < 100
+
+
+def test_another_number_of_threads_is_not_trusted() -> None:
+    calls = Calls({1: 3e-5, 2: 2e-5}, least=1e-5)
+    calls.run(2000)
+    assert any(calls.pace.trusts(2) for _ in range(2))
+    assert not calls.pace.trusts(1)
+
+
+@pytest.mark.parametrize("slower", [1.2, 20])
+def test_slower_threads_cost_little_in_short_calls(slower: float) -> None:
+    calls = Calls({1: 3e-5, 2: slower * 3e-5}, least=1e-5)
+    calls.run(30_000)
+    assert calls.spent < 1.06 * calls.steps * 3e-5
+
+
+def test_the_call_that_wakes_threads_is_no_measure() -> None:
+    pace = Pace(1e-5)
+    for _ in range(3):
+        pace.threads(2)
+        pace.note(1, 3e-5, 1)
+    seconds = [1e-3, 2e-4, *[2e-5] * 15]  # they begin, they wake, they work
+    for each in seconds:
+        if pace.threads(2) == 2:
+            pace.note(2, each, 1)
+    assert pace.threads(2) == 2
