@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphkeras import config
 from graphkeras.compiler.agree import check_agreement
+from graphkeras.compiler.attention import attend_whole
 from graphkeras.compiler.binding import Sizing
 from graphkeras.compiler.bodies import pass_bodies
 from graphkeras.compiler.checks import checks_of
@@ -51,6 +52,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("bodies", bodies),
     ("simplify", simplify),
     ("fold", fold),
+    ("attention", attend_whole),
     ("expand", expand),
     ("settle", settle),
     ("places", share_places),

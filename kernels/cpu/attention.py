@@ -136,9 +136,7 @@ def _room(e: Emit, dtype: str, rows: int, columns: int, apart: int = 0) -> Array
 # --------------------------------------------------------------------------- copies
 
 
-def _copy(
-    e: Emit, source: Array, rows: Index, to: Array, factor: float = 1.0
-) -> None:
+def _copy(e: Emit, source: Array, rows: Index, to: Array, factor: float = 1.0) -> None:
     """source[r, c] * factor -> to[r, c]: its rows, in whole vectors, zeros behind."""
     lanes, count = native_lanes(to.dtype), _number(source.shape[1])
     dense = known(source.strides[1]) == 1
@@ -248,9 +246,7 @@ class Queries:
     rows: Index
 
 
-def _each_block(
-    e: Emit, sizes: Sizes, body: Callable[[Queries], None]
-) -> None:
+def _each_block(e: Emit, sizes: Sizes, body: Callable[[Queries], None]) -> None:
     """The body for each block of queries; all have `sizes.rows` if that is known."""
     with e.loop(0, sizes.queries, sizes.rows) as first:
         live = e.minimum(sizes.rows, e.sub(sizes.queries, first))

@@ -69,8 +69,7 @@ class Row:
         together = DRAWN if self.sight.rate else 2 * lanes
         with e.loop(0, self.columns, together) as first:
             places = [
-                Place(self, e.add(first, at), lanes)
-                for at in range(0, together, lanes)
+                Place(self, e.add(first, at), lanes) for at in range(0, together, lanes)
             ]
             yield places
 
@@ -86,9 +85,7 @@ class Row:
         found: list[Term] = []
         words: tuple[Term, Term] | None = None
         for number_, place in enumerate(places):
-            position = Term(
-                e, e.from_index(e.add(base, place.column), "uint32", lanes)
-            )
+            position = Term(e, e.from_index(e.add(base, place.column), "uint32", lanes))
             if lanes != DRAWN // 4:
                 bits = functions.random_bits16(*keys, position)
             else:
@@ -212,9 +209,7 @@ def to_slopes(
     """
     e, dtype, rate = row.e, scores.dtype, row.sight.rate
     lanes = native_lanes(dtype)
-    top, share, mean = (
-        Term(e, e.splat(x.scalar, lanes)) for x in (top, share, mean)
-    )
+    top, share, mean = (Term(e, e.splat(x.scalar, lanes)) for x in (top, share, mean))
     scale = 1 / (1 - rate)
     with row.vectors(dtype) as places:
         kept = row.kept(places) if rate else [None] * len(places)
