@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from graphkeras.ir import dims
+from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import ITEM
 from graphkeras.ir.pattern import rewrite
-from graphkeras.ir.value import Graph, Value
+from graphkeras.ir.value import Graph, Value, users
 from graphkeras.ops.attention import (
     NO_WORDS,
     attend,
     attend_backward,
     attended,
     attended_slopes,
-    is_drawn_by_sixteen,
+    fits_the_cache,
 )
+from graphkeras.ops.attention_by_hand import by_hand
 from graphkeras.ops.creation import cast, positions
 from graphkeras.ops.shape import reshape
 
-DTYPES = ("float32", "float64")
 HALVES = ("float16", "bfloat16")  # are summed in float32 anyhow
-LARGEST = 512  # elements of a query: blocks of fewer keys and queries would not pay
 
 
 def attend_whole(graph: Graph) -> Graph:
@@ -33,14 +33,37 @@ def attend_whole(graph: Graph) -> Graph:
     return rewrite(graph, _change)
 
 
+def name_attention(graph: Graph) -> Graph:
+    """Return the graph with attention written by hand as one op.
+
+    What is wanted beside the means stays, and so does the way to it.
+    """
+    readers, roots = users(graph.walk()), set(graph.roots)
+
+    def change(value: Value) -> Value:
+        found = by_hand(value)
+        if found is None or not roots.isdisjoint(found.between):
+            return value
+        inside = {value, *found.between}
+        if not all(inside.issuperset(readers.get(v, ())) for v in found.between):
+            return value
+        return found.result
+
+    return rewrite(graph, change)
+
+
 def _change(value: Value) -> Value:
-    if value.op is _op(attended) and _fits(value):
+    if value.op is _op(attended) and fits_the_cache(value):
         out, _ = _forward(value)
         return _like(reshape(out, value.shape), value)
-    if value.op is ITEM and value.inputs[0].op is _op(attended_slopes):
-        if _fits(value.inputs[0]):
-            found = _backward(value.inputs[0])[value.index]
-            return _like(reshape(found, value.shape), value)
+    whole = value.inputs[0] if value.op is ITEM else value
+    if (
+        whole is not value
+        and whole.op is _op(attended_slopes)
+        and fits_the_cache(whole)
+    ):
+        found = _backward(whole)[value.index]
+        return _like(reshape(found, value.shape), value)
     return value
 
 
@@ -52,26 +75,10 @@ def _like(x: Value, other: Value) -> Value:
     return x if x.dtype == other.dtype else cast(x, other.dtype)
 
 
-def _fits(value: Value) -> bool:
-    """Whether kernels can do it: they must know how large a query and a value are."""
-    query, key, x = value.inputs[:3]
-    batch, _, heads, size = query.shape
-    keys, groups = key.shape[1:3]
-    widths = (size, x.shape[3])
-    if not all(isinstance(n, int) and 0 < n <= LARGEST for n in widths):
-        return False
-    alike = key.shape == (batch, keys, groups, size) and x.shape[:3] == key.shape[:3]
-    whole = isinstance(groups, int) and isinstance(heads, int) and keys != 0
-    return (
-        alike and whole and query.dtype in DTYPES + HALVES
-        and (not value.rate or is_drawn_by_sixteen(value.rate))
-    )  # fmt: skip
-
-
 def _operands(value: Value) -> list[Any]:
     """Return what both kernels are given first."""
     query, key, x, mask, words = value.inputs[:5]
-    batch, steps, heads, size = query.shape
+    batch, _, heads, _ = query.shape
     groups = key.shape[2]
     if mask.rank > 1:
         first, own, *sizes = mask.shape
@@ -84,7 +91,7 @@ def _operands(value: Value) -> list[Any]:
     return [_wide(_split(query, groups)), _wide(key), _wide(x), mask, numbers, words]
 
 
-def _split(x: Value, groups: int) -> Value:
+def _split(x: Value, groups: Dim) -> Value:
     batch, steps, heads, size = x.shape
     found: Value = reshape(x, (batch, steps, groups, heads // groups, size))
     return found
@@ -100,9 +107,9 @@ def _forward(value: Value) -> Any:
 
 def _backward(value: Value) -> Any:
     out, g = value.inputs[5:]
-    first = _operands(value)
+    first, attrs = _operands(value), dict(value.attrs)
     groups = value.inputs[1].shape[2]
-    _, stats = attend(*first, **dict(value.attrs))
-    wide = (_wide(_split(x, groups)) for x in (out, g))
-    made = next(wide)
-    return attend_backward(*first, made, stats, next(wide), **dict(value.attrs))
+    _, stats = attend(*first, **attrs)
+    made, slopes = (_wide(_split(x, groups)) for x in (out, g))
+    operands: list[Any] = [*first, made, stats, slopes]
+    return attend_backward(*operands, **attrs)

@@ -28,6 +28,8 @@ from graphkeras.ops.shape import transpose as turn
 if TYPE_CHECKING:
     from graphkeras.ir.typing import Tensor
 
+LARGEST = 512  # elements of a query: of more, too few would be in the cache at once
+FEWEST = 4  # queries for which it pays to pack the keys
 DRAWN = 64  # neighbouring keys whose sixteen random bits are drawn together
 NO_MASK, NO_WORDS = np.zeros(0, "bool"), np.zeros(0, "uint32")
 _TO_KEYS, _TO_VALUES = "btgnh,bsgh->bgnts", "bgnts,bsgh->btgnh"
@@ -146,7 +148,8 @@ def _weights(
 def is_drawn_by_sixteen(rate: float) -> bool:
     """Return whether sixteen bits say a rate to one part in a thousand."""
     limit = round(rate * 2**16)
-    return abs(limit - rate * 2**16) <= 1e-3 * min(limit, 2**16 - limit)
+    few = min(limit, 2**16 - limit)
+    return few > 0 and abs(limit - rate * 2**16) <= 1e-3 * few
 
 
 def _thinned(x: Any, words: Any, rate: float) -> Any:
@@ -234,6 +237,24 @@ def attended_slopes(
 
 
 # -------------------------------------------------------------------------- in one go
+
+
+def fits_the_cache(value: Any) -> bool:
+    """Return whether kernels can do what `attended`, or its gradient, says.
+
+    They must know how large a query and a value are, and have room for many of them.
+    """
+    query, key, x = value.inputs[:3]
+    batch, steps, heads, size = query.shape
+    keys, groups = key.shape[1:3]
+    if isinstance(steps, int) and steps < FEWEST:
+        return False
+    widths = (size, x.shape[3])
+    if not all(isinstance(n, int) and 0 < n <= LARGEST for n in widths):
+        return False
+    alike = key.shape == (batch, keys, groups, size) and x.shape[:3] == key.shape[:3]
+    whole = isinstance(groups, int) and isinstance(heads, int) and keys != 0
+    return alike and whole and (not value.rate or is_drawn_by_sixteen(value.rate))
 
 
 def _attend_type(

@@ -4,10 +4,10 @@ Neither scores nor weights of all queries ever lie in memory. For a head, keys a
 values are packed block by block as the register tile reads them; queries go by, some
 rows at a time::
 
-    for a block of keys:     pack   keys turned, values
-      for some queries:      scores = queries @ keys^T       rows x columns, in the cache
-                             weights = exp(scores - highest so far)
-                             out = out * factor + weights @ values
+    for a block of keys:   pack keys turned, values
+      for some queries:    scores = queries @ keys^T     rows x columns, in the cache
+                           weights = exp(scores - highest so far)
+                           out = out * factor + weights @ values
 
     stats: the highest score of each query, and 1 / the sum of its exps
 
@@ -218,7 +218,7 @@ def _product(
     e: Emit, a: Array, rows: Index, depth: Index, b: Array, out: Array,
     fresh: ir.Value = YES,
 ) -> None:  # fmt: skip
-    """a[r, k], b[k, columns] -> out[r, columns], added to what is there if not fresh."""
+    """a[r, k], b[k, columns] -> out[r, columns], added to it if not fresh."""
     lanes, width = native_lanes(out.dtype), _number(out.shape[1])
     vectors = width // lanes if width <= 4 * lanes else 2
 
@@ -495,11 +495,11 @@ def attend_backward(
 
         def head(n: Index) -> tuple[_Slopes, Sight]:
             at = (*index, n)
-            own = [_matrix(e, x, *at) for x in (query, out, g, dq)]
+            own, made, slope, to = (_matrix(e, x, *at) for x in (query, out, g, dq))
             sight = _sight(
                 e, mask, heads, words, at, key.shape[1], query.shape[1], attributes
             )
-            return _Slopes(*own, stats.at(e, *at), scale), sight
+            return _Slopes(own, made, slope, to, stats.at(e, *at), scale), sight
 
         sizes = Sizes.of(_matrix(e, query, *index, 0), keys.value, rate)
         _backward(e, sizes, keys, query.shape[3], head)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from graphkeras.kernels.cpu import functions
+from graphkeras.kernels.cpu import functions, vector
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local, native_lanes
 from graphkeras.kernels.cpu.loop import sum_lanes
@@ -20,8 +20,12 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 LOWEST = -0.7 * 3.4028234e38
-_exp = functions.TABLE["exp"]
 DRAWN = 64  # neighbouring keys whose sixteen random bits are drawn together
+
+
+def _exp(x: Term) -> Term:
+    """e**x for x <= 0."""
+    return vector.exp_falling(x) if x.dtype == "float32" else functions.TABLE["exp"](x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +84,18 @@ class Row:
         number = e.add(sight.first, self.query)
         pitch = e.mul(e.ceildiv(sight.keys, DRAWN), DRAWN)
         base = e.add(e.mul(number, pitch), self.start)
-        keys = [Term(e, e.splat(e.load(sight.words, k), lanes)) for k in (0, 1)]
+        first, second = (
+            Term(e, e.splat(e.load(sight.words, k), lanes)) for k in (0, 1)
+        )
         limit = round(sight.rate * 2**16)
         found: list[Term] = []
         words: tuple[Term, Term] | None = None
         for number_, place in enumerate(places):
             position = Term(e, e.from_index(e.add(base, place.column), "uint32", lanes))
             if lanes != DRAWN // 4:
-                bits = functions.random_bits16(*keys, position)
+                bits = functions.random_bits16(first, second, position)
             else:
-                words = words or functions.random_words(*keys, position)
+                words = words or functions.random_words(first, second, position)
                 bits = functions.random_half(words, number_)
             found.append(bits >= limit)
         return found

@@ -90,6 +90,13 @@ def exp_half(x: Term) -> Term:
     return _exp_shifted(x.clamp(0.0, 91.0), -1)
 
 
+def exp_falling(x: Term) -> Term:
+    """e**x for x <= 0, and 0 where that is below 2**-126; 1.1 ulp."""
+    whole, r, rest = _reduce_exp(x)
+    near = (rest + r + 1.0) * _power_of_two(whole)
+    return (x < -87.33).select(x.like(0.0), near)
+
+
 def expm1(x: Term) -> Term:
     """e**x - 1; 2 ulp."""
     whole, r, rest = _reduce_exp(x.clamp(-20.0, 89.0))
