@@ -53,7 +53,8 @@ from graphkeras.kernels.cpu.tile import (
 )
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
-ROWS = 64  # queries of a block, about
+ROWS, FEWER = 64, 32  # queries of a block, about
+SHORT = 128  # queries that see fewer keys when they come by FEWER
 COLUMNS = 512  # keys of a block, at most
 PACKED = 1 << 14  # elements of a block of keys
 APART = 16  # elements between rows of scores, so that they share no cache set
@@ -80,15 +81,21 @@ class Sizes:
     width: int
 
     @classmethod
-    def of(cls, query: Array, value: Array, sight_rate: float) -> "Sizes":
-        """From arrays [t, d] and [s, e]."""
+    def of(cls, query: Array, value: Array, rate: float, steep: bool) -> "Sizes":
+        """From arrays [t, d] and [s, e].
+
+        Args:
+            rate: share of the weights that are dropped.
+            steep: whether later queries see more: few of them at a time see less.
+        """
         lanes = native_lanes(query.dtype)
         queries, keys = query.shape[0], value.shape[0]
         size, width = (_rounded(_number(x.shape[1]), lanes) for x in (query, value))
         t, s = known(queries), known(keys)
-        rows = ROWS if t is None else -(-t // max(1, -(-t // ROWS)))
+        most = FEWER if steep and t is not None and t <= SHORT else ROWS
+        rows = most if t is None else -(-t // max(1, -(-t // most)))
         step = lanes if s is not None and s <= lanes else 2 * lanes
-        if sight_rate:
+        if rate:
             step = DRAWN
         most = max(DRAWN, min(COLUMNS, PACKED // max(size, width) // DRAWN * DRAWN))
         if s is not None:
@@ -352,7 +359,8 @@ def _matrix(e: Emit, x: Array, sample: Index, *head: Index) -> Array:
 
 
 def _forward(e: Emit, head: _Head, sight: Sight, scale: float) -> None:
-    sizes = Sizes.of(head.query, head.value, sight.rate)
+    steep = sight.causal and sight.mask.rank == 1
+    sizes = Sizes.of(head.query, head.value, sight.rate, steep)
     dtype, depth = sizes.dtype, _number(head.query.shape[1])
     queries = _room(e, dtype, sizes.rows, sizes.size)
     packed = _room(e, dtype, sizes.columns // sizes.panel.width * depth,
@@ -501,7 +509,8 @@ def attend_backward(
             )
             return _Slopes(own, made, slope, to, stats.at(e, *at), scale), sight
 
-        sizes = Sizes.of(_matrix(e, query, *index, 0), keys.value, rate)
+        first, steep = _matrix(e, query, *index, 0), causal and mask.rank == 1
+        sizes = Sizes.of(first, keys.value, rate, steep)
         _backward(e, sizes, keys, query.shape[3], head)
 
     nest(e, (query.shape[0], query.shape[2]), group)

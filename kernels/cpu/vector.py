@@ -92,9 +92,12 @@ def exp_half(x: Term) -> Term:
 
 def exp_falling(x: Term) -> Term:
     """e**x for x <= 0, and 0 where that is below 2**-126; 1.1 ulp."""
-    whole, r, rest = _reduce_exp(x)
-    near = (rest + r + 1.0) * _power_of_two(whole)
-    return (x < -87.33).select(x.like(0.0), near)
+    moved = x * (1.0 / math.log(2.0)) + MAGIC32  # its lowest bits are n
+    n = moved - MAGIC32
+    r = n.fma(-LN2_LOW, n.fma(-LN2_HIGH, x))
+    near = (horner(r, EXP) * (r * r) + r + 1.0).bitcast("int32")
+    scaled = (near + (moved.bitcast("int32") << 23)).bitcast("float32")
+    return (x < -87.33).select(x.like(0.0), scaled)
 
 
 def expm1(x: Term) -> Term:
