@@ -22,6 +22,7 @@ from graphkeras.ir.tensor import Tensor
 from graphkeras.ir.trace import Trace, current_trace, untraced
 from graphkeras.ir.types import TensorType
 from graphkeras.ir.value import Value, type_text, walk
+from graphkeras.ops.attention_by_hand import by_hand
 from graphkeras.ops.creation import cast, full_like, full_value
 from graphkeras.ops.math import add
 from graphkeras.ops.reduce import sum as sum_over
@@ -72,9 +73,14 @@ def _accumulate(
     for value, seed in ends:
         g = ones_like(value) if seed is None else seed
         sums[value] = add(sums[value], g) if value in sums else g
+    asked = set(wrt)
     for value in reversed(walk(roots, stop)):
         if value in sums and value in needed and value.inputs:
-            _push(value, sums, needed)
+            whole = by_hand(value)
+            if whole is None or any(v in stop or v in asked for v in whole.between):
+                _push(value, sums, needed)
+            else:
+                _send(whole.sources, whole.slopes(sums[value]), sums, needed)
     return [sums.get(w) for w in wrt]
 
 
@@ -99,8 +105,15 @@ def _push(value: Value, sums: dict[Value, Any], needed: set[Value]) -> None:
     if value.op is ITEM:
         _collect(value, sums)
         return
-    parts = _vjp(value, sums[value])
-    for operand, part in zip(value.inputs, parts, strict=True):
+    _send(value.inputs, _vjp(value, sums[value]), sums, needed)
+
+
+def _send(
+    operands: Sequence[Value], parts: Sequence[Value | None], sums: dict[Value, Any],
+    needed: set[Value],
+) -> None:  # fmt: skip
+    """Add gradients to what is known of the operands'."""
+    for operand, part in zip(operands, parts, strict=True):
         if part is None or operand not in needed:
             continue
         part = unbroadcast(part, operand)

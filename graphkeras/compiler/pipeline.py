@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphkeras import config
 from graphkeras.compiler.agree import check_agreement
+from graphkeras.compiler.attention import attend_whole, name_attention
 from graphkeras.compiler.binding import Sizing
 from graphkeras.compiler.bodies import pass_bodies
 from graphkeras.compiler.checks import checks_of
@@ -48,9 +49,11 @@ def bodies(graph: Graph) -> Graph:
 
 # From what the user wrote to what can be fused; each is also a stage to look at.
 PASSES: tuple[tuple[str, Pass], ...] = (
+    ("by hand", name_attention),
     ("bodies", bodies),
     ("simplify", simplify),
     ("fold", fold),
+    ("attention", attend_whole),
     ("expand", expand),
     ("settle", settle),
     ("places", share_places),

@@ -34,6 +34,7 @@ from graphkeras.ops.arrange import (
     vsplit,
     vstack,
 )
+from graphkeras.ops.attention import dot_product_attention
 from graphkeras.ops.bitwise import (
     bitwise_and,
     bitwise_invert,
@@ -47,7 +48,6 @@ from graphkeras.ops.bitwise import (
 )
 from graphkeras.ops.blocks import (
     depth_to_space,
-    dot_product_attention,
     psnr,
     rearrange,
     space_to_depth,

@@ -1,4 +1,4 @@
-"""Blocks and views of tensors: depth and space, attention, einops, quality."""
+"""Blocks and views of tensors: depth and space, einops, quality."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphkeras.errors import ArgumentError, message
 from graphkeras.ir.definers import composite, require
-from graphkeras.ops.compare import greater_equal, logical_and, where
-from graphkeras.ops.creation import cast, dtype_of, positions
-from graphkeras.ops.einsum import einsum
-from graphkeras.ops.math import add, log10, multiply, square, subtract, tanh
-from graphkeras.ops.nn import softmax
+from graphkeras.ops.math import log10, square, subtract
 from graphkeras.ops.reduce import mean
 from graphkeras.ops.shape import ndim, reshape, shape_of, transpose
 
@@ -61,68 +57,6 @@ def space_to_depth(
     wide = transpose(reshape(image, (n, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5))
     out = reshape(wide, (n, h // b, w // b, b * b * c))
     return out if last else transpose(out, (0, 3, 1, 2))
-
-
-# ------------------------------------------------------------------------ attention
-
-
-@composite()
-def dot_product_attention(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None,
-    mask: Tensor | None = None, scale: float | None = None, is_causal: bool = False,
-    flash_attention: bool | None = None, attn_logits_soft_cap: float | None = None,
-) -> Any:  # fmt: skip
-    """Return softmax(query @ key * scale + bias) @ value for each head.
-
-    Source: Vaswani et al., arXiv:1706.03762.
-
-    Args:
-        query: (batch, T, heads, size).
-        key: (batch, S, groups, size); groups divides heads.
-        value: (batch, S, groups, any size).
-        bias: added to the logits, broadcast to (batch, heads, T, S).
-        mask: bools of that shape: false hides a key from a query.
-        scale: 1 / sqrt(size) if None.
-        is_causal: whether a query sees only keys up to its own place.
-        flash_attention: taken for Keras's sake; the result is the same.
-        attn_logits_soft_cap: squash logits into (-cap, cap) by tanh.
-
-    Returns:
-        (batch, T, heads, size of value).
-    """
-    batch, steps, heads, size = shape_of(query)
-    groups, keys = shape_of(key)[2], shape_of(key)[1]
-    scale = 1 / math.sqrt(size) if scale is None else scale
-    split = reshape(query, (batch, steps, groups, heads // groups, size))
-    logits = einsum("btgnh,bsgh->bgnts", multiply(split, scale), key)
-    logits = reshape(logits, (batch, heads, steps, keys))
-    if attn_logits_soft_cap is not None:
-        logits = tanh(logits / attn_logits_soft_cap) * attn_logits_soft_cap
-    if bias is not None:
-        logits = add(logits, bias)
-    seen = _seen(logits, mask, is_causal)
-    if seen is not None:
-        logits = where(seen, logits, _lowest(logits))
-    weights = cast(softmax(logits, axis=-1), dtype_of(query))
-    weights = reshape(weights, (batch, groups, heads // groups, steps, keys))
-    out = einsum("bgnts,bsgh->btgnh", weights, value)
-    return reshape(out, (batch, steps, heads, shape_of(value)[3]))
-
-
-def _lowest(logits: Any) -> float:
-    """Far below any logit, yet finite: a row that sees nothing is uniform."""
-    half = dtype_of(logits) == "float16"
-    return -0.7 * (65504.0 if half else 3.4028234e38)
-
-
-def _seen(logits: Any, mask: Any, is_causal: bool) -> Any:
-    seen = None if mask is None else cast(mask, "bool")
-    if not is_causal:
-        return seen
-    steps, keys = shape_of(logits)[-2:]
-    row = positions(logits, (steps, 1), 0)
-    below = greater_equal(row, positions(logits, (1, keys), 1))
-    return below if seen is None else logical_and(seen, below)
 
 
 # --------------------------------------------------------------------------- einops

@@ -90,6 +90,16 @@ def exp_half(x: Term) -> Term:
     return _exp_shifted(x.clamp(0.0, 91.0), -1)
 
 
+def exp_falling(x: Term) -> Term:
+    """e**x for x <= 0, and 0 where that is below 2**-126; 1.1 ulp."""
+    moved = x * (1.0 / math.log(2.0)) + MAGIC32  # its lowest bits are n
+    n = moved - MAGIC32
+    r = n.fma(-LN2_LOW, n.fma(-LN2_HIGH, x))
+    near = (horner(r, EXP) * (r * r) + r + 1.0).bitcast("int32")
+    scaled = (near + (moved.bitcast("int32") << 23)).bitcast("float32")
+    return (x < -87.33).select(x.like(0.0), scaled)
+
+
 def expm1(x: Term) -> Term:
     """e**x - 1; 2 ulp."""
     whole, r, rest = _reduce_exp(x.clamp(-20.0, 89.0))

@@ -51,6 +51,12 @@ IMAGES, KERNELS, SLOPES = (5, 6, 7, 3), (3, 3, 3, 40), (5, 6, 7, 40)
 POOLED = (5, 3, 4, 3)
 SERIES, STATE = (5, 4, 6), (5, 6)  # samples, steps, units
 LONG = (2, 3, 300)
+QUERIES, KEYS, STATS = (3, 9, 2, 2, 5), (3, 7, 2, 5), (3, 2, 2, 9, 2)
+SEEN = np.random.default_rng(0).random((3, 2, 1, 9, 7)) < 0.7
+SEEN[..., 0] = True
+HEADS = np.arange(12, dtype="uint32").reshape(3, 2, 2)
+NO_HEADS, WORDS = np.zeros(0, "uint32"), np.array([3, 5], "uint32")
+ATTEND = {"scale": 0.5, "causal": True, "blank": False, "rate": 0.25}
 # Row 2 has places 0, 3 and 6, row 7 has 1 and 4, row 8 has 5.
 NOBODY = np.zeros(0, "int32")
 FIRST = np.array([-1, -1, 0, -1, -1, -1, -1, 1, 5], "int32")
@@ -110,6 +116,15 @@ SAMPLES = {
         ([IMAGES, (5, 4, 2), (5, 4, 2), numbers()], [(5, 4, 2, 3)], {"linear": True}),
     ],
     "move.concatenate": [([(7, 2), (7, 20)], [(7, 22)], {"axis": 1})],
+    "attention.attend": [
+        ([QUERIES, KEYS, KEYS, SEEN, HEADS, WORDS], [QUERIES, STATS], ATTEND),
+        ([QUERIES, KEYS, KEYS, ALL, NO_HEADS, NO_HEADS], [QUERIES, STATS],
+         {**ATTEND, "rate": 0.0}),
+    ],
+    "attention.attend_backward": [
+        ([QUERIES, KEYS, KEYS, SEEN, HEADS, WORDS, QUERIES, STATS, QUERIES],
+         [QUERIES, KEYS, KEYS], ATTEND),
+    ],
     "recurrent.simple_loop": [
         ([SERIES, (6, 6), STATE, ALL, NOTHING], [SERIES, STATE, NOTHING], CELL),
         ([LONG, (300, 300), (2, 300), ALL, NOTHING], [LONG, (2, 300), NOTHING], CELL),

@@ -7,8 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
+from graphkeras.kernels.cpu import vector
 from graphkeras.kernels.cpu.target import forced
+from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.random import threefry2x32, threefry2x32_block
+from tests.kernels.machine import Machine
 from tests.kernels.test_emit import render
 
 # name: (reference in float64, bound in ulp of float32)
@@ -218,3 +221,19 @@ def test_compiled_threefry_is_the_reference():
     keys = [np.full(1000, k, "uint32") for k in (7, 0xDEADBEEF)]
     (out,) = render(["threefry2x32(x0, x1, x2)"], [*keys, counter], "uint32")
     np.testing.assert_array_equal(out, threefry2x32(7, 0xDEADBEEF, counter))
+
+
+def test_the_exponential_of_what_is_never_positive(sweep):
+    x = -abs(sweep)[: sweep.size // 16 * 16]
+    out = np.empty_like(x)
+
+    def case(e, source, target):
+        with e.loop(0, x.size, 16) as i:
+            value = vector.exp_falling(Term(e, e.load(source, i, 16)))
+            e.store(target, i, value.scalar)
+
+    machine = Machine()
+    machine.add(case, x, out)
+    machine.run()
+    expected = np.exp(x.astype("float64"))
+    compare(out, np.where(x < -87.33, 0.0, expected), 1.1)

@@ -110,3 +110,38 @@ def test_wrong_arguments_are_named(make: Callable[[], Any], named: str) -> None:
 def test_keys_and_values_must_be_as_many() -> None:
     with pytest.raises(ShapeError, match="differ in their last axis only"):
         MHA(2, 4)(X, X, X[:, :3])
+
+
+def fitted(make: Callable[[], Any], eagerly: bool) -> list[np.ndarray]:
+    """The weights of a layer after some steps on queries and keys of odd numbers."""
+    keras.utils.set_random_seed(1)
+    queries, keys = keras.Input((7, 6)), keras.Input((70, 6))
+    seen = keras.Input((70,), dtype="bool")
+    means = make()(
+        queries, keys, attention_mask=keras.ops.expand_dims(seen, 1),
+        use_causal_mask=True,
+    )  # fmt: skip
+    model = keras.Model([queries, keys, seen], means)
+    model.compile(keras.optimizers.SGD(0.5), "mse", run_eagerly=eagerly)
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(5, n, 6)).astype("float32") for n in (7, 70))
+    model.fit([x, y, rng.random((5, 70)) < 0.6], x, batch_size=2, epochs=2, verbose=0)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: layers.MultiHeadAttention(2, 4, dropout=0.25, seed=3),
+             lambda: layers.MultiHeadAttention(2, 4, value_dim=3),
+             lambda: layers.GroupQueryAttention(4, 4, 2, dropout=0.5, seed=3)],
+)  # fmt: skip
+def test_programs_drop_what_is_dropped_eagerly(make: Callable[[], Any]) -> None:
+    for found, wanted in zip(fitted(make, False), fitted(make, True), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_changes_training_alone() -> None:
+    layer = layers.MultiHeadAttention(2, 4, dropout=0.5)
+    still = layer(X, X)
+    np.testing.assert_array_equal(layer(X, X), still)
+    thinned = layer(X, X, training=True).numpy()
+    assert np.abs(thinned - still.numpy()).max() > 1e-3

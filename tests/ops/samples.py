@@ -14,6 +14,7 @@ import graphkeras.ops
 from graphkeras.ir.op import OPS, Op, host_only
 from tests.ops.sample import Sample
 from tests.ops.table_arrays import INDEXING, MOVEMENTS, REDUCTIONS, SORTING
+from tests.ops.table_attention import ATTENTION
 from tests.ops.table_categories import CATEGORIES
 from tests.ops.table_elements import ELEMENTWISE, POINTWISE, pointwise_samples
 from tests.ops.table_images import FILTERS, RESAMPLING
@@ -26,7 +27,7 @@ from tests.ops.table_recurrent import RECURRENT
 TABLE: dict[str, list[Sample]] = {
     **ELEMENTWISE, **REDUCTIONS, **MOVEMENTS, **INDEXING, **SORTING, **LINEAR,
     **NETWORKS, **IMAGES, **STATISTICS, **COLOURS, **RECURRENT, **CATEGORIES,
-    **READINGS, **RESAMPLING, **FILTERS, **FOURIER, **LOOPS,
+    **READINGS, **RESAMPLING, **FILTERS, **FOURIER, **LOOPS, **ATTENTION,
 }  # fmt: skip
 
 

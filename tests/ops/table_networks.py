@@ -84,13 +84,6 @@ NETWORKS = {
     "depth_to_space": [s(x(2, 3, 2, 8), block_size=2),
                        s(x(2, 8, 3, 2), block_size=2, data_format="channels_first")],
     "space_to_depth": [s(x(2, 4, 6, 3), block_size=2)],
-    "dot_product_attention": [
-        s(x(2, 5, 4, 3), x(2, 6, 4, 3), x(2, 6, 4, 3, salt=1), None, None,
-          free=(0, 1, 2)),
-        s(x(2, 5, 4, 3), x(2, 6, 4, 3), x(2, 6, 4, 2), None, None),
-        s(x(2, 5, 4, 3), x(2, 5, 2, 3), x(2, 5, 2, 3, salt=1), x(2, 4, 5, 5),
-          x(2, 1, 5, 5, kind="bool"), is_causal=True, attn_logits_soft_cap=2.0),
-    ],
     "rearrange_axes": [s(x(2, 6, 3), pattern="b (h w) c -> b w (h c)",
                          lengths=(("h", 2),), free=(0,))],
     "psnr": [s(x(3, 4), x(3, 4, salt=1), max_val=2.0)],

@@ -21,6 +21,13 @@ from graphkeras.layers.facets import keep_facets
 from graphkeras.layers.layer import Layer
 from graphkeras.layers.regularization import Dropout
 from graphkeras.layers.validation import positive_int
+from graphkeras.ops.attention import (
+    NO_MASK,
+    NO_WORDS,
+    attended,
+    is_drawn_by_sixteen,
+)
+from graphkeras.random import draw_key
 
 _FACETS = (
     "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer",
@@ -155,17 +162,13 @@ class Heads(Layer):
         """Return the means of values, and the weights if they were needed."""
         query, key, value = heads
         rank, axes = len(query.shape), len(self.attention_axes)
-        at_once = rank == 4 and not with_scores and self.dropout == 0
+        at_once = rank == 4 and not with_scores and self._drops_at_once(training)
         if causal and not at_once:
             mask = joined_masks([mask, causal_mask(query, value)])
         if mask is not None:
             mask = over_heads(mask, rank - 1 + axes, axes)
         if at_once:
-            means = ops.dot_product_attention(
-                query, key, value, mask=mask, is_causal=causal,
-                flash_attention=self.flash_attention,
-            )  # fmt: skip
-            return means, None
+            return self._attend_at_once(heads, mask, training, causal), None
         if self.num_repeats > 1:
             key, value = (ops.repeat(x, self.num_repeats, axis=2) for x in (key, value))
         scaled = query / math.sqrt(query.shape[-1])
@@ -176,6 +179,27 @@ class Heads(Layer):
         if self.dropout > 0:
             kept = self._dropout_layer(scores, training=training)
         return ops.einsum(self._means_equation, kept, value), scores
+
+    def _drops_at_once(self, training: Any) -> bool:
+        """Whether nothing stands between the weights and the means but dropout."""
+        return self.dropout == 0 or not training or is_drawn_by_sixteen(self.dropout)
+
+    def _attend_at_once(
+        self, heads: tuple[Any, Any, Any], mask: Any, training: Any, causal: bool
+    ) -> Any:
+        """Return the means of values, where nobody asks for the weights."""
+        if self.dropout == 0:
+            return ops.dot_product_attention(
+                *heads, mask=mask, is_causal=causal,
+                flash_attention=self.flash_attention,
+            )  # fmt: skip
+        rate, words = 0.0, NO_WORDS
+        if training:
+            rate, words = self.dropout, draw_key(self._dropout_layer.seed_generator)
+        return attended(
+            *heads, NO_MASK if mask is None else mask, words, rate=rate, causal=causal,
+            scale=1 / math.sqrt(heads[0].shape[-1]), blank=True,
+        )  # fmt: skip
 
     def _check_flash(self, with_scores: bool) -> None:
         if with_scores and self.flash_attention:
