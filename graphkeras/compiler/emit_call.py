@@ -8,7 +8,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from graphkeras.compiler.emit_index import Sizes
+from graphkeras.compiler.emit_index import Indices, Sizes
 from graphkeras.compiler.emit_loop import epilogue_of
 from graphkeras.compiler.emit_share import Parts
 from graphkeras.compiler.indexing import variables
@@ -59,7 +59,8 @@ def emit_call(
             epilogue = _moved(e, epilogue, share, arrays[-1], first)
         with e.when(e.gt(turns, 0)):
             if call.keep is None:
-                _run(e, call, own, epilogue, sizes, (share, first))
+                early = _early(e, call, pointers, sizes, (share, arrays[-1], first))
+                _run(e, call, own, epilogue, sizes, (share, first), **early)
             else:
                 _run_late(e, call, own, epilogue, sizes, (share, first), pointers)
 
@@ -151,6 +152,36 @@ def _asking(
     return ask
 
 
+def _early(
+    e: Emit,
+    call: Call,
+    pointers: Pointers,
+    sizes: Sizes,
+    part: tuple[Share, Array, Index],
+) -> dict[str, Any]:
+    """Return what asks for the line of an element of all that an epilogue reads."""
+    if call.finish is None or not link.takes(call.kernel, "early"):
+        return {}
+    nest, arrays = call.finish.nest, elements_of(call.finish.nest, pointers)
+    above, beside = _moves(e, *part)
+    rows = {name for name, _ in nest.outer}
+    reads = [
+        (arrays[source], place)
+        for source, place, _ in nest.tail.reads()
+        if rows & set(variables(place))
+    ]
+
+    def early(inner: Emit, row: Index, column: Index) -> None:
+        row, column = inner.add(above, row), inner.add(beside, column)
+        known = {name: row for name, _ in nest.outer}
+        known |= {name: column for name, _ in nest.inner}
+        at = Indices(inner, sizes, known, None)
+        for array, place in reads:
+            inner.prefetch(array, at.index(place))
+
+    return {"early": early}
+
+
 def _attribute(value: Any, sizes: Sizes) -> Any:
     """Return an attribute with its sizes as indices."""
     if isinstance(value, SymbolicDim):
@@ -185,10 +216,7 @@ def _moved(
     e: Emit, epilogue: Epilogue, share: Share, result: Array, first: Index
 ) -> Epilogue:
     """Return the epilogue told of rows and columns as the whole result has them."""
-    axis = share.axes[-1][1]
-    in_rows = axis != result.rank - 1
-    above = e.mul(first, e.product(result.shape[axis + 1 : -1])) if in_rows else 0
-    beside = 0 if in_rows else first
+    above, beside = _moves(e, share, result, first)
 
     def moved(
         inner: Emit, value: Scalar, row: Index, column: Index, lanes: int
@@ -207,6 +235,14 @@ def _moved(
             inner, inner.add(above, row), inner.add(beside, column)
         ),
     )
+
+
+def _moves(e: Emit, share: Share, result: Array, first: Index) -> tuple[Index, Index]:
+    """Return at which row and column of the whole result a part begins."""
+    axis = share.axes[-1][1]
+    if axis == result.rank - 1:
+        return 0, first
+    return e.mul(first, e.product(result.shape[axis + 1 : -1])), 0
 
 
 def _run_parts(

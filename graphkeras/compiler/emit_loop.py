@@ -443,7 +443,7 @@ class _Nest:
             self.tail.store(level, results[0].lanes)
 
         fold = loop.reduce_columns if nest.columns else loop.reduce
-        wide = self.lanes == native_lanes("float32")
+        wide = nest.columns or self.lanes == native_lanes("float32")
         fold(
             e, self._turns(axes), self._turns(nest.inner), load, self._combine,
             tuple(_identity(e, f) for f in nest.folds), store, wide,

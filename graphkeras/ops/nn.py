@@ -30,7 +30,7 @@ from graphkeras.ops.math import (
     tanh,
 )
 from graphkeras.ops.namespaces import elsewhere
-from graphkeras.ops.reduce import max, mean, sum
+from graphkeras.ops.reduce import max, mean, sum, var
 from graphkeras.ops.shape import expand_dims, flip, ndim, reshape, shape_of, slice_axes
 from graphkeras.ops.sort import sort
 from graphkeras.ops.special import erf
@@ -418,7 +418,7 @@ def moments(
     half = kind is not None and dtypes.standardize(kind) in ("float16", "bfloat16")
     wide = cast(x, "float32") if half else x
     center = mean(wide, axis=axes, keepdims=True)
-    spread = mean(square(wide - center), axis=axes, keepdims=keepdims)
+    spread = var(wide, axis=axes, keepdims=keepdims)
     if not keepdims:
         center = reshape(center, shape_of(spread))
     if half:

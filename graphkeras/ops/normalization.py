@@ -43,7 +43,27 @@ def _layer_norm_rule(b: Any, y: Any, x: Any, gamma: Any, beta: Any) -> Any:
     return out if straight else b.Transpose(out, perm=back)
 
 
-@composite(onnx=_layer_norm_rule, promote="same", canonical=_trailing)
+def _standardize_vjp(g: Any, y: Any, x: Any, gamma: Any, beta: Any) -> Any:
+    """What comes by way of mean and variance is itself two means over `axis`."""
+    axis, rest = y.axis, tuple(i for i in range(x.rank) if i not in y.axis)
+    center = x - mean(x, axis=axis, keepdims=True)
+    inverse = rsqrt(mean(square(center), axis=axis, keepdims=True) + y.epsilon)
+    unit = center * inverse
+    slope = g * reshape(
+        gamma, tuple(s if i in axis else 1 for i, s in enumerate(x.shape))
+    )
+    level = mean(slope, axis=axis, keepdims=True)
+    along = mean(slope * unit, axis=axis, keepdims=True)
+    return (
+        inverse * (slope - level - unit * along),
+        reshape(sum(g * unit, axis=rest), gamma.shape),
+        reshape(sum(g, axis=rest), beta.shape),
+    )
+
+
+@composite(
+    vjp=_standardize_vjp, onnx=_layer_norm_rule, promote="same", canonical=_trailing
+)
 def standardize_and_scale(
     x: Tensor, gamma: Tensor, beta: Tensor, *, axis: Any, epsilon: float
 ) -> Any:
@@ -130,7 +150,25 @@ def _batch_norm_rule(
     return out if straight else b.Transpose(out, perm=back)
 
 
-@composite(onnx=_batch_norm_rule, promote="same", canonical=_one_axis)
+def _batch_norm_vjp(
+    g: Any, y: Any, x: Any, mean: Any, variance: Any, offset: Any, scale: Any
+) -> Any:
+    """Sums are over distances from the mean: those over x would cancel."""
+    axes = tuple(i for i in range(x.rank) if i != y.axis)
+    shape = tuple(-1 if i == y.axis else 1 for i in range(x.rank))
+    inverse = rsqrt(variance + y.epsilon)
+    factor = inverse * scale
+    total = sum(g, axis=axes)
+    along = sum(g * (x - reshape(mean, shape)), axis=axes) * inverse
+    return (
+        g * reshape(factor, shape), -total * factor,
+        along * factor * inverse * -0.5, total, along,
+    )  # fmt: skip
+
+
+@composite(
+    vjp=_batch_norm_vjp, onnx=_batch_norm_rule, promote="same", canonical=_one_axis
+)
 def shift_and_scale(
     x: Tensor, mean: Tensor, variance: Tensor, offset: Tensor, scale: Tensor, *,
     axis: int, epsilon: float,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,9 +156,12 @@ def _axes(x: Any, axis: Any) -> tuple[int, ...]:
     )
 
 
+def _promoted(kinds: Sequence[Any]) -> list[Any]:
+    return [dtypes.as_float(k) for k in map(dtypes.resolve, kinds)]
+
+
 @composite(
-    onnx=reduce_rule("ReduceMean"), canonical=axes_canonical,
-    promote=lambda kinds: [dtypes.as_float(k) for k in map(dtypes.resolve, kinds)],
+    onnx=reduce_rule("ReduceMean"), canonical=axes_canonical, promote=_promoted,
 )  # fmt: skip
 def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Arithmetic mean over `axis` (all axes by default)."""
@@ -165,7 +169,13 @@ def mean(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     return sum(x, axis=axes, keepdims=keepdims) / count_along(x, axes)
 
 
-@composite()
+def _var_vjp(g: Any, y: Any, x: Any) -> Any:
+    """By way of the mean nothing comes: distances from it add up to 0."""
+    center = x - mean(x, axis=y.axis, keepdims=True)
+    return keep_axes(g, y, x) * 2.0 / count_along(x, y.axis) * center
+
+
+@composite(vjp=_var_vjp, canonical=axes_canonical, promote=_promoted)
 def var(x: Tensor, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean squared distance from the mean over `axis`."""
     return mean(square(x - mean(x, axis=axis, keepdims=True)), axis, keepdims)

@@ -287,7 +287,8 @@ def reduce_columns(
     """As `reduce`, with the lanes along the last outer axis: sums of columns.
 
     Four vectors of columns go down the inner nest together, so that each row read is
-    a whole cache line or more.
+    a whole cache line or more. Where there are fewer, several rows go together: a sum
+    waits for the one before.
     """
     fold = _Fold(e, combine, identity)
     lanes = native_lanes("float32") if vector else 1
@@ -302,10 +303,11 @@ def reduce_columns(
     def row(prefix: Indices) -> None:
         size = outer[-1]
         start: Index = 0
-        for width, count in _widths(lanes):
+        for width, count in _widths(lanes, known(size)):
             step = width * count
-            stop, rest = whole_part(e, size, step)
-            if known(e.sub(stop, start)) != 0:
+            whole, rest = whole_part(e, e.sub(size, start), step)
+            stop = e.add(start, whole)
+            if known(whole) != 0:
                 with e.loop(start, stop, step) as column:
                     columns(prefix, column, width, count)
             if known(rest) == 0:
@@ -315,11 +317,16 @@ def reduce_columns(
     nest(e, outer[:-1], row)
 
 
-def _widths(lanes: int) -> list[tuple[int, int]]:
+def _widths(lanes: int, size: int | None) -> list[tuple[int, int]]:
     """(lanes, vectors) of the column strips, widest first."""
     if lanes == 1:
         return [(1, 1)]
-    return [(lanes, ACCUMULATORS), (lanes, 1), (1, 1)]
+    several = range(ACCUMULATORS, 0, -1) if size is not None else (ACCUMULATORS, 1)
+    widths = [(lanes, count) for count in several]
+    while lanes > 1:
+        lanes //= 2
+        widths.append((lanes, 1))
+    return widths
 
 
 def _down(
@@ -338,10 +345,26 @@ def _down(
         return
 
     def block(start: Index, stop: Index) -> None:
-        partial = [fold.fresh(s[0].lanes) for s in total]
-        with e.loop(start, stop) as i:
-            _down(fold, indices, (*done, i), left[1:], load, partial)
-        for whole, part in zip(total, partial):
-            fold.take(whole, fold.values(part))
+        together = _rows_together(len(indices), left)
+        partial = [[fold.fresh(s[0].lanes) for s in total] for _ in range(together)]
+        whole, rest = whole_part(e, e.sub(stop, start), together)
+        middle = e.add(start, whole)
+        with e.loop(start, middle, together) as i:
+            for number, sums in enumerate(partial):
+                at = (*done, e.add(i, number))
+                _down(fold, indices, at, left[1:], load, sums)
+        if known(rest) != 0:
+            with e.loop(middle, stop) as i:
+                _down(fold, indices, (*done, i), left[1:], load, partial[0])
+        for whole_sum, *parts in zip(total, *partial):
+            fold.take(whole_sum, fold.join(parts))
 
     _blocks(e, left[0], BLOCK, block)
+
+
+def _rows_together(columns: int, left: Indices) -> int:
+    """How many rows go down at a time: two or four if there are few columns."""
+    rows = known(left[0])
+    if len(left) > 1 or (rows is not None and rows < 2 * ACCUMULATORS):
+        return 1
+    return {1: ACCUMULATORS, 2: 2}.get(columns, 1)

@@ -27,6 +27,7 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
 Epilogue = Callable[[Emit, Scalar, Index, Index, int], Scalar]
+Early = Callable[[Emit, Index, Index], None]  # asks for what an epilogue reads there
 WIDEST = 4  # vectors of a panel with several rows
 LATE = 64  # steps before the last in which the memory of results is asked for
 SHORT = 8  # operations that may be written once for each vector of sums

@@ -33,6 +33,7 @@ from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.tile import (
     NO,
     YES,
+    Early,
     Epilogue,
     Panel,
     Result,
@@ -54,6 +55,7 @@ from graphkeras.kernels.cpu.winograd_tiles import (
     Values,
     block,
     each_group,
+    lines_of,
     padded,
     part,
 )
@@ -205,12 +207,13 @@ def conv2d(
     window: Pair,
     padding: Padding,
     epilogue: Epilogue | None = None,
+    early: Early | None = None,
 ) -> None:
     """x[n, h, w, i], u[p, i, o] -> out[n, y, x, o]: convolution by values of taps.
 
-    `epilogue` is that of `conv.conv2d`.
+    `epilogue` is that of `conv.conv2d`; `early(e, row, column)` asks for what it reads.
     """
-    _Forward(e, x, u, out, _sides(window), padding, epilogue).run()
+    _Forward(e, x, u, out, _sides(window), padding, (epilogue, early)).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +236,11 @@ class _Forward:
         out: Array,
         sides: Sides,
         padding: Padding,
-        epilogue: Epilogue | None,
+        finish: tuple[Epilogue | None, Early | None],
     ) -> None:
         self.e, self.x, self.u, self.out = e, x, u, out
         self.down, self.across = sides
-        self.padding, self.epilogue = padding, epilogue
+        self.padding, (self.epilogue, self.early) = padding, finish
         self.vectors = vectors_for(out.dtype, None, out.shape[3])
         self.rows = rows_for(self.vectors)
         self.slots = 2 * self.rows
@@ -249,8 +252,8 @@ class _Forward:
         self.values = Values(e, self.cells, sides, self.slots)
         self.pitch = padded(out.shape[3], self.lanes)
         self.plane = self.slots * self.pitch + self.lanes
-        points = self.down.points * self.across.points
-        self.products = self._scratch(points * self.plane)
+        self.points = self.down.points * self.across.points
+        self.products = self._scratch(self.points * self.plane)
 
     def _scratch(self, size: int) -> Array:
         dtype = self.out.dtype
@@ -280,10 +283,26 @@ class _Forward:
                 points = e.mul(rows, self.across.points)
                 base = e.mul(row, self.across.points)
                 with e.loop(0, points) as point:
-                    at = (e.add(base, point), first, column)
-                    self._product(point, at, (count, depth), fresh)
+                    number = e.add(base, point)
+                    with e.when(fresh):
+                        self._ask(e.add(start, number), e.add(start, count), column)
+                    self._product(point, (number, first, column), (count, depth), fresh)
 
             each_group(e, self.down, fill, use)
+
+    def _ask(self, first: Index, stop: Index, column: Index) -> None:
+        """Ask for the memory of some tiles' results, and for what finishes them."""
+        if self.exact:
+            return  # one image is in the cache
+        e, out = self.e, self.out
+
+        def ask(n: Index, y: Index, x: Index, channel: Index) -> None:
+            row = e.add(e.mul(e.add(e.mul(n, out.shape[1]), y), out.shape[2]), x)
+            e.prefetch(out, out.offset(e, (n, y, x, channel)), write=True)
+            if self.early is not None:
+                self.early(e, row, channel)
+
+        self.tiles.ask(first, stop, self.points, lines_of(e, out, column), ask)
 
     def _product(
         self, point: Index, at: Pixel, size: tuple[Index, Index], fresh: ir.Value
@@ -443,10 +462,12 @@ class _Gradient:
                 self.tiles.find(self.cells, start, count, first, self.padding)
                 with e.loop(0, self.g.shape[3], CHANNELS) as column:
                     self.tiles.find(self.slopes, start, count, column)
-                    self._multiply(count, first, column)
+                    self._multiply((start, count), first, column)
 
-    def _multiply(self, count: Index, first: Index, column: Index) -> None:
-        e, points = self.e, self.across.points
+    def _multiply(self, span: tuple[Index, Index], first: Index, column: Index) -> None:
+        e, points, (start, count) = self.e, self.across.points, span
+        later = e.add(start, DEEP)
+        stop = e.minimum(e.add(later, DEEP), self.tiles.count)
 
         def fill(group: Index) -> None:
             self.left.fill(group, count, first)
@@ -455,9 +476,20 @@ class _Gradient:
         def use(row: Index, rows: Index) -> None:
             with e.loop(0, e.mul(rows, points)) as point:
                 number = e.add(e.mul(row, points), point)
+                self._ask(e.add(later, number), stop, (first, column))
                 self._product(point, (number, first, column), count)
 
         each_group(e, self.down, fill, use)
+
+    def _ask(self, first: Index, stop: Index, channels: tuple[Index, Index]) -> None:
+        """Ask for cells and gradients of some tiles of the next block."""
+        e, points = self.e, self.down.points * self.across.points
+        for image, start in zip((self.x, self.g), channels):
+
+            def ask(*place: Index, image: Array = image) -> None:
+                e.prefetch(image, image.offset(e, place))
+
+            self.tiles.ask(first, stop, points, lines_of(e, image, start), ask)
 
     def _product(self, point: Index, at: Pixel, count: Index) -> None:
         """out[p, inputs, outputs] += left[p]^T right[p]"""

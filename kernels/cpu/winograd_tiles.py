@@ -26,10 +26,12 @@ from graphkeras.kernels.cpu.value import Scalar
 from graphkeras.kernels.cpu.window import Padding
 
 CHANNELS = 64  # of a block, at most
+LINE = 64  # bytes of memory that come together
 ADDRESSES = 8  # of a row of cells, two of them unused
 
 Pixel = tuple[Index, Index, Index]
 Place = tuple[int, int]
+Lines = tuple[Index, Index, int]  # first channel, how many, those of a line
 
 
 class Cells:
@@ -112,6 +114,34 @@ class Tiles:
         with e.loop(0, count) as slot:
             n, y, x = self.corner(e.add(start, slot))
             cells.find(slot, (n, e.sub(y, top), e.sub(x, left)), channel)
+
+    def ask(
+        self,
+        first: Index,
+        stop: Index,
+        step: int,
+        lines: Lines,
+        ask: Callable[..., None],
+    ) -> None:
+        """ask(n, y, x, channel) for every line of the results of some tiles.
+
+        Tiles lie across the rows of an image: no processor sees what comes next. Asked
+        for one tile at a time, while products are made, lines come as they are needed.
+        """
+        e, (start, columns, line) = self.e, lines
+        with e.loop(first, stop, step) as number:
+            n, y, x = self.corner(number)
+            with (
+                e.loop(0, self.steps[0]) as i,
+                e.loop(0, self.steps[1]) as j,
+                e.loop(0, columns, line) as channel,
+            ):
+                ask(n, e.add(y, i), e.add(x, j), e.add(start, channel))
+
+
+def lines_of(e: Emit, image: Array, start: Index) -> Lines:
+    """The lines of the block of channels that begins there."""
+    return start, block(e, image.shape[3], start), LINE // itemsize(image.dtype)
 
 
 def padded(count: Index, lanes: int) -> int:

@@ -667,6 +667,20 @@ def test_reduce_over_every_size(rng, dynamic):
     sweep.run()
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_columns_of_every_width_are_summed(rng, dynamic):
+    sweep = Sweep(dynamic)
+    for count, rows in itertools.product((1, 10, 16, 24, 32, 40, 48, 103), (7, 1027)):
+        x = rng.random((rows, count), dtype="float32")
+
+        def columns(e, x, out):
+            place = lambda o, i: i + o  # noqa: E731
+            summing(reduce_columns, e, x, out, x.shape[1:], x.shape[:1], place)
+
+        sweep.add(columns, (x,), x.sum(0, dtype="float64").astype("float32"))
+    sweep.run()
+
+
 def test_long_sums_stay_accurate(rng):
     sweep = Sweep()
     x = rng.random(10_000_000, dtype="float32")

@@ -84,6 +84,22 @@ def test_batch_normalization_learns_averages_unless_frozen() -> None:
     assert layer.moving_mean.numpy() == [1.0]
 
 
+def test_batch_normalization_is_exact_far_from_zero(rng: np.random.Generator) -> None:
+    x = keras.Variable(rng.normal(3000, 1, (512, 3)).astype("float32"))
+    g = rng.normal(0, 1, x.shape).astype("float32")
+    layer = layers.BatchNormalization(momentum=0.0, epsilon=0.0)
+    layer.build(x.shape)
+    with keras.GradientTape() as tape:
+        loss = ops.sum(layer(x, training=True) * g)
+    to_x, to_gamma = tape.gradient(loss, [x, layer.gamma])
+    wide = x.numpy().astype("float64")
+    unit = (wide - wide.mean(0)) / wide.std(0)
+    expected = (g - g.mean(0) - unit * (g * unit).mean(0)) / wide.std(0)
+    np.testing.assert_allclose(layer.moving_variance, wide.var(0), rtol=1e-5)
+    np.testing.assert_allclose(to_gamma, (g * unit).sum(0), atol=0.02)
+    np.testing.assert_allclose(to_x, expected, atol=1e-3)
+
+
 def test_normalization_adapts_to_arrays_and_to_batches_alike(
     rng: np.random.Generator,
 ) -> None:
