@@ -24,7 +24,7 @@ from graphkeras.ir import dims
 from graphkeras.ir.op import STATE, rebuild, state_value
 from graphkeras.ir.value import Graph, Value, walk
 
-MOST_KEPT = 1 << 25  # bytes of one program; what is beyond is made in each run
+MOST_KEPT = 1 << 25  # bytes of one program; what finds no room is made in each run
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,10 @@ def _kept_by(graph: Graph) -> dict[Value, Value]:
         weights, size = _leaf(u), dims.product(u.shape)
         if weights.op is not STATE or weights in changed or not isinstance(size, int):
             continue
+        room = MOST_KEPT - sum(sizes.values())
+        if u not in sizes and size * dtypes.itemsize(u.dtype) > room:
+            continue
         sizes[u] = size * dtypes.itemsize(u.dtype)
-        if sum(sizes.values()) > MOST_KEPT:
-            break
         found[value] = other
     return found
 

@@ -173,6 +173,14 @@ def test_small_products_and_narrow_ones_stay_as_they_are(
     assert (split_kept(graph) is not None) == kept
 
 
+def test_what_finds_room_is_kept_though_larger_weights_find_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept, "MOST_KEPT", 4 * 150 * 110)
+    parts = split_kept(Dense(40).graph)  # 150 x 110 weights, then 110 x 300
+    assert parts is not None and [o.shape for o in parts.first.outputs] == [(110, 150)]
+
+
 def test_parts_of_joined_inputs_keep_their_own_panels() -> None:
     w = Variable(RNG.standard_normal((700, 40)))
     x = [RNG.standard_normal((1, n)).astype("float32") for n in (300, 400)]

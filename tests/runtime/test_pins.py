@@ -44,3 +44,28 @@ def test_threads_follow_when_the_process_is_moved_to_other_processors(
         with held.held([77]) as apart:
             assert not apart
     assert moved == [(77, {0}), (77, {1})]
+
+
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> pins.Pins:
+    """Of a thread on processor 0; nothing is moved."""
+    monkeypatch.setattr(pins, "_move", lambda *where: None)
+    made = pins.Pins()
+    made._where = lambda: 0
+    return made
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such system call")
+def test_brief_work_looks_at_its_processors_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, near: pins.Pins
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: looks.append(1) or {0, 1})
+    others = [77]
+    assert all(near.near(others) for _ in range(pins.LOOKS))
+    assert len(looks) == 1
+    near._where = lambda: 1  # the calling thread has moved on
+    assert near.near(others) and len(looks) == 2
+    assert near.near([77]) and len(looks) == 3  # other threads, maybe
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert not all([near.near(others) for _ in range(pins.LOOKS)])
