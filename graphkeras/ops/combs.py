@@ -42,11 +42,15 @@ def members(first: int, taps: int, stride: int, teeth: int) -> list[int]:
     return [*range(first, min(taps, first + teeth * stride), stride)]
 
 
+def _full(firsts: list[int], taps: int, stride: int, teeth: int) -> int:
+    """Return how many of these combs have all teeth; they come first."""
+    return sum(len(members(f, taps, stride, teeth)) == teeth for f in firsts)
+
+
 def products(taps: int, stride: int, teeth: int) -> int:
     """Return how many products of channels a tile takes: none where a comb is 0."""
     firsts = first_taps(taps, stride, teeth)
-    full = [len(members(first, taps, stride, teeth)) == teeth for first in firsts]
-    return sum(COUNT if every else COUNT - 1 for every in full)
+    return (COUNT - 1) * len(firsts) + _full(firsts, taps, stride, teeth)
 
 
 def _operations(image: Any, way: Any, inputs: Any, outputs: Any) -> Any:
@@ -95,10 +99,17 @@ def _lines(products: np.ndarray, teeth: int) -> np.ndarray:
     return parts.reshape(n, height, tiles * results, channels)
 
 
-def _channels(u: np.ndarray, phase: int, count: int) -> np.ndarray:
-    """Return [p, t, c, count] of a phase: blocks side by side."""
+def _channels(
+    u: np.ndarray, phase: int, count: int, full: int, skips: int
+) -> np.ndarray:
+    """Return [p, t, c, count] of a phase: blocks side by side.
+
+    Combs beyond the first `full` ones are 0 at the point `skips`, whatever u says.
+    """
     blocks = np.moveaxis(u[phase], 0, 3)
-    return blocks.reshape(*blocks.shape[:3], -1)[..., :count].astype("float64")
+    found = blocks.reshape(*blocks.shape[:3], -1)[..., :count].astype("float64")
+    found[skips, full:] = 0.0
+    return found
 
 
 # ----------------------------------------------------------------------------- ops
@@ -173,9 +184,11 @@ def comb_conv(
     before: int,
 ) -> Any:
     """x[n, h, w, i], u = comb_weights(w) -> [n, h, size, channels]: convolution."""
-    weights, count = _channels(u, 0, channels), -(-size // tile_size(teeth))
+    count, firsts = -(-size // tile_size(teeth)), first_taps(taps, stride, teeth)
+    full = _full(firsts, taps, stride, teeth)
+    weights = _channels(u, 0, channels, full, skips=-1)
     total: Any = 0.0
-    for number, first in enumerate(first_taps(taps, stride, teeth)):
+    for number, first in enumerate(firsts):
         values = _tiles(x, first - before, stride, count, teeth)
         total = total + np.einsum("pnhti,pio->pnhto", values, weights[:, number])
     return _lines(total, teeth)[:, :, :size]
@@ -208,7 +221,9 @@ def comb_backward_data(
     count = -(-(last + 1 - begin) // tile_size(teeth))
     out = np.zeros((*g.shape[:2], size, channels))
     for phase in range(stride):
-        weights = _channels(u, phase, channels)
+        own = [f for f in first_taps(taps, stride, teeth) if f % stride == phase]
+        full = _full(own, taps, stride, teeth)
+        weights = _channels(u, phase, channels, full, skips=0)
         total: Any = 0.0
         for step in range(weights.shape[1]):
             first = begin - (step + 1) * teeth + 1

@@ -1,4 +1,4 @@
-"""Taps of combs as values at points, and the way back. See `combs` and `comb_values`."""
+"""Taps of combs as values at points, and the way back; see `combs`, `comb_values`."""
 
 from __future__ import annotations
 
@@ -112,9 +112,7 @@ def _store(
 
 @cut(u=2, out=2)
 @kernel
-def weights_gradient(
-    e: Emit, u: Array, out: Array, *, stride: int, teeth: int
-) -> None:
+def weights_gradient(e: Emit, u: Array, out: Array, *, stride: int, teeth: int) -> None:
     """u[p, t, i, o] -> out[h, k, i, o]: gradient of taps by that of their values."""
     combs = _combs(out, stride, teeth)
     side = combs.side

@@ -8,9 +8,9 @@ result of 7 taps and a stride of 3 takes 4 products instead of 7:
     taps of a comb         --G-->  u[p, t, i, o]
                                    s[p] = v[p] @ u[p]   --A-->   out[m, o]
 
-The gradient by the cells has a comb's results `stride` apart: each of `stride` phases of
-cells is a convolution of g. A comb of fewer teeth than others is 0 at infinity (taken in
-reverse, at 0): there it takes no product.
+In the gradient by the cells a comb's results lie `stride` apart: each of `stride`
+phases of cells is a convolution of g. A comb of fewer teeth than others is 0 at
+infinity (in reverse, at 0): there it takes no product.
 
 u lies as tiles read it: BLOCK channels side by side, phase by phase, block by block.
 """
@@ -267,9 +267,7 @@ class _Products:
         width = -(-self.width // self.lanes) * self.lanes
         panels(e, width, self.vectors, self.lanes, panel)
 
-    def _finish(
-        self, phase: _Phase, block: Index, start: Index, count: Index
-    ) -> None:
+    def _finish(self, phase: _Phase, block: Index, start: Index, count: Index) -> None:
         """Results of the tiles, from the products of their points."""
         e, out, lanes = self.e, self.out, self.lanes
         first = e.mul(block, BLOCK)

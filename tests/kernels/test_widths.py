@@ -12,7 +12,7 @@ import pytest
 from llvmlite import ir
 
 from graphkeras.kernels.assemble import optimised
-from graphkeras.kernels.cpu import conv, matmul, pool, winograd
+from graphkeras.kernels.cpu import comb_weights, combs, conv, matmul, pool, winograd
 from graphkeras.kernels.cpu.array import contiguous
 from graphkeras.kernels.cpu.emit import Emit
 from graphkeras.kernels.cpu.target import I64, POINTER, VOID, forced
@@ -40,6 +40,11 @@ def by_points(e: Emit, x: Any, w: Any, u: Any, out: Any) -> None:
     winograd.conv2d(e, x, u, out, window=(3, 3), padding=SAME)
 
 
+def by_combs(e: Emit, x: Any, w: Any, u: Any, out: Any) -> None:
+    comb_weights.weights(e, w, u, stride=2, teeth=3)
+    combs.conv(e, x, u, out, taps=5, stride=2, teeth=3, before=1)
+
+
 @pytest.mark.parametrize(("bits", "registers"), WIDTHS[1:])
 def test_kernels_at_other_widths(bits: int, registers: int) -> None:
     rng, sweep = np.random.default_rng(1), Sweep()
@@ -54,6 +59,10 @@ def test_kernels_at_other_widths(bits: int, registers: int) -> None:
     x, w = numbers(rng, (2, 6, 9, 10)), numbers(rng, (3, 3, 10, 18))
     y = reference.conv2d(x, w, strides=(1, 1), padding=SAME).astype("float32")
     sweep.add(by_points, (x, w, np.zeros((36, 10, 18), "f")), y)
+    lines, taps = numbers(rng, (2, 1, 23, 10)), numbers(rng, (1, 5, 10, 18))
+    ways = {"strides": (1, 2), "padding": ((0, 0), (1, 1))}
+    y = reference.conv2d(lines, taps, **ways).astype("float32")
+    sweep.add(by_combs, (lines, taps, np.zeros((1, 1, 6, 2, 10, 32), "f")), y)
     window = {"window": (2, 2), "strides": (2, 2), "padding": FLUSH}
     most = reference.pools(x, np.zeros((2, 3, 4, 10), "f"), **window)[0]
     sweep.add(lambda e, x, out: pool.max_pool2d(e, x, out, **window), (x,), most)
@@ -68,6 +77,8 @@ PROCESSORS = {
     (128, 32): ("aarch64-linux-gnu", "neoverse-n1", r"\[(sp|x29)(, #-?\d+)?\]"),
 }
 PRODUCT = re.compile(r"\tv?fm(add|la)")
+# What names a frame does not move while a loop runs: else it is a register like others.
+MOVES = re.compile(r"\t(add|sub|lea|inc)q\t.*%rbp\n")
 # A tile's inner loop stores nothing, unless registers are short; others do.
 STORE = re.compile(r"\tvmov\w+\t%[xyz]mm\d+, [-\w]*\((?!%r[sb]p\))|\tst[rp]\t.*\[x")
 
@@ -112,6 +123,11 @@ def tiled(e: Emit) -> None:
     u = array(36, 16, 64)
     winograd.conv2d(e, x, u, y, window=(3, 3), padding=SAME)
     winograd.backward_weights(e, x, y, u, window=(3, 3), padding=SAME)
+    lines, short = array(2, 1, 64, 64), array(2, 1, 20, 64)
+    how: Any = {"taps": 7, "stride": 3, "teeth": 3, "before": 0}
+    combs.conv(e, lines, array(1, 2, 6, 3, 64, 32), short, **how)
+    combs.backward_data(e, short, array(3, 2, 6, 1, 64, 32), lines, **how)
+    combs.backward_weights(e, lines, short, array(6, 3, 64, 64), **how)
 
 
 @pytest.mark.parametrize("vectors", PROCESSORS)
@@ -126,4 +142,5 @@ def test_no_tile_spills(vectors: tuple[int, int]) -> None:
     ]
     assert len(tiles) >= 10
     for loop in tiles:
-        assert not re.search(stack, loop), loop
+        named = loop.replace("(%rbp)", "") if MOVES.search(loop) else loop
+        assert not re.search(stack, named), loop
