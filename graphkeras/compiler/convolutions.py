@@ -90,8 +90,8 @@ def _op(function: Any) -> Any:
 def _forward(value: Value, x: Value, w: Value, window: Any) -> Value:
     if comb := _comb_of(value, window, value.shape[1:3], x.shape[1:3], w.shape[2:]):
         u = comb_weights(w, stride=comb["stride"], teeth=comb["teeth"])
-        *_, size, channels = value.shape
-        made: Value = comb_conv(x, u, size=size, channels=channels, **comb)
+        sizes: Any = value.shape
+        made: Value = comb_conv(x, u, size=sizes[2], channels=sizes[3], **comb)
         return made
     if not _gains(value, window, value.shape[1:3], w.shape[2:]):
         return value
@@ -108,8 +108,8 @@ def _backward_data(value: Value, g: Value, w: Value, window: Any) -> Value:
         return turned
     if comb := _comb_of(value, window, g.shape[1:3], value.size, w.shape[2:]):
         u = comb_weights_turned(w, stride=comb["stride"], teeth=comb["teeth"])
-        *_, size, channels = value.shape
-        made: Value = comb_backward_data(g, u, size=size, channels=channels, **comb)
+        sizes: Any = value.shape
+        made: Value = comb_backward_data(g, u, size=sizes[2], channels=sizes[3], **comb)
         return made
     if not _gains(value, window, value.size, w.shape[2:]):
         return value

@@ -187,6 +187,8 @@ class _Products:
         self.pitch += 16 if self.pitch % 32 == 0 else 0
         fitting = ROOM // (POINTS * self.pitch * self.rows)
         self.slots = self.rows * max(1, min(STRIPS, fitting))
+        # One sample has few tiles: rows in vain would be much of the work.
+        self.exact = known(out.shape[0]) == 1
         self.across = e.ceildiv(places, self.side.results)
         self.count = e.product((*x.shape[:2], self.across))
         self.plane = self.slots * self.pitch + 16
@@ -238,7 +240,8 @@ class _Products:
                 self.u.at(e, phase.number, block, point).pointer,
                 part(e, self.products, e.mul(point, self.room)).pointer,
             ]
-            key = ("combs", self.out.dtype, self.pitch, self.rows, self.width)
+            shape = self.pitch, self.rows, self.width, self.exact
+            key = ("combs", self.out.dtype, *shape)
             given = [*pointers, e.index(count), e.index(depth)]
             e.shared(key, "product", given, self._product)
 
@@ -261,7 +264,11 @@ class _Products:
                 walk = Walk(depth, 1, BLOCK)
                 tile(e, rows, cut, a, self.pitch, b, [walk], result, beside)
 
-            strips(e, 0, count, self.rows, strip)
+            if self.exact:
+                strips(e, 0, count, self.rows, strip)
+                return
+            with e.loop(0, count, self.rows) as slot:
+                strip(slot, self.rows)
 
         # Whole vectors: behind the last channel u is 0.
         width = -(-self.width // self.lanes) * self.lanes
