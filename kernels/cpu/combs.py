@@ -37,6 +37,7 @@ from graphkeras.kernels.cpu.tile import (
     Result,
     Walk,
     finish_some,
+    lines,
     panels,
     rows_for,
     strips,
@@ -253,10 +254,11 @@ class _Products:
         def panel(column: Index, cut: Panel) -> None:
             b = part(e, right, column)
 
-            def beside(k: Index) -> None:
-                for vector in range(cut.vectors):
-                    at = e.add(e.mul(e.add(k, AHEAD), BLOCK), vector * cut.lanes)
-                    e.prefetch(b, at)
+            def beside(k: Index, steps: int) -> None:
+                for step in range(steps):
+                    for column in lines(cut, b):
+                        place = e.add(k, AHEAD + step)
+                        e.prefetch(b, e.add(e.mul(place, BLOCK), column))
 
             def strip(slot: Index, rows: int) -> None:
                 a = part(e, left, e.mul(slot, self.pitch))

@@ -74,13 +74,16 @@ def test_kernels_at_other_widths(bits: int, registers: int) -> None:
 PROCESSORS = {
     (512, 32): ("x86_64-pc-linux-gnu", "x86-64-v4", r"\(%r[sb]p\)"),
     (256, 16): ("x86_64-pc-linux-gnu", "x86-64-v3", r"\(%r[sb]p\)"),
+    (128, 16): ("x86_64-pc-linux-gnu", "x86-64-v2", r"\(%r[sb]p\)"),
     (128, 32): ("aarch64-linux-gnu", "neoverse-n1", r"\[(sp|x29)(, #-?\d+)?\]"),
 }
-PRODUCT = re.compile(r"\tv?fm(add|la)")
+# Before there were fused products, each is one of sums, too: it counts once.
+PRODUCT = re.compile(r"\tv?fm(add|la)|\taddps")
+WIDTH = {(512, 32): "zmm", (256, 16): "ymm", (128, 16): "xmm", (128, 32): ".4s"}
 # What names a frame does not move while a loop runs: else it is a register like others.
 MOVES = re.compile(r"\t(add|sub|lea|inc)q\t.*%rbp\n")
 # A tile's inner loop stores nothing, unless registers are short; others do.
-STORE = re.compile(r"\tvmov\w+\t%[xyz]mm\d+, [-\w]*\((?!%r[sb]p\))|\tst[rp]\t.*\[x")
+STORE = re.compile(r"\tv?mov\w+\t%[xyz]mm\d+, [-\w]*\((?!%r[sb]p\))|\tst[rp]\t.*\[x")
 
 
 def assembly(build: Callable[[Emit], None], triple: str, processor: str) -> str:
@@ -101,9 +104,14 @@ def assembly(build: Callable[[Emit], None], triple: str, processor: str) -> str:
 def inner_loops(text: str) -> Iterator[str]:
     """Yield the code of every block that jumps back to itself."""
     for block in re.split(r"\n(?=\.LBB\w+:)", text):
-        back = rf"\n\t(j\w+|b\.\w+|cb\w+ .*,)\s+{re.escape(block.split(':')[0])}\n"
+        back = rf"\n\t(j\w+|b\.\w+|cb\w+ .*,)\s+{re.escape(block.split(':')[0])}(\n|$)"
         if jump := re.search(back, block):
             yield block[: jump.end()]
+
+
+def products_of(loop: str) -> list[str]:
+    """Return the instructions that multiply and add."""
+    return [line for line in loop.splitlines() if PRODUCT.match(line)]
 
 
 def tiled(e: Emit) -> None:
@@ -142,5 +150,6 @@ def test_no_tile_spills(vectors: tuple[int, int]) -> None:
     ]
     assert len(tiles) >= 10
     for loop in tiles:
+        assert all(WIDTH[vectors] in product for product in products_of(loop)), loop
         named = loop.replace("(%rbp)", "") if MOVES.search(loop) else loop
         assert not re.search(stack, named), loop
