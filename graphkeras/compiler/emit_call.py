@@ -19,7 +19,7 @@ from graphkeras.ir.dims import SymbolicDim
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Emit, Index
 from graphkeras.kernels.cpu.target import itemsize
-from graphkeras.kernels.cpu.tile import Epilogue, Short
+from graphkeras.kernels.cpu.tile import Asking, Epilogue, Short
 from graphkeras.kernels.cpu.value import Scalar
 from graphkeras.runtime import link
 
@@ -128,6 +128,8 @@ def _run(
         arrays, attrs = part[0].moves.part(e, arrays, attrs, part[1])
     if epilogue is not None:
         attrs["epilogue"] = epilogue
+    if call.finish is not None and call.finish.once and link.takes(call.kernel, "once"):
+        attrs["once"] = True
     attrs |= more
     link.kernel(call.kernel)(e, *arrays, **attrs)
 
@@ -194,7 +196,17 @@ def _moved(
         row, column = inner.add(above, row), inner.add(beside, column)
         return epilogue(inner, value, row, column, lanes)
 
-    return Short(moved) if isinstance(epilogue, Short) else moved
+    if isinstance(epilogue, Short):
+        return Short(moved)
+    if not isinstance(epilogue, Asking):
+        return moved
+    ask = epilogue.ask
+    return Asking(
+        moved,
+        lambda inner, row, column: ask(
+            inner, inner.add(above, row), inner.add(beside, column)
+        ),
+    )
 
 
 def _run_parts(

@@ -24,7 +24,7 @@ from graphkeras.kernels.cpu import limits, loop
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Index, Scalar, native_lanes
 from graphkeras.kernels.cpu.scalar import evaluate
-from graphkeras.kernels.cpu.tile import SHORT, Epilogue, Short
+from graphkeras.kernels.cpu.tile import SHORT, Asking, Epilogue, Short
 
 Arrays = Mapping[object, Array]
 
@@ -64,7 +64,35 @@ def epilogue_of(
         code.store(level, lanes)
         return inner.splat(level.values[arg], lanes)
 
-    return Short(finish) if len(nest.tail.code) <= SHORT else finish
+    if len(nest.tail.code) <= SHORT:
+        return Short(finish)
+    places = _moving(nest, vector)
+    if not places:
+        return finish
+
+    def ask(inner: Emit, row: Index, column: Index) -> None:
+        at = [*((name, row) for name, _ in nest.outer),
+              *((name, column) for name, _ in nest.inner)]  # fmt: skip
+        indices = Indices(inner, sizes, dict(at), top.indices)
+        for (source, place), writes in places.items():
+            indices.prepare(place)
+            inner.prefetch(arrays[source], indices.index(place), write=writes)
+
+    return Asking(finish, ask)
+
+
+def _moving(nest: Loop, vector: str) -> dict[tuple[Any, Dim], bool]:
+    """Return what a finish reads or writes of each row, and whether it writes it."""
+    tail, rows = nest.tail, {name for name, _ in nest.outer}
+    found = {
+        (source, place): False for source, place, guard in tail.reads() if not guard
+    }
+    found |= {(store.target, store.place): True for store in tail.stores}
+    return {
+        (source, place): writes
+        for (source, place), writes in found.items()
+        if rows & variables(place) and coefficient(place, vector) == 1
+    }
 
 
 class Target:

@@ -21,6 +21,7 @@ from graphkeras.compiler.storage import (
     is_narrow,
     stored_values,
     takes_epilogue,
+    takes_updates,
 )
 from graphkeras.compiler.views import base, view_of
 from graphkeras.ir import dims
@@ -164,6 +165,7 @@ class _Merger:
 
     def __init__(self, graph: Graph, groups: list[Group], memory: InMemory) -> None:
         self.updated = {base(new) for _, new in graph.changed}
+        self.samples = {leaf.shape[0] for leaf in graph.inputs if leaf.shape}
         self.groups = groups
         self.memory = memory
         self.maker: dict[Value, Group] = {}
@@ -240,8 +242,8 @@ class _Merger:
     def _fits_finish(self, first: Group, call: Value, second: Group) -> bool:
         """Whether a kernel can compute `second` of each of its own results.
 
-        The updates of variables only if it goes row by row: a variable is too large to
-        be read in the order of a product, and may use its result's memory for sums.
+        The updates of variables only if it stores nothing before it is complete: if
+        there are few products to a sum, for it takes all of them before the next.
         """
         if not takes_epilogue(call) or call.shape[-1] == 1:
             return False  # a single column is no vector: better in a loop of its own
@@ -250,7 +252,8 @@ class _Merger:
         size = self.sizes[first] + self.sizes[second]
         if size > LONGEST_FINISH:
             return False
-        if not call.op.fact("ordered") and not self.updated.isdisjoint(second.values):
+        updates = not self.updated.isdisjoint(second.values)
+        if updates and not takes_updates(call, self.samples):
             return False
         if not self._in_step(first, second, first.made):
             return False

@@ -21,7 +21,7 @@ from graphkeras.compiler.loops import (
 )
 from graphkeras.compiler.nests import collapse, finish_of
 from graphkeras.compiler.shares import Share
-from graphkeras.compiler.views import View, view_of
+from graphkeras.compiler.views import View, base, view_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import item_of, nested
@@ -58,11 +58,13 @@ class Finish:
         nest: rows and columns, and in its tail the code and what else is stored.
         arg: the instruction of the tail that the kernel stores as its result.
         own: how it does so, if what it stores is not its own result.
+        once: whether variables are updated, so that nothing may be stored before.
     """
 
     nest: Loop
     arg: int
     own: Store | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +243,14 @@ def _finished(plan: Plan, call: Call, group: Group) -> Call:
     nest = finish_of(call.value, group.tail, plan.memory, plan.wanted)
     assert nest is not None  # or the group would not have been joined
     stores = nest.tail.stores
+    updated = {base(new) for _, new in plan.graph.changed}
+    once = any(store.target in updated for store in stores)
     # The kernel's own memory must have the dtype of its sums; it may hold nothing else.
     own = next((s for s in stores if s.target.dtype == call.value.dtype), None)
     if own is None:
-        return replace(call, finish=Finish(nest, 0))
+        return replace(call, finish=Finish(nest, 0, once=once))
     rest = Section(nest.tail.code, tuple(s for s in stores if s is not own))
-    finish = Finish(replace(nest, tail=rest), own.arg, own)
+    finish = Finish(replace(nest, tail=rest), own.arg, own, once)
     return replace(call, results=(own.target,), finish=finish)
 
 
@@ -382,7 +386,8 @@ def in_place(step: Step, source: Place, target: Place) -> bool:
 def _stores_once(call: Call, source: Place) -> bool:
     """Whether a finished kernel reads a source when it stores an element, if at all."""
     whole = any(view.source is source for view in call.operands)
-    return link.stores_once(call.kernel) and not whole
+    asked = call.finish is not None and call.finish.once
+    return (asked or link.stores_once(call.kernel)) and not whole
 
 
 def _sections(step: Loop | Call) -> tuple[Section, ...]:

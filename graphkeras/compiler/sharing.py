@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from graphkeras.compiler.cells import STRIP, THIN, Lead, grain_of
+from graphkeras.compiler.columns import TRAVELLING, ByColumns
 from graphkeras.compiler.loops import Axis, Fold, Instruction, Loop, Section, Store
 from graphkeras.compiler.lower import (
     Buffer,
@@ -45,7 +46,6 @@ ENOUGH_CELLS = 8
 WIDE = 2 * STRIP  # columns of a fold that are cut rather than what it folds
 # Elements of a result -> how many partial ones there may be.
 PARTIAL_CALLS = ((1 << 16, 16), (1 << 63, 4))
-TRAVELLING = 1 << 16  # elements of trained weights that are worth keeping in place
 LONG = 4  # rows a column, from which sums are few beside them
 SPREAD = 4  # parts of such a product
 ENOUGH_COLUMNS = 128  # of which one row's product is cut between columns
@@ -74,7 +74,12 @@ class Sharing:
 
     def steps(self, steps: Sequence[Step]) -> list[Step]:
         """Return the steps, those worth it cut: one may become two."""
-        return [part for step in steps for part in self._cut(step)]
+        own = ByColumns(self.lead, self.changed).cut(steps)
+        return [
+            part
+            for number, step in enumerate(steps)
+            for part in ([own[number]] if number in own else self._cut(step))
+        ]
 
     def _cut(self, step: Step) -> Iterator[Step]:
         if isinstance(step, Call):

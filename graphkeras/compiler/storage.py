@@ -6,12 +6,14 @@ elsewhere would cost more than a trip through memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
+from graphkeras.compiler.cells import whole_vectors
 from graphkeras.compiler.cost import READ, element_cost, tests_equality
 from graphkeras.compiler.views import base, injective, view_of
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import CONSTANT, DIM, INPUT, ITEM, STATE
+from graphkeras.ir.types import Shape
 from graphkeras.ir.value import Graph, Value, users
 from graphkeras.runtime import link
 
@@ -38,6 +40,31 @@ def takes_epilogue(call: Value) -> bool:
     if isinstance(call.type, tuple) or not isinstance(name, str):
         return False
     return link.has_kernel(name) and link.takes(name, "epilogue")
+
+
+def takes_updates(call: Value, samples: Container[Dim]) -> bool:
+    """Return whether it can do so by what is read where its results are written.
+
+    It goes row by row, or is a product over samples that keeps sums aside until they
+    are complete. A row is read in whole vectors: single elements would take longer
+    than a loop of their own.
+
+    Args:
+        samples: sizes that count them.
+    """
+    if call.op.fact("ordered"):
+        return True
+    name, shape = call.op.kernel, call.shape
+    if not isinstance(name, str) or not link.takes(name, "once") or len(shape) != 2:
+        return False
+    if call.inputs[0].shape[-1] not in samples:
+        return False
+    alike = {value.dtype for value in (call, *call.inputs)}
+    return alike <= {"float32", "float64"} and len(alike) == 1 and _in_vectors(shape)
+
+
+def _in_vectors(shape: Shape) -> bool:
+    return all(isinstance(n, int) for n in shape) and whole_vectors(shape[-1])
 
 
 def stored_values(graph: Graph) -> set[Value]:

@@ -25,7 +25,7 @@ from graphkeras.compiler.lower import (
     shapes_of,
     writes_of,
 )
-from graphkeras.compiler.shares import Share
+from graphkeras.compiler.shares import Share, divisor_of
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.kernels.cpu.cut import PARTS
@@ -43,7 +43,15 @@ class Rows(NamedTuple):
     cells: Dim
 
 
-Pattern = str | Rows
+class Columns(NamedTuple):
+    """The same of every row of so many elements: each thread has its own columns."""
+
+    width: Dim
+    size: Dim
+    cells: Dim
+
+
+Pattern = str | Rows | Columns
 Where = Callable[[Place], Buffer]
 
 
@@ -106,11 +114,14 @@ def _of_section(section: Section, axes: Sequence[Axis], share: Share) -> Found:
 
 
 def _at(place: Dim, share: Share, ranges: Ranges) -> Pattern:
-    """Return the pattern of an index expression: whole rows of its array, or not."""
+    """Return the pattern of an index expression: rows or columns of its array."""
     step = coefficient(place, share.variable)
     if step is None or step == 0:
         return ANYWHERE
-    low, high = bounds(dims.substitute(place, {share.variable: 0}), ranges)
+    beside = dims.substitute(place, {share.variable: 0})
+    if step == 1 and beside != 0:
+        return _columns(divisor_of(beside), share)
+    low, high = bounds(beside, ranges)
     if low is None or high is None:
         return ANYWHERE
     return _rows(low, high, step, share)
@@ -120,6 +131,14 @@ def _rows(low: Dim, high: Dim, step: Dim, share: Share) -> Pattern:
     """Return the pattern of rows `step` apart of which [low, high] is touched."""
     inside = nonnegative(low) and nonnegative(step - 1 - high)
     return Rows(step * share.grain, share.cells) if inside else ANYWHERE
+
+
+def _columns(pitch: Dim, share: Share) -> Pattern:
+    """Return the pattern of neighbours in rows that lie multiples of `pitch` apart."""
+    if not isinstance(share.size, int) or not isinstance(pitch, int):
+        return ANYWHERE
+    whole = share.size > 0 and pitch % share.size == 0
+    return Columns(share.size, share.grain, share.cells) if whole else ANYWHERE
 
 
 def _of_catch_up(step: CatchUp) -> Found:
@@ -165,15 +184,19 @@ def _along(
     others = [i for i in range(len(shape)) if i != axis and shape[i] != 1]
     if not all(nonnegative(strides[i]) for i in others):
         return ANYWHERE
+    if strides[axis] == 1 and others:
+        return _columns(divisor_of(*(strides[i] for i in others)), share)
     high: Dim = sum(((shape[i] - 1) * strides[i] for i in others), start=0)
     return _rows(0, high, strides[axis], share)
 
 
 def finished_rows(call: Call, share: Share) -> Share:
-    """Return how the rows of an epilogue are cut; a cut of columns has no variable."""
+    """Return how the rows of an epilogue are cut, or its columns."""
     assert call.finish is not None
     nest, shape = call.finish.nest, shapes_of(call)[-1]
     axis = share.axes[-1][1]
+    if axis == len(shape) - 1 and nest.inner:
+        return Share(share.size, share.grain, nest.inner[-1][0])
     if axis == len(shape) - 1 or not nest.outer:
         return Share(share.size, share.grain)
     often = dims.product(shape[axis + 1 : -1])

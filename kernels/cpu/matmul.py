@@ -10,6 +10,8 @@ float32 and float64 go through the register tile, in three nested blocks:
 Other dtypes, and views no axis of which is contiguous, go through plain blocks.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from llvmlite import ir
@@ -55,13 +57,20 @@ PAGE = 4096  # rows this far apart share their cache sets
 @summed(a=-1, b=-2)
 @kernel
 def gemm(
-    e: Emit, a: Array, b: Array, out: Array, *, epilogue: Epilogue | None = None
+    e: Emit,
+    a: Array,
+    b: Array,
+    out: Array,
+    *,
+    epilogue: Epilogue | None = None,
+    once: bool = False,
 ) -> None:
     """a[..., m, k], b[..., k, n] -> out[..., m, n]: product, accumulated in float32.
 
     Other dtypes than the half floats are accumulated in out's own. Batch axes of size
     1 are repeated. `epilogue(e, value, row, column, lanes)` is applied to each result
-    before it is stored; row counts through the batch axes.
+    before it is stored; row counts through the batch axes. `once`: no element of out is
+    stored before it is complete, so the epilogue may read what is there.
     """
     batch = out.shape[:-2]
 
@@ -72,7 +81,7 @@ def gemm(
             first = e.add(e.mul(first, size), position)
         first = e.mul(first, out.shape[-2])
         if _fits_tile(a, b, out):
-            multiply_tiled(e, x, y, z, epilogue, first)
+            multiply_tiled(e, x, y, z, epilogue, first, once)
         else:
             multiply(e, x, y, z, _finish(epilogue, first))
 
@@ -108,7 +117,13 @@ def _fits_tile(a: Array, b: Array, out: Array) -> bool:
 
 
 def multiply_tiled(
-    e: Emit, a: Array, b: Array, out: Array, epilogue: Epilogue | None, first: Index
+    e: Emit,
+    a: Array,
+    b: Array,
+    out: Array,
+    epilogue: Epilogue | None,
+    first: Index,
+    once: bool = False,
 ) -> None:
     """a[m, k], b[k, n] -> out[m, n] by register tiles of a shape that fits."""
     m = a.shape[0]
@@ -119,16 +134,17 @@ def multiply_tiled(
         # Turned about, what are rows here are vectors of columns.
         a, b, out = (_turned(x) for x in (b, a, out))
         m = 1
+    by_blocks = _multiply_once if once else _multiply_blocks
     if known(b.strides[1]) != 1:
-        _multiply_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
+        by_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
         return
     with e.when_else(e.lt(m, ROWS)) as (thin, usual):
         if known(m) is None or m < ROWS:
             with thin:
-                _multiply_blocks(e, a, b, out, epilogue, first, Tiles.thin(out))
+                by_blocks(e, a, b, out, epilogue, first, Tiles.thin(out))
         if known(m) is None or m >= ROWS:
             with usual:
-                _multiply_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
+                by_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))
 
 
 def _turned(x: Array) -> Array:
@@ -175,24 +191,65 @@ def _multiply_blocks(
     m, k = a.shape
     width = tiles.vectors * native_lanes(out.dtype)
     height = HEIGHT * tiles.rows
-    # Even an empty sum has to be written: there is always a first block.
-    blocks = e.maximum(1, e.ceildiv(k, DEPTH))
     packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())
     copies = _copies_for(a, out, tiles)
     most = height if known(m) is None else min(height, known(m) or 0)
     room = None if copies is None else copies.room(e, most)
+    product = _Product(b, out, packed, tiles, epilogue, first)
+    with _blocks(e, k) as part, e.loop(0, m, height) as top:
+        left = Left(a, top, _bottom(e, m, top, height))
+        if copies is not None and room is not None:
+            left = copies.made(e, left, part, room)
+
+        def panel(column: Index, cut: Panel) -> None:
+            product.panel(e, left, part, column, cut)
+
+        panels(e, out.shape[1], tiles.vectors, native_lanes(out.dtype), panel)
+
+
+def _multiply_once(
+    e: Emit,
+    a: Array,
+    b: Array,
+    out: Array,
+    epilogue: Epilogue | None,
+    first: Index,
+    tiles: Tiles,
+) -> None:
+    """The same, all blocks of k for one panel: sums wait in a buffer, not in out."""
+    m, k = a.shape
+    lanes, height = native_lanes(out.dtype), HEIGHT * tiles.rows
+    width = tiles.vectors * lanes
+    room = height if known(m) is None else min(height, known(m) or 1)
+    packed = Array(e.scratch(out.dtype, DEPTH * width), out.dtype, (), ())
+    sums = Array(e.scratch(out.dtype, room * width), out.dtype, (), ())
+    product = _Product(b, out, packed, tiles, epilogue, first, sums)
+    with e.loop(0, m, height) as top:
+        left = Left(a, top, _bottom(e, m, top, height))
+
+        def panel(column: Index, cut: Panel) -> None:
+            with _blocks(e, k) as part:
+                product.panel(e, left, part, column, cut)
+
+        panels(e, out.shape[1], tiles.vectors, lanes, panel)
+
+
+@contextmanager
+def _blocks(e: Emit, k: Index) -> Iterator["_Part"]:
+    """Emit a loop over blocks of k."""
+    # Even an empty sum has to be written: there is always a first block.
+    blocks = e.maximum(1, e.ceildiv(k, DEPTH))
     with e.loop(0, blocks) as number:
         start = e.mul(number, DEPTH)
         depth = e.minimum(DEPTH, e.sub(k, start))
-        part = _Part(start, depth, e.eq(number, 0), e.eq(number, e.sub(blocks, 1)))
-        with e.loop(0, m, height) as top:
-            bottom = e.minimum(m, e.add(top, height))
-            if (rows := known(m)) is not None and rows <= height:
-                bottom = m
-            left = Left(a, top, bottom)
-            if copies is not None and room is not None:
-                left = copies.made(e, left, part, room)
-            _rows_by_panels(e, left, b, out, part, packed, tiles, epilogue, first)
+        yield _Part(start, depth, e.eq(number, 0), e.eq(number, e.sub(blocks, 1)))
+
+
+def _bottom(e: Emit, m: Index, top: Index, height: int) -> Index:
+    """Where a block of rows ends."""
+    if (rows := known(m)) is not None and rows <= height:
+        return m
+    return e.minimum(m, e.add(top, height))
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,48 +291,63 @@ class Left:
         return (1, self.strip) if self.strip else (self.copy or self.a).strides
 
 
-def _rows_by_panels(
-    e: Emit,
-    left: Left,
-    b: Array,
-    out: Array,
-    part: _Part,
-    packed: Array,
-    tiles: Tiles,
-    epilogue: Epilogue | None,
-    first: Index,
-) -> None:
-    """Multiply some rows of a by a block of b, panel by panel."""
-    lanes = native_lanes(out.dtype)
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """What all blocks of a product have in common.
 
-    def panel(column: Index, cut: Panel) -> None:
+    Attributes:
+        packed: room for a panel of b.
+        sums: where those of a panel wait, from the left rows' top on, if not in out.
+    """
+
+    b: Array
+    out: Array
+    packed: Array
+    tiles: Tiles
+    epilogue: Epilogue | None
+    first: Index
+    sums: Array | None = None
+
+    def panel(
+        self, e: Emit, left: Left, part: _Part, column: Index, cut: Panel
+    ) -> None:
+        """Multiply some rows of a by a panel of a block of b."""
+        width = self.tiles.vectors * native_lanes(self.out.dtype)
         start = (part.start, column)
-        right, step = _panel(e, left.a, b, start, part.depth, cut, packed)
-        later = _after(e, b, start, tiles.vectors * lanes)
+        right, step = _panel(e, left.a, self.b, start, part.depth, cut, self.packed)
+        later = _after(e, self.b, start, width)
 
         def strip(row: Index, rows: int) -> None:
             below = e.add(row, rows)
             below = e.choose(e.lt(below, left.bottom), below, left.top)
-            result = Result(
-                out.at(e, row, column), out.strides[0], part.fresh, part.last,
-                epilogue, e.add(first, row), column,
-            )  # fmt: skip
             row_step, k_step = left.strides
 
             def beside(k: Index, steps: int) -> None:
                 for step in range(steps):
-                    _ask_b(e, b, later, e.add(k, step), cut)
+                    _ask_b(e, self.b, later, e.add(k, step), cut)
                 if left.copy is None:
                     _ask_a(e, left.a, (below, part.start), k, steps)
 
             tile(
                 e, rows, cut, left.at(e, row, part.start), row_step, right,
-                [Walk(part.depth, k_step, step)], result, beside,
+                [Walk(part.depth, k_step, step)],
+                self._result(e, left, part, row, column, width), beside,
             )  # fmt: skip
 
-        strips(e, left.top, left.bottom, tiles.rows, strip)
+        strips(e, left.top, left.bottom, self.tiles.rows, strip)
 
-    panels(e, out.shape[1], tiles.vectors, lanes, panel)
+    def _result(
+        self, e: Emit, left: Left, part: _Part, row: Index, column: Index, width: int
+    ) -> Result:
+        aside = None
+        if self.sums is not None:
+            place = e.mul(e.sub(row, left.top), width)
+            pointer = e.address(self.sums.pointer, self.sums.dtype, place)
+            aside = replace(self.sums, pointer=pointer), width
+        return Result(
+            self.out.at(e, row, column), self.out.strides[0], part.fresh, part.last,
+            self.epilogue, e.add(self.first, row), column, aside,
+        )  # fmt: skip
 
 
 def _after(

@@ -15,7 +15,7 @@ not depend on how the matrix is cut into tiles.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -56,6 +56,19 @@ class Short:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """An epilogue that reads much: `ask(e, row, column)` asks for what it will read."""
+
+    apply: Epilogue
+    ask: Callable[[Emit, Index, Index], None]
+
+    def __call__(
+        self, e: Emit, value: Scalar, row: Index, column: Index, lanes: int
+    ) -> Scalar:
+        return self.apply(e, value, row, column, lanes)
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """Columns a tile works on: `live` of vectors * lanes exist."""
 
@@ -88,6 +101,7 @@ class Result:
 
     `fresh`: take the place of what is there instead of being added. `last`: the sums
     are complete, so the epilogue applies; `row` and `column` are what it is told.
+    `aside`: where sums wait that are not complete, and its row step; else in `out`.
     """
 
     out: Array
@@ -97,6 +111,15 @@ class Result:
     epilogue: Epilogue | None = None
     row: Index = 0
     column: Index = 0
+    aside: tuple[Array, Index] | None = None
+
+    @property
+    def sums(self) -> "Result":
+        """Where sums wait."""
+        if self.aside is None:
+            return self
+        out, step = self.aside
+        return replace(self, out=out, row_step=step)
 
 
 def rows_for(vectors: int) -> int:
@@ -145,7 +168,7 @@ def tile(
         _announce(e, rows, panel, result)
     _walk(e, panel, sums, (a, 0, a_row), (b, 0), list(walks), besides)
     with e.when(e.invert(result.fresh)):
-        _add(e, panel, sums, result)
+        _add(e, panel, sums, result.sums)
     if result.epilogue is None:
         _store(e, panel, sums, result)
         return
@@ -153,7 +176,7 @@ def tile(
         with then:
             _store_finished(e, panel, sums, result, result.epilogue)
         with otherwise:
-            _store(e, panel, sums, result)
+            _store(e, panel, sums, result.sums)
 
 
 Sums = list[list[Local]]
@@ -195,12 +218,15 @@ def _announcing(
 ) -> Beside:
     """The same row by row in the last steps: a long k would drive it out again."""
     start = e.maximum(0, e.sub(steps, LATE))
+    ask = result.epilogue.ask if isinstance(result.epilogue, Asking) else None
 
     def announce(k: Index, number: int) -> None:
         row = e.clamp(e.floordiv(e.sub(k, start), number), 0, rows - 1)
         for column in lines(panel, result.out):
             place = e.add(e.mul(result.row_step, row), column)
             e.prefetch(result.out, place, write=True)
+            if ask is not None:
+                ask(e, e.add(result.row, row), e.add(result.column, column))
 
     return announce
 

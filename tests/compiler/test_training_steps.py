@@ -89,6 +89,7 @@ def words(x: Any, w: Sequence[Variable]) -> Any:
 
 NETS: dict[str, tuple[Net, tuple[Any, ...], list[Any]]] = {
     "mlp": (mlp, (30,), [(30, 33), 33, (33, 17), 17, (17, 10), 10]),
+    "wide": (mlp, (140,), [(140, 512), 512, (512, 544), 544, (544, 10), 10]),
     "long": (mlp, (1030,), [(1030, 66), 66, (66, 17), 17, (17, 10), 10]),
     "cnn": (cnn, (11, 11, 3), [(3, 3, 3, 5), 5, (3, 3, 5, 8), 8, (32, 10), 10]),
     "normalized": (normalized, (20,), [(20, 18), 18, (18, 10)]),
@@ -111,13 +112,28 @@ def test_long_weights_stay_with_the_thread_that_trains_them() -> None:
     assert spread("mlp") == []
 
 
+def by_columns(name: str) -> list[Call]:
+    """Return the products of a step that are cut between columns of wide weights."""
+    net, shape, sizes = NETS[name]
+    steps = plan_memory(fuse(passed(training_step(net, shape, sizes)[0]))).steps
+    calls = [step for step in steps if isinstance(step, Call) and step.share]
+    return [c for c in calls if c.share and c.share.axes == ((1, 1), (2, 1))]
+
+
+def test_wide_weights_stay_with_the_threads_that_own_their_columns() -> None:
+    products = by_columns("wide")
+    assert len(products) == 6  # two forward, two back, two gradients
+    assert sum(p.finish is not None and p.finish.once for p in products) == 2
+    assert by_columns("mlp") == []
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_steps_keep_to_the_references(name: str) -> None:
     net, shape, sizes = NETS[name]
     graph, state = training_step(net, shape, sizes)
     program, own = compile_graph(graph, name=name), [s.copy() for s in state]
     rng = np.random.default_rng(1)
-    for rows in (32, 17, 32):
+    for rows in (300, 17):  # more than a block of a product holds, and a few
         x = rng.integers(0, 255, (rows, *shape)).astype(np.uint8)
         inputs = [x, rng.integers(0, 10, rows).astype(np.int32)]
         (expected,), state = interpret(graph, inputs, state)

@@ -9,7 +9,16 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from graphkeras.kernels.cpu import batch, conv, index, matmul, pool, sort, winograd
+from graphkeras.kernels.cpu import (
+    batch,
+    conv,
+    index,
+    matmul,
+    move,
+    pool,
+    sort,
+    winograd,
+)
 from graphkeras.kernels.cpu.emit import Scalar
 from graphkeras.kernels.cpu.loop import reduce, reduce_columns
 from graphkeras.kernels.cpu.target import I64
@@ -167,6 +176,26 @@ def test_gemm_epilogue_sees_rows_and_columns(rng):
 
     expected = np.maximum(a @ b + bias, 0) * per_row.reshape(2, 19, 1)
     sweep.add(case, (a, b, bias, per_row), expected)
+    sweep.run()
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_gemm_once_leaves_its_result_alone_until_a_sum_is_complete(rng, dynamic):
+    sweep = Sweep(dynamic)
+
+    def case(e, a, b, old, out):
+        move.concatenate(e, old, out, axis=0)
+
+        def finish(inner, value, row, column, lanes):
+            place = inner.add(inner.mul(row, out.strides[0]), column)
+            before = Term(inner, inner.load(out, place, lanes))
+            return (before - Term(inner, value)).scalar
+
+        matmul.gemm(e, a, b, out, epilogue=finish, once=True)
+
+    for m, k, n in [(2, 300, 37), (19, 600, 70), (530, 260, 33), (40, 0, 48)]:
+        a, b, old = (numbers(rng, shape) for shape in ((m, k), (k, n), (m, n)))
+        sweep.add(case, (a, b, old), old - a @ b)
     sweep.run()
 
 
