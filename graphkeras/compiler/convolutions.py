@@ -2,17 +2,28 @@
 
 * Half floats are convolved as the float32 they stand for, and rounded once.
 * The gradient by the image of small groups is a convolution with their weights turned.
-* Convolutions of stride 1 take the way of fewer products, see `ops.winograd`.
+* Convolutions along lines, and others of stride 1, take the ways of fewer products: see
+  `ops.combs` and `ops.winograd`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import rebuild
 from graphkeras.ir.pattern import rewrite
 from graphkeras.ir.value import Graph, Value
+from graphkeras.ops.combs import (
+    comb_backward_data,
+    comb_backward_weights,
+    comb_conv,
+    comb_weights,
+    comb_weights_gradient,
+    comb_weights_turned,
+    products,
+)
 from graphkeras.ops.conv import conv2d, conv2d_backward_data, conv2d_backward_weights
 from graphkeras.ops.creation import cast
 from graphkeras.ops.shape import flip, reshape, transpose
@@ -30,6 +41,7 @@ HALVES = ("float16", "bfloat16")
 CONVOLUTIONS: Any = (conv2d, conv2d_backward_data, conv2d_backward_weights)
 LARGE_GROUP = 16  # inputs and outputs of a group that fills vectors by itself
 FEWEST_CHANNELS = 8  # vectors run along the channels
+MOST_COMBED = 32  # taps of a line that are worked on together
 MOST_WEIGHTS = 65536  # inputs * outputs; beyond, the values of taps fill the caches
 WORTH = 1.5  # times fewer products, or finding the values costs more than it saves
 
@@ -76,6 +88,11 @@ def _op(function: Any) -> Any:
 
 
 def _forward(value: Value, x: Value, w: Value, window: Any) -> Value:
+    if comb := _comb_of(value, window, value.shape[1:3], x.shape[1:3], w.shape[2:]):
+        u = comb_weights(w, stride=comb["stride"], teeth=comb["teeth"])
+        sizes: Any = value.shape
+        made: Value = comb_conv(x, u, size=sizes[2], channels=sizes[3], **comb)
+        return made
     if not _gains(value, window, value.shape[1:3], w.shape[2:]):
         return value
     return _by_points(x, winograd_weights(w, turned=False), value.shape[1:3], window,
@@ -89,6 +106,11 @@ def _backward_data(value: Value, g: Value, w: Value, window: Any) -> Value:
             padding=_turned_padding(value, window), groups=value.groups,
         )  # fmt: skip
         return turned
+    if comb := _comb_of(value, window, g.shape[1:3], value.size, w.shape[2:]):
+        u = comb_weights_turned(w, stride=comb["stride"], teeth=comb["teeth"])
+        sizes: Any = value.shape
+        made: Value = comb_backward_data(g, u, size=sizes[2], channels=sizes[3], **comb)
+        return made
     if not _gains(value, window, value.size, w.shape[2:]):
         return value
     return _by_points(g, winograd_weights(w, turned=True), value.size, window,
@@ -128,6 +150,11 @@ def _by_points(x: Value, u: Value, size: Any, window: Any, padding: Any) -> Valu
 
 def _backward_weights(value: Value, x: Value, g: Value) -> Value:
     window = value.window
+    if comb := _comb_of(value, window, g.shape[1:3], x.shape[1:3], value.shape[2:]):
+        u = comb_backward_weights(x, g, **comb)
+        del comb["before"]
+        gradient: Value = comb_weights_gradient(u, **comb)
+        return gradient
     if not _gains(value, window, g.shape[1:3], value.shape[2:]):
         return value
     found = winograd_backward_weights(x, g, window=window, padding=value.padding)
@@ -157,3 +184,35 @@ def _gains(value: Value, window: Any, size: tuple[Dim, ...], channels: Any) -> b
         if isinstance(results, int):  # tiles that hang over the edge gain less
             before *= results / (-(-results // step) * step)
     return before >= WORTH * after
+
+
+def _comb_of(
+    value: Value, window: Any, size: Any, cells: Any, channels: Any
+) -> dict[str, int] | None:
+    """Return how a convolution along lines is cut into combs, None if it should not be.
+
+    Args:
+        size: lines, and results of each.
+        cells: lines, and cells of each.
+        channels: of cells, and of results.
+    """
+    (high, taps), (rows, stride), padding = window, value.strides, value.padding
+    lines = high == rows == 1 and size[0] == cells[0] and padding[0] == (0, 0)
+    if not lines or value.dtype != "float32" or value.groups != 1:
+        return None
+    numbers = (taps, stride, padding[1][0], size[1], cells[1], *channels)
+    if value.dilation[1] != 1 or not all(isinstance(n, int) for n in numbers):
+        return None
+    if min(channels) < FEWEST_CHANNELS or math.prod(channels) > MOST_WEIGHTS:
+        return None
+    most = min(MOST_TAPS, -(-taps // stride))
+    costs = {teeth: _cost(taps, stride, teeth, size[1]) for teeth in range(2, most + 1)}
+    teeth = min(costs, key=costs.__getitem__, default=0)
+    if taps > MOST_COMBED or not teeth or costs[teeth] * WORTH > taps * size[1]:
+        return None
+    return {"taps": taps, "stride": stride, "teeth": teeth, "before": padding[1][0]}
+
+
+def _cost(taps: int, stride: int, teeth: int, results: int) -> int:
+    """Return the products of channels that a line takes."""
+    return -(-results // tile_size(teeth)) * products(taps, stride, teeth)

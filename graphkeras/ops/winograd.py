@@ -38,7 +38,7 @@ def points_of(window: Pair) -> int:
 # ------------------------------------------------------------------------ matrices
 
 
-def _powers(count: int, divide: bool = False) -> np.ndarray:
+def powers(count: int, divide: bool = False) -> np.ndarray:
     """Return (points, count): each point's powers; of infinity only the last."""
     if count == 1:
         return np.ones((1, 1))
@@ -48,7 +48,7 @@ def _powers(count: int, divide: bool = False) -> np.ndarray:
     return np.vstack([rows, np.eye(count)[-1:]])
 
 
-def _cells_matrix(taps: int) -> np.ndarray:
+def cells_matrix(taps: int) -> np.ndarray:
     """Return B^T: cells to values at the points."""
     if taps == 1:
         return np.ones((1, 1))
@@ -56,9 +56,9 @@ def _cells_matrix(taps: int) -> np.ndarray:
     return np.vstack([[*row, 0.0] for row in rows] + [np.poly(POINTS)[::-1]])
 
 
-def _results_matrix(taps: int) -> np.ndarray:
+def results_matrix(taps: int) -> np.ndarray:
     """Return A^T: values at the points to results."""
-    return _powers(tile_size(taps)).T
+    return powers(tile_size(taps)).T
 
 
 def _both_ways(down: np.ndarray, across: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ def _tiles(x: np.ndarray, size: Pair, window: Pair, padding: Padding) -> np.ndar
 
 
 def _values_of_cells(x: np.ndarray, size: Pair, window: Pair, padding: Padding) -> Any:
-    down, across = (_cells_matrix(taps) for taps in window)
+    down, across = (cells_matrix(taps) for taps in window)
     return _both_ways(down, across, _tiles(x, size, window, padding))
 
 
@@ -111,7 +111,7 @@ def _weights_type(w: TensorType, *, turned: bool) -> TensorType:
 def winograd_weights(w: Tensor, *, turned: bool) -> Any:
     """w[kh, kw, i, o] -> [p, i, o]; if turned, [p, o, i] of the reversed taps."""
     w = w[::-1, ::-1].swapaxes(2, 3) if turned else w
-    down, across = (_powers(taps, divide=True) for taps in w.shape[:2])
+    down, across = (powers(taps, divide=True) for taps in w.shape[:2])
     values = _both_ways(down, across, w)
     return values.reshape(-1, *w.shape[2:])
 
@@ -130,7 +130,7 @@ def winograd_conv2d(
     values = _values_of_cells(x, size, window, padding)
     weights = u.reshape(*values.shape[:2], *u.shape[1:])
     products = np.einsum("abnyxi,abio->abnyxo", values, weights.astype("float64"))
-    down, across = (_results_matrix(taps) for taps in window)
+    down, across = (results_matrix(taps) for taps in window)
     parts = _both_ways(down, across, products)
     i, j, n, y, z, channels = parts.shape
     whole = parts.transpose(2, 3, 0, 4, 1, 5).reshape(n, y * i, z * j, channels)
@@ -157,7 +157,7 @@ def winograd_backward_weights(
     g = np.pad(g, [(0, 0), (0, room[0]), (0, room[1]), (0, 0)])
     n, _, _, channels = g.shape
     parts = g.reshape(n, counts[0], whole[0], counts[1], whole[1], channels)
-    down, across = (_powers(step) for step in whole)
+    down, across = (powers(step) for step in whole)
     slopes = _both_ways(down, across, parts.transpose(2, 4, 0, 1, 3, 5))
     out = np.einsum("abnyxi,abnyxo->abio", values, slopes)
     return out.reshape(-1, *out.shape[2:])
@@ -171,6 +171,6 @@ def winograd_backward_weights(
 )
 def winograd_weights_gradient(u: Tensor, *, window: Pair) -> Any:
     """u[p, i, o] -> [kh, kw, i, o]: winograd_backward_weights as taps."""
-    down, across = (_powers(taps, divide=True) for taps in window)
+    down, across = (powers(taps, divide=True) for taps in window)
     values = u.reshape(len(down), len(across), *u.shape[1:])
     return _both_ways(down.T, across.T, values)

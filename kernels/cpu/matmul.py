@@ -23,16 +23,20 @@ from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest
 from graphkeras.kernels.cpu.matmul_plain import multiply
-from graphkeras.kernels.cpu.pack import copy_rows, pack_panel, pack_turned
+from graphkeras.kernels.cpu.pack import copy_rows, copy_strip, pack_panel, pack_turned
 from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import (
     DTYPES,
+    LINE,
     NO,
     Beside,
     Epilogue,
     Panel,
     Result,
     Walk,
+    at_once,
+    even_rows,
+    lines,
     panels,
     rows_for,
     strips,
@@ -44,6 +48,7 @@ from graphkeras.kernels.cpu.value import Index, known
 DEPTH = 256  # 256 rows of 32 columns of float32 are 32 KiB
 HEIGHT = 40  # tiles: 40 * 13 rows of 256 are 520 KiB
 ROWS = 4  # fewer go one by one
+SHARED = 8  # panels of b that make it worth to copy a strip of a turned a
 PAGE = 4096  # rows this far apart share their cache sets
 
 
@@ -208,7 +213,12 @@ class _Lying:
 
     def asking(self, e: Emit, start: tuple[Index, Index], cut: Panel) -> Beside | None:
         later = _after(e, self.b, start, cut.width)
-        return lambda k: _ask_b(e, self.b, later, k, cut)
+
+        def ask(k: Index, steps: int) -> None:
+            for step in range(steps):
+                _ask_b(e, self.b, later, e.add(k, step), cut)
+
+        return ask
 
 
 def _multiply_blocks(
@@ -235,14 +245,15 @@ def multiply_blocks(
 ) -> None:
     """a[m, k], b[k, n] -> out[m, n] in blocks of k and of rows."""
     m, k = a.shape
-    crowded = tiles.rows > 1 and _is_crowded(a)
     height = HEIGHT * tiles.rows
-    apart = _room_apart(e, a, height) if crowded else None
+    copies = _copies_for(a, out, tiles)
+    most = height if known(m) is None else min(height, known(m) or 0)
+    room = None if copies is None else copies.room(e, most)
     product = _Product(b, out, tiles, epilogue, first)
     with _blocks(e, k) as part, e.loop(0, m, height) as top:
         left = Left(a, top, _bottom(e, m, top, height))
-        if apart is not None:
-            left = _moved_apart(e, left, part, apart)
+        if copies is not None and room is not None:
+            left = copies.made(e, left, part, room)
 
         def panel(column: Index, cut: Panel) -> None:
             product.panel(e, left, part, column, cut)
@@ -307,23 +318,31 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Rows of a from `top` to `bottom`; maybe a copy, which begins there."""
+    """Rows of a from `top` to `bottom`; maybe a copy, which begins there.
+
+    A copy of strips holds `strip` rows side by side for each k, strip after strip.
+    """
 
     a: Array
     top: Index
     bottom: Index
     copy: Array | None = None
+    strip: int = 0
 
     def at(self, e: Emit, row: Index, start: Index) -> Array:
         """The rows from one on, from a k on."""
-        if self.copy is not None:
-            return self.copy.at(e, e.sub(row, self.top), 0)
-        return self.a.at(e, row, start)
+        if self.copy is None:
+            return self.a.at(e, row, start)
+        row = e.sub(row, self.top)
+        if not self.strip:
+            return self.copy.at(e, row, 0)
+        number, rest = e.floordiv(row, self.strip), e.mod(row, self.strip)
+        return self.copy.at(e, e.add(e.mul(number, DEPTH * self.strip), rest))
 
     @property
     def strides(self) -> tuple[Index, ...]:
         """Steps from row to row, and along k."""
-        return (self.copy or self.a).strides
+        return (1, self.strip) if self.strip else (self.copy or self.a).strides
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,11 +374,11 @@ class _Product:
             below = e.choose(e.lt(below, left.bottom), below, left.top)
             row_step, k_step = left.strides
 
-            def beside(k: Index) -> None:
+            def beside(k: Index, steps: int) -> None:
                 if ask is not None:
-                    ask(k)
+                    ask(k, steps)
                 if left.copy is None:
-                    _ask_a(e, left.a, (below, part.start), k)
+                    _ask_a(e, left.a, (below, part.start), k, steps)
 
             tile(
                 e, rows, cut, left.at(e, row, part.start), row_step, right,
@@ -403,9 +422,8 @@ def _ask_b(e: Emit, b: Array, start: tuple[Index, Index], k: Index, cut: Panel) 
     """At step k, ask for a row of the next panel of b; turned, for some of a column."""
     first = b.at(e, *start)
     if known(b.strides[1]) == 1:
-        for vector in range(cut.vectors):
-            place = e.add(e.mul(k, b.strides[0]), vector * cut.lanes)
-            e.prefetch(first, place)
+        for column in lines(cut, b):
+            e.prefetch(first, e.add(e.mul(k, b.strides[0]), column))
         return
     for vector in range(cut.vectors):
         column, at = e.mod(k, cut.lanes), e.sub(k, e.mod(k, cut.lanes))
@@ -413,15 +431,17 @@ def _ask_b(e: Emit, b: Array, start: tuple[Index, Index], k: Index, cut: Panel) 
         e.prefetch(first, e.add(e.mul(column, b.strides[1]), at))
 
 
-def _ask_a(e: Emit, a: Array, start: tuple[Index, Index], k: Index) -> None:
-    """At step k, ask for a line of the rows of a that come next."""
+def _ask_a(e: Emit, a: Array, start: tuple[Index, Index], k: Index, steps: int) -> None:
+    """At step k, ask for a line of the rows of a that come next; for all of `steps`."""
     first = a.at(e, *start)
     if known(a.strides[1]) != 1:
-        e.prefetch(first, e.mul(k, a.strides[1]))
+        for step in range(steps):
+            e.prefetch(first, e.mul(e.add(k, step), a.strides[1]))
         return
-    line = native_lanes(a.dtype)
-    row = e.mod(k, line)
-    e.prefetch(first, e.add(e.mul(row, a.strides[0]), e.sub(k, row)))
+    line = LINE // itemsize(a.dtype)
+    place = e.mod(k, line)
+    row = e.floordiv(place, steps)
+    e.prefetch(first, e.add(e.mul(row, a.strides[0]), e.sub(k, place)))
 
 
 def _panel(
@@ -463,26 +483,61 @@ def _worth_packing(e: Emit, a: Array, b: Array, cut: Panel) -> ir.Value:
     return e.gt(a.shape[0], 2 * rows_for(cut.vectors))
 
 
-def _is_crowded(a: Array) -> bool:
-    """Whether the rows of a tile would drive each other out of the cache."""
-    rows, pitch = known(a.shape[0]), known(a.strides[0])
-    if known(a.strides[1]) != 1 or not pitch or (rows is not None and rows < 8):
-        return False
-    return pitch * itemsize(a.dtype) % PAGE == 0
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """How rows of a are copied before they are multiplied.
+
+    Attributes:
+        strip: rows that lie side by side, of a turned a; 0: rows moved apart.
+    """
+
+    dtype: str
+    strip: int
+
+    def room(self, e: Emit, rows: int) -> Array:
+        """Memory for so many rows."""
+        if self.strip:
+            lanes = native_lanes(self.dtype)
+            size = -(-rows // self.strip) * self.strip * DEPTH + lanes
+            return Array(e.scratch(self.dtype, size), self.dtype, (size,), (1,))
+        pitch = DEPTH + 16  # no multiple of a page
+        pointer = e.scratch(self.dtype, rows * pitch)
+        return Array(pointer, self.dtype, (rows, pitch), (pitch, 1))
+
+    def made(self, e: Emit, left: Left, part: _Part, to: Array) -> Left:
+        """The rows, copied."""
+        rows = e.sub(left.bottom, left.top)
+        if self.strip:
+            step = left.a.strides[1]
+            with e.loop(0, rows, self.strip) as row:
+                live = e.minimum(self.strip, e.sub(rows, row))
+                cells = left.a.at(e, e.add(left.top, row), part.start)
+                place = to.at(e, e.mul(row, DEPTH))
+                copy_strip(e, cells, step, part.depth, live, place, self.strip)
+            return replace(left, copy=to, strip=self.strip)
+        pitch = known(to.strides[0])
+        assert pitch is not None
+        source = left.a.at(e, left.top, part.start)
+        copy_rows(e, source, left.a.strides[0], rows, part.depth, to, pitch)
+        return replace(left, copy=to)
 
 
-def _room_apart(e: Emit, a: Array, rows: int) -> Array:
-    """Memory for a block of rows, whose pitch is no multiple of a page."""
-    pitch = DEPTH + 16
-    pointer = e.scratch(a.dtype, rows * pitch)
-    return Array(pointer, a.dtype, (rows, pitch), (pitch, 1))
-
-
-def _moved_apart(e: Emit, left: Left, part: _Part, to: Array) -> Left:
-    """The rows copied to where they are not crowded."""
-    source = left.a.at(e, left.top, part.start)
-    rows = e.sub(left.bottom, left.top)
-    pitch = known(to.strides[0])
-    assert pitch is not None
-    copy_rows(e, source, left.a.strides[0], rows, part.depth, to, pitch)
-    return replace(left, copy=to)
+def _copies_for(a: Array, out: Array, tiles: Tiles) -> _Copies | None:
+    """How rows of a should be copied, None if they are best read where they are."""
+    rows, steps = known(a.shape[0]), [known(step) for step in a.strides]
+    if tiles.rows == 1 or (rows is not None and rows < 8) or 1 not in steps:
+        return None
+    pitch = steps[0] if steps[1] == 1 else steps[1]
+    crowded = bool(pitch) and (pitch or 0) * itemsize(a.dtype) % PAGE == 0
+    if steps[1] == 1:
+        return _Copies(a.dtype, 0) if crowded else None
+    columns = known(out.shape[1])
+    width = tiles.vectors * native_lanes(out.dtype)
+    # A small tile has no time to wait for rows from all over the place.
+    far = crowded or at_once() > 1
+    if not far or columns is None or columns < SHARED * width:
+        return None
+    strip = tiles.rows
+    if rows is not None and rows <= HEIGHT * strip:
+        strip = even_rows(rows, strip)
+    return _Copies(a.dtype, strip)

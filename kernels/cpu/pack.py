@@ -84,3 +84,25 @@ def copy_rows(
             e.store(to, e.add(e.mul(r, pitch), k), value)
 
         stretch(e, 0, columns, lanes, copy)
+
+
+def copy_strip(
+    e: Emit,
+    a: Array,
+    k_step: Index,
+    count: Index,
+    live: Index,
+    to: Array,
+    rows: int,
+) -> None:
+    """a[k, r] -> to[k, rows]: `live` rows side by side in memory, k after k.
+
+    What a vector holds beyond them is written over by the next k; behind the last
+    there must be room for a vector.
+    """
+    lanes = native_lanes(a.dtype)
+    with e.loop(0, count) as k:
+        for first in range(0, rows, lanes):
+            left = e.minimum(lanes, e.maximum(0, e.sub(live, first)))
+            value = e.load_some(a, e.add(e.mul(k, k_step), first), lanes, left)
+            e.store(to, e.add(e.mul(k, rows), first), value)

@@ -22,7 +22,12 @@ from llvmlite import ir
 from graphkeras.kernels.cpu.array import Array
 from graphkeras.kernels.cpu.emit import Emit, Local
 from graphkeras.kernels.cpu.loop import stretch, whole_part
-from graphkeras.kernels.cpu.target import native_lanes, vector_registers
+from graphkeras.kernels.cpu.target import (
+    itemsize,
+    native_lanes,
+    vector_bits,
+    vector_registers,
+)
 from graphkeras.kernels.cpu.term import Term
 from graphkeras.kernels.cpu.value import Index, Scalar, known
 
@@ -31,7 +36,8 @@ Early = Callable[[Emit, Index, Index], None]  # asks for what an epilogue reads 
 WIDEST = 4  # vectors of a panel with several rows
 LATE = 64  # steps before the last in which the memory of results is asked for
 SHORT = 8  # operations that may be written once for each vector of sums
-Beside = Callable[[Index], None]
+LINE = 64  # bytes that come to the cache together
+Beside = Callable[[Index, int], None]
 DTYPES = ("float32", "float64")
 
 YES = ir.Constant(ir.IntType(1), 1)
@@ -121,6 +127,9 @@ def rows_for(vectors: int) -> int:
     """Rows of the largest tile that many vectors wide that stays in registers."""
     if vector_registers() >= 32:
         return {1: 24, 2: 13, 3: 8}.get(vectors, 6)
+    if vector_bits() < 256:
+        # An x86 without fused products needs registers for those yet to be added.
+        return {1: 10, 2: 5, 3: 3}.get(vectors, 2)
     return {1: 12, 2: 6, 3: 4}.get(vectors, 3)
 
 
@@ -145,7 +154,8 @@ def tile(
 ) -> None:
     """out[rows, panel] (+)= a[rows, k] b[k, panel], k by nested `walks`.
 
-    `beside(k)` is emitted in the innermost loop: there is time to ask for memory.
+    `beside(k, steps)` is emitted in the innermost loop, once for some steps from k on:
+    there is time to ask for memory.
     """
     zero = e.constant(result.out.dtype, 0)
     sums = [
@@ -188,9 +198,14 @@ def _announce(e: Emit, rows: int, panel: Panel, result: Result) -> None:
     A store that misses the cache holds up those behind it.
     """
     for row in range(rows):
-        for vector in range(panel.vectors):
-            place = e.add(e.mul(result.row_step, row), vector * panel.lanes)
+        for column in lines(panel, result.out):
+            place = e.add(e.mul(result.row_step, row), column)
             e.prefetch(result.out, place, write=True)
+
+
+def lines(panel: Panel, array: Array) -> range:
+    """Columns of a panel at which lines of the cache may begin."""
+    return range(0, panel.width, max(panel.lanes, LINE // itemsize(array.dtype)))
 
 
 def _is_long(walk: Walk) -> bool:
@@ -206,10 +221,9 @@ def _announcing(
     start = e.maximum(0, e.sub(steps, LATE))
     ask = result.epilogue.ask if isinstance(result.epilogue, Asking) else None
 
-    def announce(k: Index) -> None:
-        row = e.clamp(e.sub(k, start), 0, rows - 1)
-        for vector in range(panel.vectors):
-            column = vector * panel.lanes
+    def announce(k: Index, number: int) -> None:
+        row = e.clamp(e.floordiv(e.sub(k, start), number), 0, rows - 1)
+        for column in lines(panel, result.out):
             place = e.add(e.mul(result.row_step, row), column)
             e.prefetch(result.out, place, write=True)
             if ask is not None:
@@ -229,15 +243,46 @@ def _walk(
 ) -> None:
     """Nested loops over k; at the bottom one multiplication of each sum."""
     (a, a_offset, a_row), (b, b_offset) = left, right
-    if walks:
-        walk, *inner = walks
-        with e.loop(0, walk.count) as k:
-            a_next = e.add(a_offset, e.mul(k, walk.a_step))
-            b_next = e.add(b_offset, e.mul(k, walk.b_step))
-            for beside in () if inner else besides:
-                beside(k)
-            _walk(e, panel, sums, (a, a_next, a_row), (b, b_next), inner, besides)
-        return
+    walk, *inner = walks
+
+    def step(k: Index) -> None:
+        a_next = e.add(a_offset, e.mul(k, walk.a_step))
+        b_next = e.add(b_offset, e.mul(k, walk.b_step))
+        if inner:
+            begin = (a, a_next, a_row), (b, b_next)
+            _walk(e, panel, sums, *begin, inner, besides)
+        else:
+            _multiply(e, panel, sums, (a, a_next, a_row), (b, b_next))
+
+    together = 1 if inner else at_once()
+    whole = e.mul(e.floordiv(walk.count, together), together)
+    with e.loop(0, whole, together) as k:
+        for beside in () if inner else besides:
+            beside(k, together)
+        for number in range(together):
+            step(e.add(k, number))
+    with e.loop(whole, walk.count) as k:
+        step(k)
+
+
+def at_once() -> int:
+    """Steps of k between which nothing else is done.
+
+    A small tile has little time for anything else: what is done beside it is done for
+    two of them.
+    """
+    return 2 if vector_registers() < 32 and vector_bits() >= 256 else 1
+
+
+def _multiply(
+    e: Emit,
+    panel: Panel,
+    sums: Sums,
+    left: tuple[Array, Index, Index],
+    right: tuple[Array, Index],
+) -> None:
+    """One multiplication of each sum."""
+    (a, a_offset, a_row), (b, b_offset) = left, right
     lanes = panel.lanes
     columns = [
         Term(e, e.load_some(b, e.add(b_offset, v * lanes), lanes, panel.left(e, v)))
@@ -371,6 +416,11 @@ def _halves(
         body(start, Panel(1, lanes, e.sub(columns, start)))
 
 
+def even_rows(rows: int, most: int) -> int:
+    """Rows of the strips that so many are cut into."""
+    return max(1, -(-rows // max(1, -(-rows // most))))
+
+
 def strips(
     e: Emit, start: Index, stop: Index, most: int, body: Callable[[Index, int], None]
 ) -> None:
@@ -382,7 +432,7 @@ def strips(
     rows = known(e.sub(stop, start))
     sizes = [most, *(size for size in (4, 2, 1) if size < most)]
     if rows is not None:
-        even = max(1, -(-rows // max(1, -(-rows // most))))
+        even = even_rows(rows, most)
         sizes = [even, rows % even] if rows % even else [even]
     for size in dict.fromkeys(sizes):
         end = e.add(start, e.mul(e.floordiv(e.sub(stop, start), size), size))

@@ -45,6 +45,8 @@ PADDED = {"padding": ((1, 1), (1, 1))}
 CONV = {"strides": (1, 1), "dilation": (1, 1), "groups": 1, **PADDED}
 POOL = {"window": (3, 3), "strides": (2, 2), **PADDED}
 POINTS = {"window": (3, 3), **PADDED}
+TEETH = {"stride": 3, "teeth": 3}
+COMBS = {"taps": 7, "before": 2, **TEETH}
 CELL = {"activation": "tanh", "reverse": False}
 GATED = {**CELL, "recurrent_activation": "sigmoid"}
 IMAGES, KERNELS, SLOPES = (5, 6, 7, 3), (3, 3, 3, 40), (5, 6, 7, 40)
@@ -104,6 +106,18 @@ SAMPLES = {
     "winograd.conv2d": [([(5, 6, 7, 9), (36, 9, 20)], [(5, 6, 7, 20)], POINTS)],
     "winograd.backward_weights": [
         ([(5, 6, 7, 9), (5, 6, 7, 20)], [(36, 9, 20)], POINTS),
+    ],
+    "comb_weights.weights": [([(1, 7, 9, 40)], [(1, 2, 6, 3, 9, 32)], TEETH)],
+    "comb_weights.turned": [([(1, 7, 9, 130)], [(3, 1, 6, 1, 130, 32)], TEETH)],
+    "comb_weights.weights_gradient": [([(6, 3, 9, 40)], [(1, 7, 9, 40)], TEETH)],
+    "combs.conv": [
+        ([(5, 2, 21, 9), (1, 2, 6, 3, 9, 32)], [(5, 2, 7, 40)], COMBS),
+    ],
+    "combs.backward_data": [
+        ([(5, 2, 7, 9), (3, 2, 6, 1, 9, 32)], [(5, 2, 21, 40)], COMBS),
+    ],
+    "combs.backward_weights": [
+        ([(5, 2, 21, 40), (5, 2, 7, 9)], [(6, 3, 40, 9)], COMBS),
     ],
     "image.resample": [
         ([(5, 6, 3), places(6, 4, 2), (4, 2)], [(5, 4, 3)], {"axis": 1}),
@@ -182,6 +196,7 @@ MOVING = {
         ([(1, 13, 9, 9), (36, 9, 20)], (1, 13, 9, 20), POINTS),
         ([(1, 6, 7, 9), (36, 9, 20)], (1, 6, 7, 20), POINTS),
     ],
+    "combs.conv": [([(1, 1, 21, 9), (1, 3, 6, 3, 9, 32)], (1, 1, 7, 72), COMBS)],
 }
 
 
@@ -249,8 +264,10 @@ def test_parts_that_move_give_the_whole(name):
         machine.add(functools.partial(function, **attributes), *operands, whole)
         machine.compile()(*operands, whole)
         run = moving(function, way, (operands, [made], attributes))
-        for span in spans(made.shape[1], way.grain_for(attributes)):
-            run(np.array(span[:1]), *operands, made[:, slice(*span)])
+        (axis,) = dict(way.axes).values()
+        for span in spans(made.shape[axis], way.grain_for(attributes)):
+            own = part(made, axis, made.shape[axis], span)
+            run(np.array(span[:1]), *operands, own)
         np.testing.assert_array_equal(made, whole)
 
 

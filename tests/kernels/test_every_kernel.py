@@ -26,16 +26,9 @@ from tests.kernels.machine import Machine
 
 SIZES = (0, 1, 15, 16, 17, 127, 128, 129)
 MODULES = (
-    "matmul",
-    "panels",
-    "conv",
-    "winograd",
-    "pool",
-    "index",
-    "sort",
-    "batch",
-    "image",
-)
+    "matmul", "panels", "conv", "winograd", "combs", "comb_weights", "pool", "index",
+    "sort", "batch", "image",
+)  # fmt: skip
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
 
 
