@@ -176,6 +176,8 @@ def is_symbolic(x: Any) -> bool:
     """Return whether `x` is a value, or a tensor that has no number yet."""
     from graphkeras.ir.value import Value
 
+    if isinstance(x, np.ndarray):  # whose `data` not all dtypes have
+        return False
     return isinstance(x, Value) or getattr(x, "data", x) is None
 
 

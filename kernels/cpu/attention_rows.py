@@ -215,8 +215,9 @@ def to_slopes(
     """
     e, dtype, rate = row.e, scores.dtype, row.sight.rate
     lanes = native_lanes(dtype)
+    if rate:  # what is kept is scaled up: so are weights here, and means down
+        share, mean = share * (1 / (1 - rate)), mean * (1 - rate)
     top, share, mean = (Term(e, e.splat(x.scalar, lanes)) for x in (top, share, mean))
-    scale = 1 / (1 - rate)
     with row.vectors(dtype) as places:
         kept = row.kept(places) if rate else [None] * len(places)
         for place, stays in zip(places, kept):
@@ -225,8 +226,8 @@ def to_slopes(
             slope = Term(e, e.load(slopes, place.column, lanes))
             used = weight
             if stays is not None:
-                used = stays.select(weight * scale, weight.like(0.0))
-                slope = stays.select(slope * scale, slope.like(0.0))
+                used = stays.select(weight, weight.like(0.0))
+                slope = stays.select(slope, slope.like(0.0))
             slope = weight * (slope - mean)
             for there in (place.seen, place.exist):
                 if there is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphkeras import ops
+from graphkeras import dtypes, ops
 from graphkeras.autodiff import gradient
 from graphkeras.compiler.pipeline import compile_graph, passed
 from graphkeras.ir.interpret import interpret
@@ -177,3 +177,18 @@ def test_a_row_that_sees_nothing_sees_all_alike() -> None:
     blind = found[:, ::3]
     wanted = np.broadcast_to(arrays(shape)[2].mean(1, keepdims=True), blind.shape)
     np.testing.assert_allclose(blind, wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_floats_are_summed_in_whole_ones(dtype: str) -> None:
+    given = [a.astype(dtypes.to_numpy(dtype)) for a in arrays(SPLIT)]
+    kind = TensorType(dtype, SPLIT)
+    inputs = tuple(input_value(name, kind, i) for i, name in enumerate("qkv"))
+    result = named(*inputs)
+    graph = Graph(inputs, (result, *gradient(sum_of(result), inputs)))
+    expected = interpret(graph, given)[0]
+    for found, wanted in zip(run(graph, given), expected, strict=True):
+        assert found.dtype == wanted.dtype
+        np.testing.assert_allclose(
+            found.astype("f4"), wanted.astype("f4"), rtol=3e-2, atol=3e-2
+        )

@@ -73,7 +73,7 @@ ATTENTION: dict[str, list[Sample]] = {
         s(*heads(groups=1), HALF[:1, :, :1], NO_WORDS, **BLANK),
         s(*heads(7, 70, dtype="float64"), NO_MASK, NO_WORDS, **CAUSAL),
         s(*heads(70, 7, 2, 17), NO_MASK, NO_WORDS, **CAUSAL),
-        s(*heads(dtype="float16"), HALF, NO_WORDS, **ALL),
+        s(*heads(dtype="float16"), HALF, NO_WORDS, **CAUSAL),
     ],
     "attended_slopes": [
         _slopes({}, NO_MASK, NO_WORDS, **ALL),
