@@ -23,6 +23,7 @@ from graphkeras.compiler.indexing import coefficient
 from graphkeras.compiler.loops import Loop, Section
 from graphkeras.compiler.lower import Call, Place, Step, shapes_of
 from graphkeras.compiler.shares import Share, divisor_of
+from graphkeras.compiler.views import View
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.value import Value
@@ -66,10 +67,9 @@ class ByColumns:
                 continue
             x, (rows, _), _ = shapes_of(step)
             view = step.operands[1]
-            whole = view.offset == 0 and view.strides == (width, 1)
             large = isinstance(rows, int) and rows * width >= TRAVELLING
             trained = x[0] == self.lead.size and view.source in self.changed
-            if whole and large and trained:
+            if _is_whole(view, width) and large and trained:
                 yield view.source, width
 
     def _step(self, step: Step) -> Step | None:
@@ -86,7 +86,7 @@ class ByColumns:
         if width is None:
             return None
         view, touched = call.operands[1], set(call.results)
-        if view.offset == 0 and view.strides == (width, 1):
+        if _is_whole(view, width):
             touched.add(view.source)
         if call.finish is not None and call.finish.nest.inner:
             (name, _) = call.finish.nest.inner[-1]
@@ -127,6 +127,11 @@ def _width(call: Call) -> int | None:
     if any(len(shape) != 2 for shape in shapes) or not isinstance(width, int):
         return None
     return width if width >= FEWEST else None
+
+
+def _is_whole(view: View, width: int) -> bool:
+    """Whether a matrix is read as it lies, all of its columns."""
+    return view.offset == 0 and view.strides == (width, 1)
 
 
 def _columns(section: Section, name: str, width: int) -> set[Place]:

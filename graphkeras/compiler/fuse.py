@@ -88,12 +88,14 @@ class Plan:
         groups: in an order in which they can run.
         memory: what is read from memory.
         wanted: results that some other group, or whoever runs the graph, will read.
+        updated: those that become the new values of variables.
     """
 
     graph: Graph
     groups: tuple[Group, ...]
     memory: InMemory
     wanted: frozenset[Value]
+    updated: frozenset[Value]
 
     def loop(self, group: Group) -> Loop:
         """Return the loop nest of a group that is no call."""
@@ -112,7 +114,7 @@ def fuse(graph: Graph) -> Plan:
     for group in order:
         made = set(group.made)
         wanted |= {source for source, _ in merger.reads[group] if source not in made}
-    return Plan(graph, order, memory, frozenset(wanted))
+    return Plan(graph, order, memory, frozenset(wanted), merger.updated)
 
 
 def _single_groups(graph: Graph, stored: set[Value]) -> list[Group]:
@@ -164,7 +166,7 @@ class _Merger:
     """Joins groups, keeping the graph of groups free of cycles."""
 
     def __init__(self, graph: Graph, groups: list[Group], memory: InMemory) -> None:
-        self.updated = {base(new) for _, new in graph.changed}
+        self.updated = frozenset(base(new) for _, new in graph.changed)
         self.samples = {leaf.shape[0] for leaf in graph.inputs if leaf.shape}
         self.groups = groups
         self.memory = memory

@@ -21,7 +21,7 @@ from graphkeras.compiler.loops import (
 )
 from graphkeras.compiler.nests import collapse, finish_of
 from graphkeras.compiler.shares import Share
-from graphkeras.compiler.views import View, base, view_of
+from graphkeras.compiler.views import View, view_of
 from graphkeras.errors import KernelError, message
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.op import item_of, nested
@@ -243,8 +243,7 @@ def _finished(plan: Plan, call: Call, group: Group) -> Call:
     nest = finish_of(call.value, group.tail, plan.memory, plan.wanted)
     assert nest is not None  # or the group would not have been joined
     stores = nest.tail.stores
-    updated = {base(new) for _, new in plan.graph.changed}
-    once = any(store.target in updated for store in stores)
+    once = any(store.target in plan.updated for store in stores)
     # The kernel's own memory must have the dtype of its sums; it may hold nothing else.
     own = next((s for s in stores if s.target.dtype == call.value.dtype), None)
     if own is None:
