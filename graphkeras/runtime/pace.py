@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from statistics import median_low
 
 TRIAL, STRETCH = 0.004, 0.030  # seconds: of a trial, and between two decisions
-PROBES = 4  # stretches of a trial that goes well
+PROBES = 4  # part of a trial by which threads awake
 BETTER = 0.97  # more threads must save that much
 BAD = 1.5  # times as slow as the best: no need to go on
+SLEEPY = 4.0  # ... or rather no measure: threads awoke
+LAST = 3  # stretches by which a count is judged
 HICCUP = 4.0  # times the usual: somebody else had the core
 WORSE = 1.2  # times the best of this count: something has changed
 SOON, LATE = 0.1, 2.0  # seconds between two trials, while they fail
@@ -54,6 +57,7 @@ class Pace:
         self.least, self.settled = least, False
         self.seconds: dict[int, float] = {}
         self.best: dict[int, float] = {}
+        self._recent: dict[int, list[float]] = {}  # of the last whole stretches
         self.latest = 1
         self._notes = 0
         self._first = 0.0  # seconds of the very first: they say how long at most
@@ -64,7 +68,9 @@ class Pace:
         self._trial: int | None = None
         self._begun: set[int] = set()  # counts that have been tried at all
         self._tried: list[tuple[float, int]] = []  # seconds and steps of the trial
-        self._woken = 0.0  # seconds of the call by which its threads awoke
+        self._awake = 0.0  # seconds of the call by which its threads awoke
+        self._adopted: int | None = None  # by a trial, not proved yet
+        self._first_try = 0.0  # seconds of a step in the first half of the trial
 
     def threads(self, most: int) -> int:
         """Return how many to use next, at most so many."""
@@ -91,7 +97,8 @@ class Pace:
         """Return the fewest threads that nothing beats by much."""
         choice = 1
         for count in self._counts:
-            if self.seconds.get(count, 1e9) < BETTER * self.seconds[choice]:
+            seconds = self.seconds.get(count, 1e9)
+            if seconds < BETTER * self.seconds.get(choice, seconds):
                 choice = count
         return choice
 
@@ -115,7 +122,7 @@ class Pace:
             return min(1, left)
         span = STRETCH
         if self._trial is not None:
-            span = TRIAL / PROBES
+            span = TRIAL if self._awake else TRIAL / PROBES
         elif not self.seconds:
             span = TRIAL
         one = min(self.seconds.values(), default=self._first)
@@ -136,12 +143,17 @@ class Pace:
     def _note_usual(self, threads: int, seconds: float, steps: int) -> None:
         """Take the time of what is no trial, and of the calls that were not told."""
         like = 1 + self._untold
-        self._trial, self._tried, self._woken = None, [], 0.0
+        self._end_trial()
         self._left -= seconds * like
         each = seconds / steps
         if threads == 1:  # what is more is others' time, as it would be with two
             each = min(each, HICCUP * self.seconds.get(1, each))
+        before = self._choice()
         self._take(threads, each, min(1.0, each * steps * like / TRIAL))
+        if self._choice() < before == threads:  # it was tried too soon
+            self._wait(seconds - steps * self.seconds[self._choice()], each)
+        elif threads == self._adopted and len(self._recent.get(threads, ())) == LAST:
+            self._interval, self._adopted = SOON, None
         usual = each < BAD * self.seconds[threads] and self._notes > CALLS
         self._trusted = UNTOLD if steps == 1 and each < RARELY and usual else 0
         self._untold = 0
@@ -150,34 +162,58 @@ class Pace:
         """End a trial that was long enough, or goes badly.
 
         The first steps of a count are no measure: threads begin, memory is new. Nor is
-        the first call of a trial if they may have slept.
+        a short first call of a trial: they may have slept.
         """
         best = min(self.seconds.values())
-        if threads not in self._begun:
-            self._begun.add(threads)
+        begun, each = threads in self._begun, seconds / steps
+        self._begun.add(threads)
+        slept = not self._awake and seconds < TRIAL / 2
+        if slept and (each < SLEEPY * best or seconds - best < WAKING):
+            self._awake = seconds if begun else 0.0
             return
-        woken = best > RARELY or steps > 1 or self._tried or self._woken
-        if not woken and seconds - best < WAKING:
-            self._woken = seconds
+        if not begun:
             return
         self._tried.append((seconds, steps))
         total = sum(seconds for seconds, _ in self._tried)
         made = sum(steps for _, steps in self._tried)
-        if total / made < BAD * best and total < TRIAL / 2 and made < CALLS:
+        each = total / made
+        if each < BAD * best and total < TRIAL / 2 and made < CALLS:
             return
-        self._take(threads, total / made, 1.0)
-        lost = total - made * best + self._woken
-        self._trial, self._tried, self._woken = None, [], 0.0
-        self._interval = min(2 * self._interval, LATE)
+        first, self._first_try = self._first_try, each
+        if not first and BETTER * best < each < BAD * best:
+            self._tried = []  # once more: somebody else may have had a core
+            return
+        lost = total - made * best + self._awake
+        self._recent.pop(threads, None)
+        self._take(threads, min(each, first or each), 1.0)
+        self._end_trial()
         if self._choice() == threads:
-            self._interval = SOON
-        wait = self._interval * min(1.0, total / made / RARELY)
+            self._left, self._adopted = SOON, threads
+        else:
+            self._wait(lost, each)
+
+    def _end_trial(self) -> None:
+        self._trial, self._tried, self._awake, self._first_try = None, [], 0.0, 0.0
+
+    def _wait(self, lost: float, each: float) -> None:
+        """Wait for the next trial, the longer the more often they fail."""
+        wait = self._interval * min(1.0, each / RARELY)
         self._left = max(wait, lost / LOSS)
+        self._interval = min(2 * self._interval, LATE)
 
     def _take(self, threads: int, each: float, weight: float) -> None:
-        """Move what is known of a count towards what was measured."""
-        old = min(self.seconds.get(threads, each), HICCUP * each)
-        self.seconds[threads] = old + (each - old) * weight
+        """Move what is known of a count towards what was measured.
+
+        Of whole stretches on several threads the middle one of the last three counts:
+        somebody else may have had a core in one of them.
+        """
+        if weight < 1:
+            old = min(self.seconds.get(threads, each), HICCUP * each)
+            self.seconds[threads] = old + (each - old) * weight
+        else:
+            last = [*self._recent.get(threads, ()), each][-LAST:]
+            self._recent[threads] = last
+            self.seconds[threads] = each if threads == 1 else median_low(last)
         self.best[threads] = min(self.best.get(threads, each), each)
         self._notes += 1
         alone = self.seconds.get(1, self.least)

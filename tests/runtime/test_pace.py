@@ -71,6 +71,45 @@ def test_slower_threads_cost_little_call_by_call(slower: float) -> None:
     assert clock.spent < 1.06 * clock.steps * 1e-3
 
 
+def test_a_stretch_that_was_held_up_changes_nothing() -> None:
+    clock = Clock({1: 1e-3, 2: 6e-4})
+    clock.run(20)
+    clock.pace.note(2, 20 * STRETCH, int(STRETCH / 6e-4))
+    assert set(clock.run(5)) == {2}
+
+
+def test_threads_are_not_judged_by_the_steps_in_which_they_awake() -> None:
+    clock = Clock({1: 3e-4, 2: 6e-4})
+    clock.run(100)
+    clock.seconds[2] = 2e-4
+    while clock.run(1) == [1]:
+        clock.seconds[2] = 6e-4  # of the first steps after a sleep
+    clock.seconds[2] = 2e-4
+    assert clock.run(20).count(2) > 18
+
+
+def test_a_trial_gets_a_second_chance() -> None:
+    clock = Clock({1: 3e-4, 2: 6e-4})
+    clock.run(100)
+    while clock.run(1) == [1]:
+        pass
+    clock.seconds[2] = 4e-4
+    assert clock.run(1) == [2]
+    clock.seconds[2] = 2e-4
+    assert clock.run(20).count(2) == 20
+
+
+def test_what_is_adopted_in_vain_is_tried_less_often() -> None:
+    """Threads that look fast for a moment, and are not."""
+    clock = Clock({1: 3e-4, 2: 2e-4})
+    used = []
+    for _ in range(1500):
+        short = clock.pace._trial is not None
+        clock.seconds[2] = 2e-4 if short else 9e-4
+        used += clock.run(1)
+    assert used[-500:].count(2) < 60
+
+
 def test_a_core_that_gets_busy_and_free_again_is_noticed() -> None:
     clock = Clock({1: 1e-3, 2: 5e-4})
     clock.run(20)
