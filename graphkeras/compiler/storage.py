@@ -160,7 +160,8 @@ class _Choice:
         if self._replaces_a_result(value):
             return True
         # Computed in two loops, the last bit may differ: fused or not, as it happens.
-        return cost > DUPLICATE or (value in self.compared and self.sizes[value] > 1)
+        compared = value in self.compared and self.sizes[value] > 1
+        return cost > DUPLICATE or (compared and not _is_cast(value))
 
     def _replaces_a_result(self, value: Value) -> bool:
         """Whether the kernel before can store this value instead of its own result."""
@@ -175,6 +176,13 @@ class _Choice:
     def _note_fold(self, value: Value) -> None:
         if is_narrow(value):
             self.slow.add(base(value.inputs[0]))
+
+
+def _is_cast(value: Value) -> bool:
+    """Whether an element is one in memory, at most of another dtype: exact anywhere."""
+    while value.op.name == "cast":
+        (value,) = value.inputs
+    return is_leaf(base(value))
 
 
 class _Reading(dict):  # type: ignore[type-arg]

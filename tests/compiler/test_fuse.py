@@ -49,6 +49,17 @@ def test_results_over_the_same_elements_share_a_loop() -> None:
     assert len(plan.groups[0].values) == 3
 
 
+def test_labels_of_another_dtype_are_cast_where_they_are_compared() -> None:
+    def compared(x: Any, y: Any) -> Any:
+        labels = ops.cast(ops.cast(y, "float32"), "int32")
+        hits = ops.sum(ops.cast(labels == ops.argmax(x, -1), "float32"))
+        return hits, ops.sum(ops.where(ops.one_hot(labels, 9) == 1, x, 0.0), -1)
+
+    plan = plan_of(compared, floats(BATCH, 9), TensorType("int64", (BATCH,)))
+    assert "loop" not in shape_of(plan)
+    assert all(not g.values for g in plan.groups)
+
+
 def test_a_fold_takes_what_it_folds_and_what_follows() -> None:
     plan = plan_of(
         lambda x: ops.sqrt(ops.sum(ops.square(x), axis=0)), floats(BATCH, 64)
