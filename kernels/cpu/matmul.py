@@ -23,12 +23,14 @@ from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest
 from graphkeras.kernels.cpu.matmul_plain import multiply
+from graphkeras.kernels.cpu.matmul_rows import fits_rows, multiply_rows
 from graphkeras.kernels.cpu.pack import copy_rows, copy_strip, pack_panel, pack_turned
 from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import (
     DTYPES,
     LINE,
     NO,
+    Asking,
     Beside,
     Epilogue,
     Panel,
@@ -136,6 +138,9 @@ def multiply_tiled(
         # Turned about, what are rows here are vectors of columns.
         a, b, out = (_turned(x) for x in (b, a, out))
         m = 1
+    if once and isinstance(epilogue, Asking) and fits_rows(b, out):
+        multiply_rows(e, a, b, out, epilogue, first)
+        return
     by_blocks = _multiply_once if once else _multiply_blocks
     if known(b.strides[1]) != 1:
         by_blocks(e, a, b, out, epilogue, first, Tiles.usual(out))

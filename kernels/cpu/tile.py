@@ -103,6 +103,7 @@ class Result:
     `fresh`: take the place of what is there instead of being added. `last`: the sums
     are complete, so the epilogue applies; `row` and `column` are what it is told.
     `aside`: where sums wait that are not complete, and its row step; else in `out`.
+    `near`: there is no need to ask for the memory.
     """
 
     out: Array
@@ -113,6 +114,7 @@ class Result:
     row: Index = 0
     column: Index = 0
     aside: tuple[Array, Index] | None = None
+    near: bool = False
 
     @property
     def sums(self) -> "Result":
@@ -163,7 +165,9 @@ def tile(
         for _ in range(rows)
     ]
     besides = [] if beside is None else [beside]
-    if len(walks) == 1 and _is_long(walks[0]) and rows > 1:
+    if result.near:
+        pass
+    elif len(walks) == 1 and _is_long(walks[0]) and rows > 1:
         besides.append(_announcing(e, rows, panel, result, walks[0].count))
     else:
         _announce(e, rows, panel, result)

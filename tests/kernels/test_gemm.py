@@ -7,6 +7,7 @@ import pytest
 
 from graphkeras.kernels.cpu import matmul, move
 from graphkeras.kernels.cpu.term import Term
+from graphkeras.kernels.cpu.tile import Asking
 from tests.kernels.machine import Machine
 from tests.kernels.test_every_kernel import SIZES, Sweep, numbers
 
@@ -95,8 +96,11 @@ def test_gemm_epilogue_sees_rows_and_columns(rng):
     sweep.run()
 
 
+@pytest.mark.parametrize("asking", [False, True])
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_gemm_once_leaves_its_result_alone_until_a_sum_is_complete(rng, dynamic):
+def test_gemm_once_leaves_its_result_alone_until_a_sum_is_complete(
+    rng, dynamic, asking
+):
     sweep = Sweep(dynamic)
 
     def case(e, a, b, old, out):
@@ -107,9 +111,14 @@ def test_gemm_once_leaves_its_result_alone_until_a_sum_is_complete(rng, dynamic)
             before = Term(inner, inner.load(out, place, lanes))
             return (before - Term(inner, value)).scalar
 
-        matmul.gemm(e, a, b, out, epilogue=finish, once=True)
+        def ask(inner, row, column):
+            inner.prefetch(out, inner.add(inner.mul(row, out.strides[0]), column))
 
-    for m, k, n in [(2, 300, 37), (19, 600, 70), (530, 260, 33), (40, 0, 48)]:
+        epilogue = Asking(finish, ask) if asking else finish
+        matmul.gemm(e, a, b, out, epilogue=epilogue, once=True)
+
+    sizes = [(2, 300, 37), (19, 600, 70), (530, 260, 33), (40, 0, 48)]
+    for m, k, n in [*sizes, (213, 300, 64), (230, 64, 256), (31, 20, 257)]:
         a, b, old = (numbers(rng, shape) for shape in ((m, k), (k, n), (m, n)))
         sweep.add(case, (a, b, old), old - a @ b)
     sweep.run()
