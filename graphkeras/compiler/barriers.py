@@ -15,16 +15,12 @@ from graphkeras.compiler.cells import Lead
 from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import Barrier, Buffer, Choice, Nest, Repeat, Step
 from graphkeras.compiler.touches import (
-    ANYWHERE,
-    Pattern,
     Rows,
     Touch,
     Where,
     is_heavy,
     touches_of,
 )
-from graphkeras.ir import dims
-from graphkeras.ir.value import Value
 
 # Bytes written since the last barrier after which one more pays: what is written
 # between two barriers cannot share memory, but for rows of steps in `runs`.
@@ -48,15 +44,6 @@ class Schedule:
         self._put_off: list[tuple[Step, list[Touch]]] = []
         self._span = 0
         self._written = [0, 0]  # bytes a sample, bytes
-
-    def feed(self, inputs: Sequence[Value]) -> None:
-        """Begin with the inputs whose rows each thread may have to gather."""
-        sizes = [leaf.shape[0] for leaf in inputs if leaf.shape]
-        batch = self.lead.size if self.lead.size is not None else next(iter(sizes), 0)
-        for number, leaf in enumerate(inputs):
-            if leaf.shape and leaf.shape[0] == batch:
-                pattern = _rows_of(leaf, self.lead)
-                self._note(Touch(Buffer("input", number), pattern, True))
 
     def run(self, steps: Sequence[Step]) -> None:
         """Schedule all steps."""
@@ -143,11 +130,3 @@ class Schedule:
 
 def _is_rows(touch: Touch) -> bool:
     return isinstance(touch.pattern, Rows)
-
-
-def _rows_of(leaf: Value, lead: Lead) -> Pattern:
-    """Return which rows of an input each thread gathers."""
-    if lead.size is None:
-        return ANYWHERE
-    row = dims.product(leaf.shape[1:])
-    return Rows(row * lead.tile, dims.ceildiv(lead.size, lead.tile))

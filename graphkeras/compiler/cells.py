@@ -16,11 +16,13 @@ from graphkeras.compiler.shares import divisor_of
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim, SymbolicDim
 from graphkeras.ir.value import Graph
+from graphkeras.kernels.cpu.cut import PARTS
 
 VECTOR = 16  # elements; a multiple of every CPU's
 STRIP = 64  # columns that a fold takes together
 FEWEST_ROWS = 16  # leading indices worth cutting between
 MOST_CELLS = 64
+MANY_ROWS = 2 * VECTOR * PARTS  # so many that cells of whole vectors are no loss
 THIN = 8  # samples of fewer elements do not decide where cuts are
 
 
@@ -108,5 +110,7 @@ def _rows(shape: Sequence[Dim]) -> tuple[int, int]:
             if not isinstance(rest, int):
                 return 0, 1
             even = _even(rest) if rest else 1
+            if rows >= MANY_ROWS:
+                even = VECTOR
             return rows, -(-rows // (MOST_CELLS * even)) * even
     return rows, 1

@@ -20,6 +20,7 @@ from llvmlite import ir
 
 from graphkeras.compiler.emit_call import elements_of, emit_call
 from graphkeras.compiler.emit_choice import emit_choice
+from graphkeras.compiler.emit_feed import asking
 from graphkeras.compiler.emit_loop import emit_loop
 from graphkeras.compiler.emit_nest import Frame, is_alone
 from graphkeras.compiler.emit_overdue import Clock, emit_catch_up, emit_keep
@@ -116,6 +117,7 @@ class Codegen:
     ) -> None:
         self.memory, self.words, self.watch = memory, words, watch
         self._functions: dict[Any, ir.Function] = {}
+        self.asks = 0  # how often a run asks for rows of the next
 
     def run_function(self, module: ir.Module) -> ir.Function:
         """Add `run(table, low, high)`: parts [low, high) of every step, once.
@@ -141,6 +143,8 @@ class Codegen:
             with e.when(first if alone else YES):
                 for number, step in stretch:
                     self._watched(e, number, step, _counted(e, step, frame))
+                    if not alone:
+                        self._ask(e)
                     e.pass_on()
         if self.watch:
             with e.when(first):
@@ -250,6 +254,14 @@ class Codegen:
         last = [frame.table] if _needs_table(step) else []
         given = [e.index(part) for part in frame.parts]
         e.call(callee, [frame.sizes, *given, *used, *last])
+
+    def _ask(self, e: Emit) -> None:
+        """Ask for some of the rows of the next step."""
+        if asking not in self._functions:
+            inputs = self.words.counts["input"]
+            self._functions[asking] = asking(e, self.words.control, inputs)
+        e.call(self._functions[asking], [e.arguments[0]])
+        self.asks += 1
 
     def _waiting(self, e: Emit) -> ir.Function:
         """Return the function of all barriers."""

@@ -14,19 +14,28 @@ by element, and products of which that is an operand or a result, follow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphkeras.compiler.cells import STRIP, Lead
+from graphkeras.compiler.cells import STRIP, VECTOR, Lead
 from graphkeras.compiler.emit_draws import GROUP, is_draw
 from graphkeras.compiler.indexing import coefficient
 from graphkeras.compiler.loops import Loop, Section
-from graphkeras.compiler.lower import Call, Place, Step, shapes_of
+from graphkeras.compiler.lower import (
+    Call,
+    Place,
+    Step,
+    reads_of,
+    shapes_of,
+    writes_of,
+)
 from graphkeras.compiler.shares import Share, divisor_of
+from graphkeras.compiler.touches import Columns, Pattern, found_by
 from graphkeras.compiler.views import View
 from graphkeras.ir import dims
 from graphkeras.ir.dims import Dim
 from graphkeras.ir.value import Value
+from graphkeras.kernels.cpu.cut import PARTS
 
 FEWEST = 8 * STRIP  # columns, of which each thread has its own
 TRAVELLING = 1 << 16  # elements of trained weights that are worth keeping in place
@@ -116,6 +125,47 @@ class ByColumns:
         for place in touched:
             self.widths.setdefault(place, width)
         return True
+
+
+def along_products(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps, those cut by columns that make what only products read so.
+
+    A product may be cut between the columns of samples, which are rows of its weights.
+    Where they are made of the program's inputs, element by element, each thread makes
+    its own, which the product finds in its cache.
+    """
+    touched: dict[Place, list[tuple[Step, Pattern]]] = {}
+    made: set[Place] = set()
+    for step in steps:
+        made.update(writes_of(step))
+        for place, pattern, _ in found_by(step):
+            touched.setdefault(place, []).append((step, pattern))
+    return [_along_products(step, made, touched) or step for step in steps]
+
+
+def _along_products(
+    step: Step, made: set[Place], touched: Mapping[Place, list[tuple[Step, Pattern]]]
+) -> Step | None:
+    """Return a loop cut by the columns in which all others touch what it makes."""
+    if not isinstance(step, Loop) or step.folds or step.share is None:
+        return None
+    if not made.isdisjoint(reads_of(step)):
+        return None
+    others = [
+        pattern for place in writes_of(step) for other, pattern in touched[place]
+        if other is not step
+    ]  # fmt: skip
+    (columns, *more) = others or [""]
+    if not isinstance(columns, Columns) or any(p[:3] != columns[:3] for p in more):
+        return None
+    width, grain = columns.width, columns.size
+    if not isinstance(width, int) or not isinstance(grain, int) or grain % VECTOR:
+        return None
+    rows = _in_rows(step, width)
+    if rows is None:
+        return None
+    coarse = columns.of if columns.of != PARTS else 0
+    return replace(rows, share=Share(width, grain, rows.vector, coarse=coarse))
 
 
 def _width(call: Call) -> int | None:

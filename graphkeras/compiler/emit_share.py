@@ -29,8 +29,9 @@ class Parts:
 
     def turns(self, e: Emit, share: Share, sizes: Sizes) -> tuple[Index, Index]:
         """Emit the first turn, and how many there are."""
+        parts = self.fewer(e, share.coarse) if share.coarse else self
         first, stop = (
-            self.first(e, share, sizes, part) for part in (self.low, self.high)
+            parts.first(e, share, sizes, part) for part in (parts.low, parts.high)
         )
         turns = e.index(e.sub(stop, first))
         common = divisor_of(share.size, share.grain)
@@ -39,7 +40,9 @@ class Parts:
     def first(self, e: Emit, share: Share, sizes: Sizes, part: Index) -> Index:
         """Emit the first turn of any part."""
         cells, grain, size = map(sizes, (share.cells, share.grain, share.size))
-        return first_turn(e, cells, grain, size, part, share.parts or self.of)
+        return first_turn(
+            e, cells, grain, size, part, share.parts or share.coarse or self.of
+        )
 
     def fewer(self, e: Emit, parts: int) -> Parts:
         """Emit the same, of fewer and larger parts."""

@@ -3,16 +3,20 @@
 ::
 
     order = a permutation, if asked for
+    rows of the first step gathered
     for each step, until told to stop:
         the sizes of this batch (the last one may be smaller)
-        each input: its rows where they lie, or gathered and cast into a batch
+        each input: its rows where they lie, or those gathered and cast into a batch
         each collected output: written to its rows
         run
-        output 0 tracked, progress told
+        output 0 tracked
+        rows of the next step gathered, progress told
         wait for all threads
 
 Every thread of a team runs this, each with a table of its own. The one that has part 0
-shuffles, tracks and tells, and decides for all whether there is another step.
+shuffles, tracks and tells, and decides for all whether there is another step. Rows are
+gathered into two batches by turns, while others may still be at the step before: who
+runs a program finds its inputs complete.
 """
 
 from __future__ import annotations
@@ -24,8 +28,9 @@ from llvmlite import ir
 
 from graphkeras import config
 from graphkeras.compiler import profile
-from graphkeras.compiler.codegen import Codegen, Words, call_address, wait
-from graphkeras.compiler.emit_share import Parts, first_turn
+from graphkeras.compiler.codegen import Codegen, Words, wait
+from graphkeras.compiler.emit_feed import Batch, Feed, Table, columns_of
+from graphkeras.compiler.emit_share import Parts
 from graphkeras.compiler.memory import Memory
 from graphkeras.kernels.cpu.array import Array, contiguous
 from graphkeras.kernels.cpu.emit import Counter, Emit, Index, Scalar
@@ -36,11 +41,9 @@ from graphkeras.runtime.control import (
     CATCH_UP,
     CONTROL,
     EPOCH,
-    FEED,
     FEEDER,
     ONCE,
     collect_word,
-    feed_word,
     feeder_word,
 )
 from graphkeras.runtime.link import Entry
@@ -51,14 +54,13 @@ class Driver:
 
     def __init__(
         self, e: Emit, words: Words, run: ir.Function, late: ir.Function | None,
-        tracked: str, tile: int,
+        tracked: str, feed: Feed,
     ) -> None:  # fmt: skip
-        self.e, self.words, self.run, self.tile = e, words, run, tile
+        self.e, self.words, self.run, self.feed = e, words, run, feed
         self.late = late  # does what `run` has put off
         self.table = e.arguments[0]
         self.tracked = tracked  # dtype of output 0 if it is a scalar, else ""
-        self.parts = Parts(self._control("low"), self._control("high"))
-        self.leads = e.eq(self.parts.low, 0)
+        self.leads = e.eq(feed.parts.low, 0)
         self.inputs, self.outputs = words.counts["input"], words.counts["output"]
 
     def write(self) -> None:
@@ -86,7 +88,9 @@ class Driver:
             self._set("turn", turn)
 
     def _call(self, function: ir.Function | None) -> None:
-        low, high = (self.e.index(part) for part in (self.parts.low, self.parts.high))
+        low, high = (
+            self.e.index(part) for part in (self.feed.parts.low, self.feed.parts.high)
+        )
         if function is not None:
             self.e.call(function, [self.table, low, high])
 
@@ -112,23 +116,27 @@ class Driver:
 
     def _epoch(self) -> None:
         e = self.e
-        rows, batch = self._control("rows"), self._control("batch_size")
+        rows = self._control("rows")
         with e.when(e.both(self.leads, e.ne(self._control("shuffle"), 0))):
             self._shuffle(rows)
         made = self._control("made")
         step, more = e.counter(made), e.counter(0)
-        self._tell(made)
-        self._agree(made, more)
+        wait(e, self.table, self.words)
+        self._prepare(made, more)
         with e.loop_while(lambda: e.ne(more.get(), 0)):
             here = step.get()
-            start = e.mul(e.add(self._control("start"), here), batch)
-            count = e.minimum(batch, e.sub(rows, start))
             self._put_off(here)
-            self._one(here, start, count, batch)
+            self._one(self.feed.batch(here))
             step.step()
-            self._tell(step.get())
-            self._agree(step.get(), more)
+            self._prepare(step.get(), more)
         self._put_off(step.get())
+
+    def _prepare(self, step: Index, more: Counter) -> None:
+        """Gather what a step will need, and let `more` be whether it is to be made."""
+        for number in range(self.inputs):
+            self.feed.gather(number, self.feed.batch(step))
+        self._tell(step)
+        self._agree(step, more)
 
     def _agree(self, step: Index, more: Counter) -> None:
         """Wait for all; let `more` be whether the leading thread wants another step.
@@ -162,52 +170,21 @@ class Driver:
         order = e.builder.inttoptr(self._control("order"), POINTER)
         link.kernel("batch.permutation")(e, *keys, rows, order)
 
-    def _one(self, step: Index, start: Index, count: Index, batch: Index) -> None:
-        """One step on rows [start, start + count) of the order."""
+    def _one(self, batch: Batch) -> None:
+        """One step."""
         e = self.e
-        full = e.eq(count, batch)
+        full = e.eq(batch.rows, self._control("batch_size"))
         sizes, last = self._control("sizes"), self._control("last_sizes")
         self._put(0, e.choose(full, sizes, last))
         for number in range(self.inputs):
-            self._feed(number, start, count)
+            self._put(1 + number, self.feed.place(number, batch))
+            self.feed.announce(number, self.feed.batch(e.add(batch.step, 1)))
         for number in range(self.outputs):
-            self._direct(number, start)
+            self._direct(number, batch.start)
         self._call(self.run)
         if self.tracked:
             with e.when(self.leads):
-                self._track(step)
-
-    def _feed(self, number: int, start: Index, count: Index) -> None:
-        """Let an input be its rows of this batch."""
-        e = self.e
-        source, row_bytes, elements, feeder, staging, staged = (
-            self._get(feed_word(number, name)) for name in FEED
-        )
-        word = 1 + number
-        with e.when_else(e.eq(feeder, 0)) as (in_place, gathered):
-            with in_place:
-                self._put(word, e.add(source, e.mul(start, row_bytes)))
-            with gathered:
-                order = self._control("order")
-                begin, rows = self._rows(count)
-                target = e.add(staging, e.mul(begin, staged))
-                given = (source, order, e.add(start, begin), rows, target, elements)
-                first = self.words.control + feeder_word(self.inputs, self.outputs)
-                for i, value in enumerate(given):
-                    self._put(first + i, value)
-                place = e.address(self.table, "int64", first)
-                call_address(e, feeder, place, 0)
-                self._put(word, staging)
-
-    def _rows(self, count: Index) -> tuple[Index, Index]:
-        """Return the first of a batch's rows that this thread has, and how many."""
-        e, tile = self.e, self.tile
-        cells = e.ceildiv(count, tile)
-        begin, stop = (
-            first_turn(e, cells, tile, count, part)
-            for part in (self.parts.low, self.parts.high)
-        )
-        return begin, e.sub(stop, begin)
+                self._track(batch.step)
 
     def _direct(self, number: int, start: Index) -> None:
         """Let an output that is collected be written to its rows."""
@@ -281,7 +258,7 @@ def compile_feeder(name: str, source: str, target: str) -> Entry:
         out = contiguous(places["target"], target, shape, e)
         link.kernel("batch.gather_rows")(
             e, places["source"], source, places["order"], words["start"],
-            words["count"], out,
+            words["count"], (words["first"], words["width"]), out,
         )  # fmt: skip
         return e.finish()
 
@@ -311,7 +288,12 @@ def compile_program(name: str, memory: Memory, words: Words, tracked: str) -> En
         kind = ir.FunctionType(VOID, [POINTER, I64])
         function = ir.Function(module, kind, module.get_unique_name("program"))
         e = Emit(ir.IRBuilder(function.append_basic_block("entry")))
-        Driver(e, words, run, late, tracked, memory.lead.tile).write()
+        table = Table(e, e.arguments[0], words.control)
+        parts = Parts(table.word("low"), table.word("high"))
+        columns = columns_of(memory.steps, memory.buffer)
+        given = feeder_word(words.counts["input"], words.counts["output"])
+        feed = Feed(table, parts, memory.lead.tile, columns, codegen.asks, given)
+        Driver(e, words, run, late, tracked, feed).write()
         return e.finish()
 
     shown = [what for what in ("llvm", "asm") if config.debug(what)]

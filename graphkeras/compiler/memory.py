@@ -73,7 +73,6 @@ def plan_memory(plan: Plan) -> Memory:
     memory = lay_out(plan.graph, roots, lead)
     lasting = overdue.put_off(memory)
     schedule = Schedule(lead, memory.buffer, memory.blocks)
-    schedule.feed(plan.graph.inputs)
     schedule.run(memory.steps)
     settle(memory, schedule)
     for number in lasting:

@@ -68,7 +68,7 @@ def is_fine(step: Step) -> bool:
     """Whether a step may do less than a part at a time."""
     if isinstance(step, (Barrier, Nest)) or step.share is None:
         return False
-    return not step.share.parts
+    return not step.share.parts and not step.share.coarse
 
 
 class Runs:

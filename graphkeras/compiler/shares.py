@@ -31,6 +31,7 @@ class Share:
         parts: 0, or the number of parts each of which leaves a partial result.
         moves: what else changes in a part of a call, see `kernels.cpu.cut`.
         together: whether all parts of a thread are best done in one go.
+        coarse: 0, or into how many parts the cells come, if not into PARTS.
     """
 
     size: Dim
@@ -40,6 +41,12 @@ class Share:
     parts: int = 0
     moves: Moves | None = None
     together: bool = False
+    coarse: int = 0
+
+    @property
+    def of(self) -> int:
+        """In how many parts the cells come."""
+        return self.parts or self.coarse or PARTS
 
     @property
     def cells(self) -> Dim:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from graphkeras.compiler.cells import STRIP, THIN, Lead, grain_of
-from graphkeras.compiler.columns import TRAVELLING, ByColumns
+from graphkeras.compiler.columns import TRAVELLING, ByColumns, along_products
 from graphkeras.compiler.loops import Axis, Fold, Instruction, Loop, Section, Store
 from graphkeras.compiler.lower import (
     Buffer,
@@ -75,11 +75,13 @@ class Sharing:
     def steps(self, steps: Sequence[Step]) -> list[Step]:
         """Return the steps, those worth it cut: one may become two."""
         own = ByColumns(self.lead, self.changed).cut(steps)
-        return [
-            part
-            for number, step in enumerate(steps)
-            for part in ([own[number]] if number in own else self._cut(step))
-        ]
+        return along_products(
+            [
+                part
+                for number, step in enumerate(steps)
+                for part in ([own[number]] if number in own else self._cut(step))
+            ]
+        )
 
     def _cut(self, step: Step) -> Iterator[Step]:
         if isinstance(step, Call):

@@ -37,10 +37,14 @@ ALONE = "alone"  # only the thread that has part 0 does
 
 
 class Rows(NamedTuple):
-    """Elements of a cell, and how many cells there are: each thread touches its own."""
+    """Elements of a cell, and how many cells there are: each thread touches its own.
+
+    `of`: in how many parts they come.
+    """
 
     size: Dim
     cells: Dim
+    of: int = PARTS
 
 
 class Columns(NamedTuple):
@@ -49,6 +53,7 @@ class Columns(NamedTuple):
     width: Dim
     size: Dim
     cells: Dim
+    of: int = PARTS
 
 
 Pattern = str | Rows | Columns
@@ -75,21 +80,25 @@ class Touch:
 
 def touches_of(step: Step, where: Where) -> list[Touch]:
     """Return all that a step touches."""
-    if isinstance(step, Barrier):
-        return []
-    if step.share is None:
-        found = _alone(step)
-    elif isinstance(step, CatchUp):
-        found = _of_catch_up(step)
-    elif isinstance(step, Call):
-        found = _of_call(step, step.share)
-    else:
-        found = _of_loop(step, step.share)
-    touches = (Touch(where(place), pattern, w) for place, pattern, w in found)
+    touches = (Touch(where(place), pattern, w) for place, pattern, w in found_by(step))
     return list(dict.fromkeys(touches))
 
 
 Found = Iterator[tuple[Place, Pattern, bool]]
+
+
+def found_by(step: Step) -> Found:
+    """Yield what a step touches: the place, how, and whether it writes."""
+    if isinstance(step, Barrier):
+        return
+    if step.share is None:
+        yield from _alone(step)
+    elif isinstance(step, CatchUp):
+        yield from _of_catch_up(step)
+    elif isinstance(step, Call):
+        yield from _of_call(step, step.share)
+    else:
+        yield from _of_loop(step, step.share)
 
 
 def _alone(step: Step) -> Found:
@@ -130,7 +139,7 @@ def _at(place: Dim, share: Share, ranges: Ranges) -> Pattern:
 def _rows(low: Dim, high: Dim, step: Dim, share: Share) -> Pattern:
     """Return the pattern of rows `step` apart of which [low, high] is touched."""
     inside = nonnegative(low) and nonnegative(step - 1 - high)
-    return Rows(step * share.grain, share.cells) if inside else ANYWHERE
+    return Rows(step * share.grain, share.cells, share.of) if inside else ANYWHERE
 
 
 def _columns(pitch: Dim, share: Share) -> Pattern:
@@ -138,7 +147,9 @@ def _columns(pitch: Dim, share: Share) -> Pattern:
     if not isinstance(share.size, int) or not isinstance(pitch, int):
         return ANYWHERE
     whole = share.size > 0 and pitch % share.size == 0
-    return Columns(share.size, share.grain, share.cells) if whole else ANYWHERE
+    return (
+        Columns(share.size, share.grain, share.cells, share.of) if whole else ANYWHERE
+    )
 
 
 def _of_catch_up(step: CatchUp) -> Found:
@@ -156,10 +167,9 @@ def _of_catch_up(step: CatchUp) -> Found:
 def _of_call(call: Call, share: Share) -> Found:
     axes = dict(share.axes)
     shapes = shapes_of(call)
-    aligned = share.parts in (0, PARTS)
     for position, view in enumerate(call.operands):
         pattern: Pattern = ANYWHERE
-        if position in axes and aligned and view.offset == 0:
+        if position in axes and view.offset == 0:
             axis = axes[position]
             pattern = _along(shapes[position], view.strides, axis, share)
         yield view.source, pattern, False

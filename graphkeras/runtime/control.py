@@ -37,8 +37,13 @@ FEED = (
     "row_bytes",  # 0: the whole array serves every step
     "row_elements",
     "feeder",  # address of a function that gathers and casts rows, or 0: used in place
-    "staging",  # address of the batch it fills
-    "staged_bytes",  # of a row of that batch
+    "staging",  # address of the two batches it fills by turns
+    "staged_bytes",  # of a row of those
+    "next",  # of the order: the first row for the next step not asked for yet
+    "stop",  # the last one, and one
+    "few",  # rows to ask for at a time
+    "skip",  # bytes of a row before those to ask for
+    "asked",  # bytes to ask for
 )
 # For each output after that.
 COLLECT = (
@@ -46,7 +51,16 @@ COLLECT = (
     "row_bytes",
 )
 # What a feeder is given, in words.
-FEEDER = ("source", "order", "start", "count", "target", "row_elements")
+FEEDER = (
+    "source",
+    "order",
+    "start",  # of the order: the first row
+    "count",  # of rows
+    "target",
+    "row_elements",
+    "first",  # element of a row
+    "width",  # elements
+)
 
 
 def feed_word(input_number: int, name: str) -> int:

@@ -390,10 +390,11 @@ class Program:
 
     def _run_stretches(self, epoch: _Epoch, binding: _Binding) -> int:
         """Make the steps, a number at a time; return how many were made."""
-        made, going = 0, True
+        made, going, pace = 0, True, binding.paces[EPOCH]
         self._set("shuffle", int(epoch.shuffle is not None))
         while going:
-            stop = made + binding.paces[EPOCH].steps(epoch.steps - made)
+            pace.threads(min(config.get_threads(), PARTS))  # a trial takes few steps
+            stop = made + pace.steps(epoch.steps - made)
             self._set("made", made)
             self._set("steps", stop)
             self._call(EPOCH, binding, stop - made)
@@ -622,7 +623,7 @@ class _Epoch:
         if self.order is None:
             self.order = np.arange(self.rows, dtype=np.int64)
         entry = self.code.feeder(dtypes.of_array(source), port.dtype)
-        staging = cpu.empty((self.batch, elements), port.kind)
+        staging = cpu.empty((2, self.batch, elements), port.kind)
         self.kept.append(staging)
         row = elements * port.kind.itemsize
         found = {"feeder": entry.address, "staging": cpu.address(staging)}

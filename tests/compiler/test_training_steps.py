@@ -10,7 +10,9 @@ import pytest
 
 from graphkeras import config, ops
 from graphkeras.autodiff import gradient
+from graphkeras.compiler.emit_feed import columns_of
 from graphkeras.compiler.fuse import fuse
+from graphkeras.compiler.loops import Loop
 from graphkeras.compiler.lower import Call
 from graphkeras.compiler.memory import plan_memory
 from graphkeras.compiler.pipeline import compile_graph, passed
@@ -110,6 +112,17 @@ def spread(name: str) -> list[Any]:
 def test_long_weights_stay_with_the_thread_that_trains_them() -> None:
     assert spread("long") == [((0, 1), (1, 0))]
     assert spread("mlp") == []
+
+
+def test_inputs_of_long_weights_are_made_and_gathered_by_columns() -> None:
+    net, shape, sizes = NETS["long"]
+    memory = plan_memory(fuse(passed(training_step(net, shape, sizes)[0])))
+    pixels, product, *_ = memory.steps
+    assert isinstance(pixels, Loop) and isinstance(product, Call)
+    assert pixels.share and product.share and pixels.share.of == SPREAD
+    assert (pixels.share.size, pixels.share.cells) == (1030, product.share.cells)
+    columns = columns_of(memory.steps, memory.buffer)
+    assert [c.width for c in columns.values()] == [1030]
 
 
 def by_columns(name: str) -> list[Call]:

@@ -492,17 +492,23 @@ def test_cumulative_exclusive_begins_with_the_identity(rng):
     sweep.run()
 
 
-def test_gather_rows_casts(rng):
+@pytest.mark.parametrize(("first", "width"), [(0, 21), (3, 10), (5, 16), (20, 1)])
+def test_gather_rows_casts(rng, first, width):
     sweep = Sweep()
+    columns = slice(first, first + width)
     order = rng.permutation(20)
     for dtype in ("uint8", "float32", "float64", "bool"):
         source = numbers(rng, (20, 3, 7), dtype)
 
         def case(e, source, order, out, dtype=dtype):
-            batch.gather_rows(e, source.pointer, dtype, order.pointer, 4, 5, out)
+            batch.gather_rows(
+                e, source.pointer, dtype, order.pointer, 4, 5, (first, width), out
+            )
 
-        expected = batch.gather_rows_reference(source, order, 4, 5)
-        sweep.add(case, (source, order), expected.astype("float32"))
+        rows = batch.gather_rows_reference(source, order, 4, 5)
+        expected = np.zeros((5, 21), "float32")
+        expected[:, columns] = rows.reshape(5, 21)[:, columns]
+        sweep.add(case, (source, order), expected.reshape(5, 3, 7))
     sweep.run()
 
 

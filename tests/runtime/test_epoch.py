@@ -17,9 +17,11 @@ from graphkeras.ir.interpret import interpret
 from graphkeras.ir.trace import Trace
 from graphkeras.ir.types import TensorType
 from graphkeras.kernels.cpu.batch import permutation_reference
+from graphkeras.runtime.pace import Pace
 from graphkeras.runtime.program import Program
 from graphkeras.variables import Variable
 from tests.compiler.machine import BATCH, compiled, floats
+from tests.runtime.threaded import threads
 
 ROWS, SIZE = 70, 16  # four full batches and one of six rows
 
@@ -101,6 +103,32 @@ def test_an_order_chooses_rows(double: Program) -> None:
     order, found = np.array([7, 7, 0, 9]), np.zeros((4, 3), np.float32)
     double.run_epoch([x], [], batch_size=3, order=order, collect=[found])
     assert found.tolist() == (x[order] * 2).tolist()
+
+
+@pytest.mark.parametrize("width", [1, 40, 70_000])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_rows_are_gathered_ahead_by_all_threads(count: int, width: int) -> None:
+    program = compiled(lambda x: x * 2.0, floats(BATCH, width))
+    x = np.random.default_rng(0).random((20, width), np.float32)
+    found = np.zeros_like(x)
+    with threads(count):
+        program.run_epoch([x], [], batch_size=6, shuffle=(1, 2), collect=[found])
+    assert found.tobytes() == (x[permutation_reference(1, 2, 20)] * 2).tobytes()
+
+
+def test_a_trial_of_threads_is_decided_on_before_its_steps(
+    task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    threads_of, steps_of = Pace.threads, Pace.steps
+    monkeypatch.setattr(
+        Pace, "threads", lambda p, most: asked.append("threads") or threads_of(p, most)
+    )
+    monkeypatch.setattr(
+        Pace, "steps", lambda p, left: asked.append("steps") or steps_of(p, left)
+    )
+    task.program.run_epoch([task.x, task.y], task.fresh(), batch_size=SIZE)
+    assert asked[:2] == ["threads", "steps"]
 
 
 def test_an_epoch_may_be_run_in_pieces(task: Any) -> None:

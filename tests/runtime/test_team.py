@@ -42,6 +42,7 @@ def inputs(rng: np.random.Generator) -> list[np.ndarray]:
 
 @pytest.fixture(autouse=True)
 def _together() -> Iterator[None]:
+    team.close()  # of tests before, which may have wanted more
     with threads(2):
         yield
 

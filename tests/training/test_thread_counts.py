@@ -32,6 +32,12 @@ def long(rng: np.random.Generator) -> tuple[Any, list[Any]]:
     ]
 
 
+def wide_bytes(rng: np.random.Generator) -> tuple[Any, list[Any]]:
+    """Return many bytes, of which each thread gathers those that it multiplies."""
+    x, parts = long(rng)
+    return (x * 255).astype(np.uint8), [layers.Rescaling(1 / 255), *parts]
+
+
 def convolutional(rng: np.random.Generator) -> tuple[Any, list[Any]]:
     """Return images and layers with batch normalization and pools."""
     return rng.random((ROWS, 9, 8, 3), dtype=np.float32), [
@@ -73,7 +79,9 @@ def trained(make: Callable[..., Any]) -> list[bytes]:
     return [np.asarray(a).tobytes() for a in found]
 
 
-@pytest.mark.parametrize("make", [dense, long, convolutional, pictures, recurrent])
+@pytest.mark.parametrize(
+    "make", [dense, long, wide_bytes, convolutional, pictures, recurrent]
+)
 def test_any_number_of_threads_gives_the_same_bits(make: Callable[..., Any]) -> None:
     with threads(1):
         alone = trained(make)
