@@ -156,7 +156,9 @@ def _along_products(
         if other is not step
     ]  # fmt: skip
     (columns, *more) = others or [""]
-    if not isinstance(columns, Columns) or any(p[:3] != columns[:3] for p in more):
+    if not isinstance(columns, Columns):
+        return None
+    if any(not isinstance(p, Columns) or p[:3] != columns[:3] for p in more):
         return None
     width, grain = columns.width, columns.size
     if not isinstance(width, int) or not isinstance(grain, int) or grain % VECTOR:

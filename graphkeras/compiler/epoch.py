@@ -133,8 +133,9 @@ class Driver:
 
     def _prepare(self, step: Index, more: Counter) -> None:
         """Gather what a step will need, and let `more` be whether it is to be made."""
+        batch = self.feed.batch(step)
         for number in range(self.inputs):
-            self.feed.gather(number, self.feed.batch(step))
+            self.feed.gather(number, batch)
         self._tell(step)
         self._agree(step, more)
 
@@ -176,9 +177,10 @@ class Driver:
         full = e.eq(batch.rows, self._control("batch_size"))
         sizes, last = self._control("sizes"), self._control("last_sizes")
         self._put(0, e.choose(full, sizes, last))
+        following = self.feed.batch(e.add(batch.step, 1))
         for number in range(self.inputs):
             self._put(1 + number, self.feed.place(number, batch))
-            self.feed.announce(number, self.feed.batch(e.add(batch.step, 1)))
+            self.feed.announce(number, following)
         for number in range(self.outputs):
             self._direct(number, batch.start)
         self._call(self.run)

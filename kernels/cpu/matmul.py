@@ -10,8 +10,6 @@ float32 and float64 go through the register tile, in three nested blocks:
 Other dtypes, and views no axis of which is contiguous, go through plain blocks.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +17,7 @@ from llvmlite import ir
 
 from graphkeras.kernels.cpu import matmul_thin, target
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.blocks import DEPTH, Part, ask_a, blocks
 from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest
@@ -28,7 +27,6 @@ from graphkeras.kernels.cpu.pack import copy_rows, copy_strip, pack_panel, pack_
 from graphkeras.kernels.cpu.target import itemsize
 from graphkeras.kernels.cpu.tile import (
     DTYPES,
-    LINE,
     NO,
     Asking,
     Beside,
@@ -47,7 +45,6 @@ from graphkeras.kernels.cpu.tile import (
 )
 from graphkeras.kernels.cpu.value import Index, known
 
-DEPTH = 256  # 256 rows of 32 columns of float32 are 32 KiB
 HEIGHT = 40  # tiles: 40 * 13 rows of 256 are 520 KiB
 ROWS = 4  # fewer go one by one
 SHARED = 8  # panels of b that make it worth to copy a strip of a turned a
@@ -255,7 +252,7 @@ def multiply_blocks(
     most = height if known(m) is None else min(height, known(m) or 0)
     room = None if copies is None else copies.room(e, most)
     product = _Product(b, out, tiles, epilogue, first)
-    with _blocks(e, k) as part, e.loop(0, m, height) as top:
+    with blocks(e, k) as part, e.loop(0, m, height) as top:
         left = Left(a, top, _bottom(e, m, top, height))
         if copies is not None and room is not None:
             left = copies.made(e, left, part, room)
@@ -287,21 +284,10 @@ def _multiply_once(
         left = Left(a, top, _bottom(e, m, top, height))
 
         def panel(column: Index, cut: Panel) -> None:
-            with _blocks(e, k) as part:
+            with blocks(e, k) as part:
                 product.panel(e, left, part, column, cut)
 
         panels(e, out.shape[1], tiles.vectors, lanes, panel)
-
-
-@contextmanager
-def _blocks(e: Emit, k: Index) -> Iterator["_Part"]:
-    """Emit a loop over blocks of k."""
-    # Even an empty sum has to be written: there is always a first block.
-    blocks = e.maximum(1, e.ceildiv(k, DEPTH))
-    with e.loop(0, blocks) as number:
-        start = e.mul(number, DEPTH)
-        depth = e.minimum(DEPTH, e.sub(k, start))
-        yield _Part(start, depth, e.eq(number, 0), e.eq(number, e.sub(blocks, 1)))
 
 
 def _bottom(e: Emit, m: Index, top: Index, height: int) -> Index:
@@ -309,16 +295,6 @@ def _bottom(e: Emit, m: Index, top: Index, height: int) -> Index:
     if (rows := known(m)) is not None and rows <= height:
         return m
     return e.minimum(m, e.add(top, height))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A block of k; whether it is the first, and the last."""
-
-    start: Index
-    depth: Index
-    fresh: ir.Value
-    last: ir.Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,9 +341,7 @@ class _Product:
     first: Index
     sums: Array | None = None
 
-    def panel(
-        self, e: Emit, left: Left, part: _Part, column: Index, cut: Panel
-    ) -> None:
+    def panel(self, e: Emit, left: Left, part: Part, column: Index, cut: Panel) -> None:
         """Multiply some rows of a by a panel of a block of b."""
         width = self.tiles.vectors * native_lanes(self.out.dtype)
         start = (part.start, column)
@@ -383,7 +357,7 @@ class _Product:
                 if ask is not None:
                     ask(k, steps)
                 if left.copy is None:
-                    _ask_a(e, left.a, (below, part.start), k, steps)
+                    ask_a(e, left.a, (below, part.start), k, steps)
 
             tile(
                 e, rows, cut, left.at(e, row, part.start), row_step, right,
@@ -394,7 +368,7 @@ class _Product:
         strips(e, left.top, left.bottom, self.tiles.rows, strip)
 
     def _result(
-        self, e: Emit, left: Left, part: _Part, row: Index, column: Index, width: int
+        self, e: Emit, left: Left, part: Part, row: Index, column: Index, width: int
     ) -> Result:
         aside = None
         if self.sums is not None:
@@ -434,19 +408,6 @@ def _ask_b(e: Emit, b: Array, start: tuple[Index, Index], k: Index, cut: Panel) 
         column, at = e.mod(k, cut.lanes), e.sub(k, e.mod(k, cut.lanes))
         column = e.add(column, vector * cut.lanes)
         e.prefetch(first, e.add(e.mul(column, b.strides[1]), at))
-
-
-def _ask_a(e: Emit, a: Array, start: tuple[Index, Index], k: Index, steps: int) -> None:
-    """At step k, ask for a line of the rows of a that come next; for all of `steps`."""
-    first = a.at(e, *start)
-    if known(a.strides[1]) != 1:
-        for step in range(steps):
-            e.prefetch(first, e.mul(e.add(k, step), a.strides[1]))
-        return
-    line = LINE // itemsize(a.dtype)
-    place = e.mod(k, line)
-    row = e.floordiv(place, steps)
-    e.prefetch(first, e.add(e.mul(row, a.strides[0]), e.sub(k, place)))
 
 
 def _panel(
@@ -509,7 +470,7 @@ class _Copies:
         pointer = e.scratch(self.dtype, rows * pitch)
         return Array(pointer, self.dtype, (rows, pitch), (pitch, 1))
 
-    def made(self, e: Emit, left: Left, part: _Part, to: Array) -> Left:
+    def made(self, e: Emit, left: Left, part: Part, to: Array) -> Left:
         """The rows, copied."""
         rows = e.sub(left.bottom, left.top)
         if self.strip:

@@ -11,13 +11,10 @@ in a buffer, and finished in one go along memory, as processors like to read it:
 On the way the rows that the next tile will finish are asked for.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-
-from llvmlite import ir
+from collections.abc import Callable
 
 from graphkeras.kernels.cpu.array import Array
+from graphkeras.kernels.cpu.blocks import DEPTH, Part, ask_a, blocks
 from graphkeras.kernels.cpu.emit import Emit, native_lanes
 from graphkeras.kernels.cpu.loop import stretch
 from graphkeras.kernels.cpu.pack import pack_panel
@@ -33,7 +30,6 @@ from graphkeras.kernels.cpu.tile import (
 )
 from graphkeras.kernels.cpu.value import Index, known
 
-DEPTH = 256  # rows of b that are packed at a time
 WIDEST = 256  # columns
 HEIGHT = 16  # tiles whose sums wait if b is deeper
 VECTORS = 2  # of a panel
@@ -46,16 +42,6 @@ def fits_rows(b: Array, out: Array) -> bool:
     """
     n = known(out.shape[1])
     return n is not None and n <= WIDEST and known(b.strides[1]) == 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Rows of b from `start` on; whether they are the first, and the last."""
-
-    start: Index
-    depth: Index
-    fresh: ir.Value
-    last: ir.Value
 
 
 def multiply_rows(
@@ -100,7 +86,7 @@ class _Rows:
         """Write the loops over rows and blocks of b."""
         e, m = self.e, self.a.shape[0]
         height = HEIGHT * self.rows
-        with e.loop(0, m, height) as top, self._blocks() as block:
+        with e.loop(0, m, height) as top, blocks(e, self.a.shape[1]) as block:
             with e.when(e.either(e.eq(top, 0), e.invert(self.flat))):
                 self._pack(block)
             bottom = e.minimum(m, e.add(top, height))
@@ -112,18 +98,6 @@ class _Rows:
                 with e.when(block.last):
                     self._finish(row, stop, sums)
 
-    @contextmanager
-    def _blocks(self) -> Iterator[_Block]:
-        """Emit a loop over blocks of b."""
-        e, k = self.e, self.a.shape[1]
-        # Even an empty sum has to be written: there is always a first block.
-        count = e.maximum(1, e.ceildiv(k, DEPTH))
-        with e.loop(0, count) as number:
-            start = e.mul(number, DEPTH)
-            depth = e.minimum(DEPTH, e.sub(k, start))
-            last = e.eq(number, e.sub(count, 1))
-            yield _Block(start, depth, e.eq(number, 0), last)
-
     def _panels(self, body: Callable[[Index, Panel], None]) -> None:
         panels(self.e, self.columns, VECTORS, self.lanes, body)
 
@@ -131,7 +105,7 @@ class _Rows:
         """Where the panel that begins at a column is packed."""
         return self._at(self.packed, self.e.mul(column, DEPTH))
 
-    def _pack(self, block: _Block) -> None:
+    def _pack(self, block: Part) -> None:
         e = self.e
 
         def pack(column: Index, cut: Panel) -> None:
@@ -141,7 +115,7 @@ class _Rows:
 
         self._panels(pack)
 
-    def _sum(self, block: _Block, row: Index, stop: Index, sums: Array) -> None:
+    def _sum(self, block: Part, row: Index, stop: Index, sums: Array) -> None:
         """Sum up rows [row, stop) by tiles of as many, or of what may be left."""
         e, m, start = self.e, known(self.a.shape[0]), row
         rest = (4, 2, 1) if m is None else (m % self.rows,)
@@ -152,7 +126,7 @@ class _Rows:
                 self._tiles(block, at, size, to)
             start = end
 
-    def _tiles(self, block: _Block, row: Index, rows: int, sums: Array) -> None:
+    def _tiles(self, block: Part, row: Index, rows: int, sums: Array) -> None:
         """All columns of the rows of one tile."""
         e, a = self.e, self.a
         left, beside = a.at(e, row, block.start), self._asking(block, row, rows)
@@ -167,17 +141,11 @@ class _Rows:
 
         self._panels(one)
 
-    def _asking(self, block: _Block, row: Index, rows: int) -> Beside:
+    def _asking(self, block: Part, row: Index, rows: int) -> Beside:
         """What to do beside step k: ask for a of the next rows."""
         e, a = self.e, self.a
         below = e.minimum(e.add(row, rows), e.sub(a.shape[0], 1))
-        first = a.at(e, below, block.start)
-
-        def ask(k: Index, steps: int) -> None:
-            for step in range(steps):
-                e.prefetch(first, e.mul(e.add(k, step), a.strides[1]))
-
-        return ask
+        return lambda k, steps: ask_a(e, a, (below, block.start), k, steps)
 
     def _finish(self, row: Index, stop: Index, sums: Array) -> None:
         """Store complete rows through the epilogue."""
