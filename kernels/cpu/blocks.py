@@ -24,16 +24,16 @@ class Part:
     fresh: ir.Value
     last: ir.Value
 
-
-@contextmanager
-def blocks(e: Emit, k: Index) -> Iterator[Part]:
-    """Emit a loop over blocks of k."""
-    # Even an empty sum has to be written: there is always a first block.
-    count = e.maximum(1, e.ceildiv(k, DEPTH))
-    with e.loop(0, count) as number:
-        start = e.mul(number, DEPTH)
-        depth = e.minimum(DEPTH, e.sub(k, start))
-        yield Part(start, depth, e.eq(number, 0), e.eq(number, e.sub(count, 1)))
+    @classmethod
+    @contextmanager
+    def each(cls, e: Emit, k: Index) -> Iterator["Part"]:
+        """Emit a loop over blocks of k."""
+        # Even an empty sum has to be written: there is always a first block.
+        count = e.maximum(1, e.ceildiv(k, DEPTH))
+        with e.loop(0, count) as number:
+            start = e.mul(number, DEPTH)
+            depth = e.minimum(DEPTH, e.sub(k, start))
+            yield cls(start, depth, e.eq(number, 0), e.eq(number, e.sub(count, 1)))
 
 
 def ask_a(e: Emit, a: Array, start: tuple[Index, Index], k: Index, steps: int) -> None:

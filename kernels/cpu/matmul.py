@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from graphkeras.kernels.cpu import matmul_thin, target
 from graphkeras.kernels.cpu.array import Array
-from graphkeras.kernels.cpu.blocks import DEPTH, Part, ask_a, blocks
+from graphkeras.kernels.cpu.blocks import DEPTH, Part, ask_a
 from graphkeras.kernels.cpu.cut import cut, summed
 from graphkeras.kernels.cpu.emit import Emit, kernel, native_lanes
 from graphkeras.kernels.cpu.loop import nest
@@ -252,7 +252,7 @@ def multiply_blocks(
     most = height if known(m) is None else min(height, known(m) or 0)
     room = None if copies is None else copies.room(e, most)
     product = _Product(b, out, tiles, epilogue, first)
-    with blocks(e, k) as part, e.loop(0, m, height) as top:
+    with Part.each(e, k) as part, e.loop(0, m, height) as top:
         left = Left(a, top, _bottom(e, m, top, height))
         if copies is not None and room is not None:
             left = copies.made(e, left, part, room)
@@ -284,7 +284,7 @@ def _multiply_once(
         left = Left(a, top, _bottom(e, m, top, height))
 
         def panel(column: Index, cut: Panel) -> None:
-            with blocks(e, k) as part:
+            with Part.each(e, k) as part:
                 product.panel(e, left, part, column, cut)
 
         panels(e, out.shape[1], tiles.vectors, lanes, panel)

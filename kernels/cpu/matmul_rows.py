@@ -14,7 +14,7 @@ On the way the rows that the next tile will finish are asked for.
 from collections.abc import Callable
 
 from graphkeras.kernels.cpu.array import Array
-from graphkeras.kernels.cpu.blocks import DEPTH, Part, ask_a, blocks
+from graphkeras.kernels.cpu.blocks import DEPTH, Part, ask_a
 from graphkeras.kernels.cpu.emit import Emit, native_lanes
 from graphkeras.kernels.cpu.loop import stretch
 from graphkeras.kernels.cpu.pack import pack_panel
@@ -86,7 +86,7 @@ class _Rows:
         """Write the loops over rows and blocks of b."""
         e, m = self.e, self.a.shape[0]
         height = HEIGHT * self.rows
-        with e.loop(0, m, height) as top, blocks(e, self.a.shape[1]) as block:
+        with e.loop(0, m, height) as top, Part.each(e, self.a.shape[1]) as block:
             with e.when(e.either(e.eq(top, 0), e.invert(self.flat))):
                 self._pack(block)
             bottom = e.minimum(m, e.add(top, height))
